@@ -1,0 +1,10 @@
+/** Jest runs what tsc built (one compiler, one truth); `*.db.spec.js` need the PostgreSQL and NATS that tools/test starts. */
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/libs', '<rootDir>/apps'],
+  testMatch: ['**/dist/**/*.spec.js'],
+  modulePathIgnorePatterns: ['<rootDir>/.outrider', '<rootDir>/.nx'],
+  haste: { enableSymlinks: false },
+  transform: {},
+  testTimeout: 30_000,
+};

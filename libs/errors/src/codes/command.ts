@@ -1,0 +1,27 @@
+/** Commands to vehicles. */
+import type { CodeTable } from '../code-entry.js';
+
+export const COMMAND_CODES = {
+  'command.not_found': { status: 404, title: 'There is no such command.', retry: 'never' },
+  'command.unknown_name': { status: 400, title: 'The catalogue has no such command.', retry: 'changed' },
+  'command.parameters_invalid': { status: 400, title: 'The parameters do not fit the command.', retry: 'changed' },
+  'command.idempotency_key_required': { status: 400, title: 'An Idempotency-Key is required.', retry: 'changed' },
+  'command.idempotency_mismatch': {
+    status: 422,
+    title: 'The idempotency key was used with another body.',
+    retry: 'changed',
+  },
+  'command.state_conflict': { status: 409, title: "The command's state does not allow this.", retry: 'never' },
+  'command.expired': { status: 410, title: 'The command has expired.', retry: 'never' },
+  'command.nonce_refused': { status: 409, title: 'The nonce is not acceptable.', retry: 'never' },
+  'command.outcome_invalid': {
+    status: 422,
+    title: "The outcome's signature or content is not acceptable.",
+    retry: 'never',
+  },
+  'command.device_unavailable': {
+    status: 409,
+    title: 'The device cannot take commands in its state.',
+    retry: 'changed',
+  },
+} as const satisfies CodeTable;

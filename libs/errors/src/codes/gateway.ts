@@ -1,0 +1,14 @@
+/** Block and the decision log. */
+import type { CodeTable } from '../code-entry.js';
+
+export const GATEWAY_CODES = {
+  'gateway.target_missing': { status: 400, title: 'Name a device or a thumbprint.', retry: 'changed' },
+  'gateway.target_conflict': { status: 409, title: 'Device and thumbprint disagree.', retry: 'changed' },
+  'gateway.not_blocked': { status: 409, title: 'The device is not blocked.', retry: 'changed' },
+  'gateway.reason_required': { status: 400, title: 'A reason is required.', retry: 'changed' },
+  'gateway.reprovision_required': {
+    status: 409,
+    title: 'After a key compromise only re-provisioning restores the device.',
+    retry: 'changed',
+  },
+} as const satisfies CodeTable;

@@ -1,0 +1,31 @@
+/** EST and the device registry. */
+import type { CodeTable } from '../code-entry.js';
+
+export const PROVISIONING_CODES = {
+  'est.csr_malformed': { status: 400, title: 'The body is no certificate request.', retry: 'never' },
+  'est.csr_key_refused': { status: 400, title: "The request's key is not allowed.", retry: 'changed' },
+  'est.csr_signature_invalid': {
+    status: 400,
+    title: "The request's proof of possession does not verify.",
+    retry: 'never',
+  },
+  'est.csr_name_mismatch': { status: 400, title: 'The request names another device.', retry: 'changed' },
+  'est.certificate_required': { status: 401, title: 'Enrolment needs a client certificate.', retry: 'changed' },
+  'est.manufacturer_unknown': {
+    status: 403,
+    title: 'No configured manufacturer vouches for this certificate.',
+    retry: 'never',
+  },
+  'est.device_unknown': { status: 403, title: 'The device is not in the registry.', retry: 'changed' },
+  'est.device_state_refused': { status: 403, title: "The device's state does not allow enrolment.", retry: 'never' },
+  'est.certificate_refused': {
+    status: 403,
+    title: 'The client certificate may not be used for this operation.',
+    retry: 'never',
+  },
+  'provisioning.device_not_found': { status: 404, title: 'There is no such device.', retry: 'never' },
+  'provisioning.device_conflict': { status: 409, title: 'The device exists with other properties.', retry: 'changed' },
+  'provisioning.state_conflict': { status: 409, title: "The device's state does not allow this.", retry: 'changed' },
+  'provisioning.certificate_not_found': { status: 404, title: 'There is no such certificate.', retry: 'never' },
+  'provisioning.manufacturer_not_found': { status: 404, title: 'There is no such manufacturer.', retry: 'never' },
+} as const satisfies CodeTable;
