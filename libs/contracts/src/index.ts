@@ -1,1 +1,47 @@
-export {};
+export { CONTRACTS } from './all.js';
+export {
+  CertificateProfileName,
+  CertificateSignRequest,
+  CrlSignRequest,
+  certificateGet,
+  certificateIssued,
+  certificateSign,
+  crlSign,
+} from './ca.js';
+export { CommandState, commandChanged, deliveryOffered } from './command.js';
+export { type Contract, type EventContract, filterOf, type RequestContract, subjectOf } from './contract.js';
+export { blockChanged, DECISIONS_MADE, Decision, decisionMade } from './gateway.js';
+export { durableName, natsPermissions } from './nats-permissions.js';
+export {
+  certificateEnrolled,
+  certificateSuperseded,
+  DeviceSnapshot,
+  deviceChanged,
+  deviceGet,
+  vehicleCertificateGet,
+} from './provisioning.js';
+export {
+  certificateRevoked,
+  DenylistEntry,
+  DenylistHeartbeat,
+  DenylistKind,
+  DenylistMode,
+  denylistAdd,
+  denylistEnforced,
+  denylistRemove,
+  deviceRevoked,
+  Enforcement,
+} from './revocation.js';
+export { BUCKETS, type BucketSpec, DENYLIST_BUCKET, EVENTS_STREAM, INSTANCES_BUCKET } from './streams.js';
+export { messageAccepted } from './telemetry.js';
+export { certificateSeen, Jwk, Jwks, jwksChanged, jwksGet } from './token.js';
+export {
+  CertificateRef,
+  DerBase64,
+  DeviceState,
+  Grant,
+  Instant,
+  KeyThumbprint,
+  RevocationReason,
+  ServiceRequestJws,
+} from './values.js';

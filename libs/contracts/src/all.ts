@@ -1,0 +1,34 @@
+/** The list of every contract: NATS permissions, the docs table and the consumer tests come from it. */
+import * as ca from './ca.js';
+import * as command from './command.js';
+import type { Contract } from './contract.js';
+import * as gateway from './gateway.js';
+import * as provisioning from './provisioning.js';
+import * as revocation from './revocation.js';
+import * as telemetry from './telemetry.js';
+import * as token from './token.js';
+
+export const CONTRACTS: readonly Contract[] = [
+  ca.certificateSign,
+  ca.certificateGet,
+  ca.crlSign,
+  ca.certificateIssued,
+  provisioning.deviceChanged,
+  provisioning.deviceGet,
+  provisioning.certificateEnrolled,
+  provisioning.certificateSuperseded,
+  provisioning.vehicleCertificateGet,
+  token.jwksGet,
+  token.jwksChanged,
+  token.certificateSeen,
+  telemetry.messageAccepted,
+  command.deliveryOffered,
+  command.commandChanged,
+  revocation.certificateRevoked,
+  revocation.deviceRevoked,
+  revocation.denylistAdd,
+  revocation.denylistRemove,
+  revocation.denylistEnforced,
+  gateway.blockChanged,
+  ...gateway.DECISIONS_MADE,
+];

@@ -1,0 +1,46 @@
+/** Renders the authorization block of nats-server.conf from the permissions. */
+import type { Service } from '@outrider/ids';
+import { allNatsPermissions } from './nats-permissions.js';
+
+/** Passwords (or bcrypt hashes of them) by user: each service, and `provisioner`, which alone may create streams and buckets. */
+export type NatsUsers = Readonly<Record<Service | 'provisioner', string>>;
+
+/** The text of an `authorization { users = [...] }` block; throws a plain error when a user's password is missing. */
+export function natsAuthorization(users: NatsUsers): string {
+  const blocks = [...allNatsPermissions()].map(([service, permissions]) =>
+    userBlock(service, passwordOf(users, service), [
+      '    permissions: {',
+      `      publish: { allow: ${list(permissions.publish)} }`,
+      `      subscribe: { allow: ${list(permissions.subscribe)} }`,
+      '      allow_responses: { max: 1, expires: "1m" }',
+      '    }',
+    ]),
+  );
+  const provisioner = userBlock('provisioner', passwordOf(users, 'provisioner'), [
+    '    permissions: {',
+    '      publish: { allow: ["$JS.API.>"] }',
+    '      subscribe: { allow: ["_INBOX.provisioner.>"] }',
+    '    }',
+  ]);
+  return `authorization {\n  users = [\n${[...blocks, provisioner].join('\n')}\n  ]\n}\n`;
+}
+
+function passwordOf(users: NatsUsers, name: Service | 'provisioner'): string {
+  const password = users[name];
+  if (!password) throw new Error(`no NATS password for ${name}`);
+  return password;
+}
+
+function userBlock(name: string, password: string, permissions: readonly string[]): string {
+  return [
+    '  {',
+    `    user: ${JSON.stringify(name)}`,
+    `    password: ${JSON.stringify(password)}`,
+    ...permissions,
+    '  }',
+  ].join('\n');
+}
+
+function list(subjects: readonly string[]): string {
+  return `[${subjects.map((s) => JSON.stringify(s)).join(', ')}]`;
+}

@@ -1,0 +1,72 @@
+/** Decides from the list of contracts what each service may publish and hear on NATS; all else the server refuses. */
+import { SERVICES, type Service } from '@outrider/ids';
+import { CONTRACTS } from './all.js';
+import { type EventContract, filterOf } from './contract.js';
+import { BUCKETS, type BucketSpec, EVENTS_STREAM } from './streams.js';
+
+export interface NatsPermissions {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+/** The durable consumer by which a service hears a kept event; one consumer a contract, as nats-server 2.9 filters on one subject only. */
+export function durableName(service: Service, contract: EventContract): string {
+  return `${service}-${contract.subject.replaceAll('.', '-')}`;
+}
+
+/** What the NATS user of `service` may do. Replies go out by `allow_responses`; each user has an inbox prefix of its own. */
+export function natsPermissions(service: Service): NatsPermissions {
+  const publish = new Set<string>();
+  const subscribe = new Set<string>([`_INBOX.${service}.>`]);
+  for (const contract of CONTRACTS) {
+    if (contract.kind === 'request') {
+      if (contract.from.includes(service)) publish.add(contract.subject);
+      if (contract.to === service) subscribe.add(contract.subject);
+      continue;
+    }
+    const filter = filterOf(contract);
+    if (contract.from.includes(service)) publish.add(filter);
+    if (!contract.to.includes(service)) continue;
+    if (contract.ephemeral) subscribe.add(filter);
+    else for (const subject of durableConsumer(durableName(service, contract), filter)) publish.add(subject);
+  }
+  for (const bucket of BUCKETS) for (const subject of bucketSubjects(bucket, service)) publish.add(subject);
+  return { publish: [...publish].sort(), subscribe: [...subscribe].sort() };
+}
+
+/** All of them, by service. */
+export function allNatsPermissions(): ReadonlyMap<Service, NatsPermissions> {
+  return new Map(SERVICES.map((service) => [service, natsPermissions(service)]));
+}
+
+function durableConsumer(durable: string, filter: string): string[] {
+  const stream = EVENTS_STREAM.name;
+  return [
+    `$JS.API.CONSUMER.CREATE.${stream}.${durable}.${filter}`,
+    `$JS.API.CONSUMER.INFO.${stream}.${durable}`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`,
+    `$JS.ACK.${stream}.${durable}.>`,
+  ];
+}
+
+function bucketSubjects(bucket: BucketSpec, service: Service): string[] {
+  const stream = `KV_${bucket.name}`;
+  const subjects: string[] = [];
+  if (bucket.writer === service) subjects.push(`$KV.${bucket.name}.>`);
+  if (bucket.writer === null) subjects.push(`$KV.${bucket.name}.${service}.>`);
+  const reads = bucket.readers === 'all' || bucket.readers.includes(service) || bucket.writer === service;
+  if (reads) {
+    // A watch is an ordered consumer with a name of its own; it can read the bucket and nothing else.
+    subjects.push(
+      `$JS.API.STREAM.INFO.${stream}`,
+      `$JS.API.CONSUMER.CREATE.${stream}.>`,
+      `$JS.API.CONSUMER.INFO.${stream}.*`,
+      `$JS.API.CONSUMER.DELETE.${stream}.*`,
+      `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
+      `$JS.API.STREAM.MSG.GET.${stream}`,
+      `$JS.API.DIRECT.GET.${stream}.>`,
+      `$JS.FC.${stream}.>`,
+    );
+  }
+  return subjects;
+}

@@ -1,0 +1,114 @@
+/** revocation: what is out of service, and who enforces it. */
+import { DeviceId, InstanceId } from '@outrider/ids';
+import { z } from 'zod';
+import { event, request } from './contract.js';
+import { CertificateRef, Instant, RevocationReason } from './values.js';
+
+/** What an entry names. `serial` is `<issuerKeyId>-<serialNumber>`; `network` is a CIDR; `token` a jti. */
+export const DenylistKind = z.enum(['certificate', 'serial', 'key', 'device', 'token', 'network']);
+export type DenylistKind = z.infer<typeof DenylistKind>;
+
+export const DenylistMode = z.enum(['deny', 'recovery']);
+export type DenylistMode = z.infer<typeof DenylistMode>;
+
+/** One entry as it stands in the KV bucket. `until`: after it the entry says nothing (absent: for ever). */
+export const DenylistEntry = z.strictObject({
+  kind: DenylistKind,
+  value: z.string().min(1).max(256),
+  mode: DenylistMode,
+  reason: z.string().max(64),
+  until: Instant.optional(),
+  sequence: z.int().positive(),
+  /** A tombstone: the entry was withdrawn at this sequence. */
+  removed: z.literal(true).optional(),
+});
+export type DenylistEntry = z.infer<typeof DenylistEntry>;
+
+/**
+ * The heartbeat in the same bucket, every second. All entries up to `sequence` were written before it; `count` and
+ * `digest` (hex, XOR of the SHA-256 of each live entry's key) let a reader prove that it holds the same set.
+ */
+export const DenylistHeartbeat = z.strictObject({
+  generation: z.int().positive(),
+  sequence: z.int().nonnegative(),
+  count: z.int().nonnegative(),
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type DenylistHeartbeat = z.infer<typeof DenylistHeartbeat>;
+
+export const certificateRevoked = event({
+  subject: 'revocation.certificate.revoked.v1',
+  from: 'revocation',
+  to: ['provisioning', 'command', 'gateway'],
+  payload: z.strictObject({ ref: CertificateRef, reason: RevocationReason, revokedAt: Instant, revokedBy: z.string() }),
+});
+
+/** A whole device is out of service: its identity, not only one certificate. */
+export const deviceRevoked = event({
+  subject: 'revocation.device.revoked.v1',
+  routed: true,
+  from: 'revocation',
+  to: ['provisioning', 'command', 'gateway'],
+  payload: z.strictObject({ deviceId: DeviceId, reason: RevocationReason, revokedAt: Instant, revokedBy: z.string() }),
+});
+
+const DenylistChange = z.strictObject({
+  entries: z
+    .array(
+      z.strictObject({
+        kind: DenylistKind,
+        value: z.string().min(1).max(256),
+        mode: DenylistMode,
+        reason: z.string().max(64),
+        until: Instant.optional(),
+      }),
+    )
+    .min(1)
+    .max(1000),
+  /** Milliseconds to wait for every live instance to enforce; 0: do not wait. */
+  waitMs: z.int().min(0).max(10_000),
+});
+
+/** Who enforces the change, and who did not say so in time. `failsClosedAt`: when that instance stops trusting its list. */
+export const Enforcement = z.strictObject({
+  sequence: z.int().nonnegative(),
+  enforcedBy: z.array(z.strictObject({ instance: InstanceId, ms: z.number() })),
+  pending: z.array(z.strictObject({ instance: InstanceId, failsClosedAt: Instant })),
+});
+export type Enforcement = z.infer<typeof Enforcement>;
+
+export const denylistAdd = request({
+  subject: 'revocation.denylist.add.v1',
+  from: ['gateway', 'token', 'provisioning'],
+  to: 'revocation',
+  payload: DenylistChange,
+  reply: Enforcement,
+});
+
+export const denylistRemove = request({
+  subject: 'revocation.denylist.remove.v1',
+  from: ['gateway'],
+  to: 'revocation',
+  payload: z.strictObject({
+    entries: z
+      .array(z.strictObject({ kind: DenylistKind, value: z.string().min(1).max(256) }))
+      .min(1)
+      .max(1000),
+    waitMs: z.int().min(0).max(10_000),
+  }),
+  reply: Enforcement,
+});
+
+/** An instance enforces everything up to `sequence`: memory swapped, named connections closed. */
+export const denylistEnforced = event({
+  subject: 'revocation.denylist.enforced.v1',
+  routed: true,
+  ephemeral: true,
+  from: ['fleet-ca', 'provisioning', 'token', 'telemetry', 'command', 'revocation', 'gateway'],
+  to: ['revocation'],
+  payload: z.strictObject({
+    instance: InstanceId,
+    sequence: z.int().nonnegative(),
+    closedConnections: z.int().nonnegative(),
+  }),
+});

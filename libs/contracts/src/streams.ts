@@ -1,0 +1,40 @@
+/** The JetStream streams and KV buckets of the suite, as data. */
+import type { Service } from '@outrider/ids';
+import { CONTRACTS } from './all.js';
+import { filterOf } from './contract.js';
+
+/** `subjects`: what the stream keeps; ages in seconds. */
+export const EVENTS_STREAM = {
+  name: 'EVENTS',
+  subjects: CONTRACTS.flatMap((c) => (c.kind === 'event' && !c.ephemeral ? [filterOf(c)] : [])),
+  maxAgeSeconds: 7 * 24 * 3600,
+  duplicateWindowSeconds: 120,
+} as const;
+
+/** `writer`: the one service that may put, delete or purge; null = each instance its own key `<service>.<instance>`. */
+export interface BucketSpec {
+  readonly name: string;
+  readonly writer: Service | null;
+  readonly readers: readonly Service[] | 'all';
+  readonly ttlSeconds: number;
+  readonly storage: 'file' | 'memory';
+}
+
+export const DENYLIST_BUCKET: BucketSpec = {
+  name: 'DENYLIST',
+  writer: 'revocation',
+  readers: 'all',
+  ttlSeconds: 0,
+  storage: 'file',
+};
+
+/** Leases: an instance that does not renew within the TTL is gone. */
+export const INSTANCES_BUCKET: BucketSpec = {
+  name: 'INSTANCES',
+  writer: null,
+  readers: ['revocation'],
+  ttlSeconds: 10,
+  storage: 'memory',
+};
+
+export const BUCKETS: readonly BucketSpec[] = [DENYLIST_BUCKET, INSTANCES_BUCKET];

@@ -1,0 +1,26 @@
+/** telemetry: accepted records, after their commit. */
+import { DeviceId, Epoch, SequenceNumber, StreamName, Thumbprint } from '@outrider/ids';
+import { z } from 'zod';
+import { event } from './contract.js';
+import { Instant } from './values.js';
+
+export const messageAccepted = event({
+  subject: 'telemetry.message.accepted.v1',
+  routed: true,
+  from: 'telemetry',
+  to: [],
+  payload: z.strictObject({
+    deviceId: DeviceId,
+    stream: StreamName,
+    epoch: Epoch,
+    seq: SequenceNumber,
+    /** Seconds since the epoch, as the vehicle says. */
+    ts: z.number(),
+    receivedAt: Instant,
+    /** The payload exactly as received. */
+    payload: z.string(),
+    /** Hex SHA-256 of the canonical record. */
+    canonicalSha256: z.string().regex(/^[0-9a-f]{64}$/),
+    thumbprint: Thumbprint,
+  }),
+});

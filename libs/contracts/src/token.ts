@@ -1,0 +1,44 @@
+/** token: its public keys, and which certificates it has seen in use. */
+import { DeviceId, Thumbprint } from '@outrider/ids';
+import { z } from 'zod';
+import { event, request } from './contract.js';
+import { Instant } from './values.js';
+
+/** A public EC P-256 key for ES256 (RFC 7517). */
+export const Jwk = z.strictObject({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  x: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  y: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  kid: z.string().min(1).max(128),
+  use: z.literal('sig'),
+  alg: z.literal('ES256'),
+});
+export type Jwk = z.infer<typeof Jwk>;
+export const Jwks = z.strictObject({ keys: z.array(Jwk).max(16) });
+export type Jwks = z.infer<typeof Jwks>;
+
+export const jwksGet = request({
+  subject: 'token.jwks.get.v1',
+  from: ['provisioning', 'telemetry', 'command', 'revocation', 'gateway'],
+  to: 'token',
+  payload: z.strictObject({}),
+  reply: Jwks,
+});
+
+export const jwksChanged = event({
+  subject: 'token.jwks.changed.v1',
+  ephemeral: true,
+  from: 'token',
+  to: ['provisioning', 'telemetry', 'command', 'revocation', 'gateway'],
+  payload: Jwks,
+});
+
+/** First authenticated use of a certificate: starts the overlap after which its predecessor is superseded (DESIGN §3). */
+export const certificateSeen = event({
+  subject: 'token.certificate.seen.v1',
+  routed: true,
+  from: 'token',
+  to: ['provisioning'],
+  payload: z.strictObject({ deviceId: DeviceId, thumbprint: Thumbprint, seenAt: Instant }),
+});
