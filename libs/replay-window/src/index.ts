@@ -1,1 +1,20 @@
-export {};
+export { missing, type SequenceRange } from './missing.js';
+export {
+  type Acceptance,
+  accept,
+  acceptInto,
+  emptyWindow,
+  HARD_LIMIT,
+  type Judgement,
+  judge,
+  MAX_JUMP,
+  type MutableReplayWindow,
+  mutableWindow,
+  type Refusal,
+  type ReplayWindow,
+  restoreWindow,
+  type Verdict,
+  WINDOW_BITS,
+  WINDOW_BYTES,
+  type WindowLimits,
+} from './replay-window.js';
