@@ -8,6 +8,20 @@ import { scanJson } from './scan-json.js';
 const scan = (text: string) => scanJson(Buffer.from(text), { maxBytes: 1_048_576, maxDepth: 64 }).root;
 const forms = (text: string) => [...signedForms(scan(text))].map((form) => form.toString());
 
+/** Any JSON value but those that the scan refuses: no lone surrogates, no integers beyond 2^53-1. */
+const text = fc.string({ unit: 'binary', maxLength: 8 });
+const number = fc
+  .double({ noNaN: true, noDefaultInfinity: true })
+  .filter((value) => Number.isSafeInteger(value) || !/^-?\d+$/.test(String(value)));
+const { json } = fc.letrec<{ json: unknown }>((tie) => ({
+  json: fc.oneof(
+    { maxDepth: 4, withCrossShrink: true },
+    fc.oneof(text, number, fc.integer(), fc.boolean(), fc.constant(null)),
+    fc.array(tie('json'), { maxLength: 4 }),
+    fc.dictionary(text, tie('json'), { maxKeys: 5 }),
+  ),
+}));
+
 describe('signedForms', () => {
   it('is one form for a message that JCS and the sender print alike', () => {
     expect(forms('{"seq":1, "device_id":"device-1"}')).toEqual(['{"device_id":"device-1","seq":1}']);
@@ -30,7 +44,7 @@ describe('signedForms', () => {
 
   it('gives forms that all are JSON of the same value', () => {
     fc.assert(
-      fc.property(fc.jsonValue(), (value) => {
+      fc.property(json, (value) => {
         const node = scan(canonicalize(value));
         for (const form of signedForms(node))
           expect(canonicalize(JSON.parse(form.toString()))).toBe(jcsOfSlice(node).toString());
@@ -43,10 +57,7 @@ const python = spawnSync('python3', ['--version']).status === 0;
 
 (python ? describe : describe.skip)(`tokenPreservingCanonical${python ? '' : ' (absent: python3)'}`, () => {
   it("is Python's json.dumps with sorted keys and no white space, byte for byte", () => {
-    const samples = fc.sample(fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue({ maxDepth: 3 })), {
-      numRuns: 300,
-      seed: 8785,
-    });
+    const samples = fc.sample(fc.dictionary(text, json), { numRuns: 300, seed: 8785 });
     const program = `
 import json, sys
 for line in sys.stdin:
@@ -55,9 +66,7 @@ for line in sys.stdin:
         print(json.dumps(value, ensure_ascii=ascii))
         print(json.dumps(value, separators=(',', ':'), sort_keys=True, ensure_ascii=ascii))
 `;
-    const texts = samples.map((sample) => canonicalize(sample)).filter((text) => !/\d{16}/.test(text)); // no unsafe integers
-    expect(texts.length).toBeGreaterThan(100);
-    const input = texts.map((text) => `${text}\n`).join('');
+    const input = samples.map((sample) => `${canonicalize(sample)}\n`).join('');
     const run = spawnSync('python3', ['-c', program], {
       input,
       env: { ...process.env, PYTHONIOENCODING: 'utf-8' },
@@ -65,7 +74,7 @@ for line in sys.stdin:
     });
     expect(run.stderr.toString()).toBe('');
     const lines = run.stdout.toString().split('\n');
-    expect(lines).toHaveLength(texts.length * 4 + 1);
+    expect(lines).toHaveLength(samples.length * 4 + 1);
     for (let at = 0; at + 1 < lines.length; at += 2) {
       expect(tokenPreservingCanonical(scan(lines[at]!)).toString()).toBe(lines[at + 1]);
     }
