@@ -1,1 +1,25 @@
-export {};
+export {
+  type CertificationRequestDescription,
+  createCertificationRequest,
+  type ParsedCertificationRequest,
+  parseCertificationRequest,
+} from './certification-request.js';
+export { certsOnlyCms, parseCertsOnlyCms } from './certs-only-cms.js';
+export { CRL_REASONS, type CrlDescription, type CrlReason, createCrl, type RevokedEntry } from './create-crl.js';
+export { type DistinguishedName, encodeName, type NameAttribute } from './distinguished-name.js';
+export type { BasicConstraints, CertificateExtensions, Extension, KeyUsage } from './extensions.js';
+export {
+  type CertificateDescription,
+  type CertificateIssuer,
+  issueCertificate,
+  type SignTbs,
+} from './issue-certificate.js';
+export { keyIdentifier } from './key-identifier.js';
+export { lintCertificate } from './lint-certificate.js';
+export { OID } from './oids.js';
+export { type ParsedCertificate, parseCertificate, parseCertificates } from './parse-certificate.js';
+export { type CrlScope, type ParsedCrl, parseCrl, revocationOf, verifyCrl } from './parse-crl.js';
+export { toPem } from './pem.js';
+export { type CertificateProfile, PROFILE_NAMES, PROFILES, type ProfileName } from './profiles.js';
+export { type CertificateKeyAlgorithm, importPublicKey, signatureAlgorithmFor } from './public-key.js';
+export { type ChainOptions, validateChain } from './validate-chain.js';

@@ -1,0 +1,134 @@
+/** PKCS#10 requests (RFC 2986): parsed strictly, their proof of possession checked, and made for our own agents. */
+import { type KeyObject, sign } from 'node:crypto';
+import { DomainError } from '@outrider/errors';
+import type { Thumbprint } from '@outrider/ids';
+import { type DerNode, malformed, readDer, TAG } from './der-read.js';
+import { bitStringBytes, expectTag, oidOf, sequenceOf, smallIntegerOf } from './der-values.js';
+import { bitString, contextConstructed, integer, objectIdentifier, octetString, sequence, setOf } from './der-write.js';
+import {
+  type DistinguishedName,
+  encodeName,
+  type NameAttribute,
+  readName,
+  singleAttribute,
+} from './distinguished-name.js';
+import { type CertificateExtensions, readExtensions } from './extensions.js';
+import { encodeGeneralNames } from './general-names.js';
+import { OID } from './oids.js';
+import { sha256 } from './parse-certificate.js';
+import { derOf } from './pem.js';
+import {
+  type CertificateKeyAlgorithm,
+  encodeSignatureAlgorithm,
+  importPublicKey,
+  keyAlgorithmOf,
+  readAlgorithmIdentifier,
+  signatureAlgorithmFor,
+  verifySignature,
+} from './public-key.js';
+
+export interface ParsedCertificationRequest {
+  readonly der: Uint8Array;
+  readonly subject: DistinguishedName;
+  readonly subjectCommonName: string | undefined;
+  readonly subjectSerialNumber: string | undefined;
+  readonly spkiDer: Uint8Array;
+  readonly keyThumbprint: Thumbprint;
+  readonly keyAlgorithm: 'P-256' | 'P-384' | 'Ed25519';
+  readonly sanUris: readonly string[];
+  readonly sanDns: readonly string[];
+  readonly sanIps: readonly string[];
+  readonly sanOtherForms: readonly number[];
+  /** What the requester asks for. A CA signs by profile; this only decides whether the asking is refused. */
+  readonly requestedExtensions: CertificateExtensions;
+}
+
+const REQUEST_KEYS: readonly CertificateKeyAlgorithm[] = ['P-256', 'P-384', 'Ed25519'];
+
+/**
+ * Parses a request and verifies its self-signature with the key inside it (proof of possession).
+ * @param input DER, PEM (either label) or bare base64 (EST bodies); at most 16 KiB of DER.
+ * @throws DomainError `x509.malformed`, `x509.key_unsupported` (RSA, other curves, a point off its curve), `x509.signature_invalid`
+ */
+export function parseCertificationRequest(input: Uint8Array | string): ParsedCertificationRequest {
+  const isOldLabel = typeof input === 'string' && input.includes('BEGIN NEW CERTIFICATE REQUEST');
+  const der = derOf(input, isOldLabel ? 'NEW CERTIFICATE REQUEST' : 'CERTIFICATE REQUEST');
+  const [info, algorithm, signature, ...rest] = sequenceOf(readDer(der), 'request');
+  const [version, subjectNode, spki, attributes, ...more] = sequenceOf(info, 'certificationRequestInfo');
+  if (info === undefined || rest.length > 0 || more.length > 0)
+    throw malformed('a request has other parts than RFC 2986');
+  if (smallIntegerOf(version, 'version') !== 0) throw malformed('no version of PKCS#10');
+  const spkiDer = expectTag(spki, TAG.sequence, 'subjectPKInfo').der;
+  const keyAlgorithm = requestKey(spkiDer);
+  const signatureOid = readAlgorithmIdentifier(algorithm, 'signatureAlgorithm').oid;
+  if (!verifySignature(signatureOid, spkiDer, info.der, bitStringBytes(signature, 'signature'))) {
+    throw new DomainError('x509.signature_invalid', { detail: 'the request is not signed by the key it holds' });
+  }
+  const subject = readName(subjectNode, 'subject');
+  const requestedExtensions = readExtensions(extensionRequest(attributes));
+  const san = requestedExtensions.subjectAltName;
+  return {
+    der,
+    subject,
+    subjectCommonName: singleAttribute(subject, OID.commonName),
+    subjectSerialNumber: singleAttribute(subject, OID.serialNumber),
+    spkiDer,
+    keyThumbprint: sha256(spkiDer),
+    keyAlgorithm,
+    sanUris: san.uris,
+    sanDns: san.dnsNames,
+    sanIps: san.ipAddresses,
+    sanOtherForms: san.otherForms,
+    requestedExtensions,
+  };
+}
+
+function requestKey(spkiDer: Uint8Array): 'P-256' | 'P-384' | 'Ed25519' {
+  const algorithm = keyAlgorithmOf(spkiDer);
+  if (!REQUEST_KEYS.includes(algorithm)) {
+    throw new DomainError('x509.key_unsupported', { detail: `${algorithm} keys are not certified here` });
+  }
+  importPublicKey(spkiDer);
+  return algorithm as 'P-256' | 'P-384' | 'Ed25519';
+}
+
+function extensionRequest(attributes: DerNode | undefined): DerNode | undefined {
+  if (attributes === undefined) return undefined;
+  if (attributes.tag !== 0xa0) throw malformed('attributes of a request carry tag [0]');
+  const requests = attributes.children.filter((attribute) => {
+    const [type, values, ...rest] = sequenceOf(attribute, 'attribute');
+    if (values?.tag !== TAG.set || rest.length > 0) throw malformed('an attribute is not a type and a set of values');
+    return oidOf(type, 'attribute type') === OID.extensionRequest;
+  });
+  if (requests.length > 1) throw malformed('two extension requests');
+  const values = requests[0]?.children[1]?.children;
+  if (values !== undefined && values.length !== 1) throw malformed('an extension request has one value');
+  return values?.[0];
+}
+
+export interface CertificationRequestDescription {
+  /** A common name, or the attributes of the whole subject. */
+  readonly subject: string | readonly NameAttribute[];
+  readonly privateKey: KeyObject;
+  /** SubjectPublicKeyInfo of the same key pair: `publicKey.export({ type: 'spki', format: 'der' })`. */
+  readonly publicKey: KeyObject;
+  readonly sanUris?: readonly string[];
+}
+
+/** DER of a request signed by its own key; the key type fixes the algorithm. Deterministic for Ed25519 alone. */
+export function createCertificationRequest(description: CertificationRequestDescription): Uint8Array {
+  const { subject, privateKey, publicKey, sanUris = [] } = description;
+  const spkiDer = new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
+  const algorithm = signatureAlgorithmFor(keyAlgorithmOf(spkiDer));
+  const name = typeof subject === 'string' ? [{ type: OID.commonName, value: subject }] : subject;
+  const attributes = sanUris.length === 0 ? [] : [sanRequest(sanUris)];
+  const info = sequence(integer(0), encodeName(name), spkiDer, contextConstructed(0, ...attributes));
+  const signature = sign(algorithm.hash, info, privateKey);
+  return sequence(info, encodeSignatureAlgorithm(algorithm), bitString(signature));
+}
+
+function sanRequest(uris: readonly string[]): Uint8Array {
+  const names = encodeGeneralNames({ uris, dnsNames: [], ipAddresses: [] });
+  const extensions = sequence(sequence(objectIdentifier(OID.subjectAltName), octetString(names)));
+  return sequence(objectIdentifier(OID.extensionRequest), setOf([extensions]));
+}
