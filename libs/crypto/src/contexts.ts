@@ -1,0 +1,34 @@
+/** One key, several uses: the context inside each form of signed bytes, so that no message can be taken for another (DESIGN §3). */
+
+/** `typ` of the JOSE header, compared exactly: no `application/` prefix, no other case. */
+export const JWS_TYP = {
+  /** command service -> vehicle: a command (control CA's signer, x5c) */
+  command: 'outrider-command+jws',
+  /** vehicle -> command service: what became of a command */
+  outcome: 'outrider-outcome+jws',
+  /** service -> fleet-ca: a request to sign something */
+  request: 'outrider-request+jws',
+  /** token service -> vehicle or operator: an access token (RFC 9068 §2.1) */
+  accessToken: 'at+jwt',
+  /** vehicle -> any listener: a proof of possession (RFC 9449 §4.2) */
+  dpop: 'dpop+jwt',
+} as const;
+export type JwsTyp = (typeof JWS_TYP)[keyof typeof JWS_TYP];
+
+/** `external_aad` of COSE_Sign1 (RFC 9052 §4.4), as UTF-8 bytes. */
+export const COSE_EXTERNAL_AAD = {
+  telemetry: 'outrider/telemetry/v1',
+  telemetryBatch: 'outrider/telemetry-batch/v1',
+  logSegment: 'outrider/log-segment/v1',
+} as const;
+export type CoseExternalAad = (typeof COSE_EXTERNAL_AAD)[keyof typeof COSE_EXTERNAL_AAD];
+
+/**
+ * Member `typ` of a JCS-signed object. A single telemetry message is the one form without: its strict schema has neither `typ` nor
+ * `records`, so neither can be taken for the other.
+ */
+export const JCS_TYP = {
+  telemetryBatch: 'outrider/telemetry-batch/v1',
+  logSegment: 'outrider/log-segment/v1',
+} as const;
+export type JcsTyp = (typeof JCS_TYP)[keyof typeof JCS_TYP];
