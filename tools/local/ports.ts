@@ -1,0 +1,79 @@
+/** Every port of a suite, and who sits on one that is taken. */
+import { execFileSync } from 'node:child_process';
+import { createServer } from 'node:net';
+import { Failure } from './failure.ts';
+import { SERVICES } from './services.ts';
+import type { Settings } from './settings.ts';
+
+export interface ServicePorts {
+  readonly vehicle?: number;
+  readonly operator?: number;
+  readonly http: number;
+}
+
+export function portsOf({ portOffset }: Pick<Settings, 'portOffset'>) {
+  return {
+    postgres: 15_432 + portOffset,
+    nats: 14_222 + portOffset,
+    /** Envoy and nginx ask the gateway here, over mTLS. */
+    externalAuthorization: 8446 + portOffset,
+    services: Object.fromEntries(
+      SERVICES.map(({ name, n, vehicle, operator }): [string, ServicePorts] => [
+        name,
+        {
+          ...(vehicle ? { vehicle: 8440 + n + portOffset } : {}),
+          ...(operator ? { operator: 9440 + n + portOffset } : {}),
+          http: 9100 + n + portOffset,
+        },
+      ]),
+    ) as Readonly<Record<string, ServicePorts>>,
+  };
+}
+
+/** Throws a Failure that names each port already taken, its use here, and its holder where that can be seen. */
+export async function requireFreePorts(settings: Settings): Promise<void> {
+  const ports = portsOf(settings);
+  const uses: [number, string][] = [];
+  if (!settings.postgresUrl) uses.push([ports.postgres, 'PostgreSQL']);
+  if (!settings.natsUrl) uses.push([ports.nats, 'NATS']);
+  uses.push([ports.externalAuthorization, 'gateway, external authorization']);
+  for (const [service, faces] of Object.entries(ports.services)) {
+    for (const [face, port] of Object.entries(faces)) uses.push([port, `${service}, ${face}`]);
+  }
+  const taken: string[] = [];
+  for (const [port, use] of uses) {
+    if (!(await isFree(port))) taken.push(`  port ${port} (${use})${holder(port)}`);
+  }
+  if (taken.length === 0) return;
+  throw new Failure(
+    `Cannot start: something else listens on\n${taken.join('\n')}\n` +
+      'Stop it, or move every port of this suite: OUTRIDER_PORT_OFFSET=1000 npm start',
+  );
+}
+
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once('error', () => done(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
+  });
+}
+
+/** An offset from `from` on at which a whole suite fits. */
+export async function freeOffset(from: number): Promise<number> {
+  for (let offset = from; offset < from + 5000; offset += 100) {
+    const settings = { portOffset: offset, postgresUrl: undefined, natsUrl: undefined } as Settings;
+    if (await requireFreePorts(settings).then(() => true, () => false)) return offset;
+  }
+  throw new Failure(`No run of free ports was found above offset ${from}.`);
+}
+
+function holder(port: number): string {
+  try {
+    const line = execFileSync('ss', ['-Hltnp', `sport = :${port}`], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const found = /"([^"]+)",pid=(\d+)/.exec(line);
+    return found ? `: held by ${found[1]}, process ${found[2]}` : '';
+  } catch {
+    return ''; // no `ss` here: the port alone must do
+  }
+}

@@ -1,0 +1,26 @@
+/** The seven services as the supervisor sees them: their numbers, faces and memory. */
+
+export interface ServiceSpec {
+  readonly name: string;
+  /** Its number: added to each port range. */
+  readonly n: number;
+  readonly vehicle: boolean;
+  readonly operator: boolean;
+  /** V8's old space, MiB: what keeps all of them together below 1.5 GiB. */
+  readonly heapMiB: number;
+}
+
+export const SERVICES: readonly ServiceSpec[] = [
+  { name: 'fleet-ca', n: 0, vehicle: false, operator: false, heapMiB: 128 },
+  { name: 'provisioning', n: 1, vehicle: true, operator: true, heapMiB: 160 },
+  { name: 'token', n: 2, vehicle: true, operator: true, heapMiB: 160 },
+  { name: 'telemetry', n: 3, vehicle: true, operator: true, heapMiB: 256 },
+  { name: 'command', n: 4, vehicle: true, operator: true, heapMiB: 160 },
+  { name: 'revocation', n: 5, vehicle: false, operator: true, heapMiB: 160 },
+  { name: 'gateway', n: 6, vehicle: false, operator: true, heapMiB: 160 },
+];
+
+/** The service's PostgreSQL schema, which is its runtime role's name too. */
+export function schemaOf(service: string): string {
+  return service.replaceAll('-', '_');
+}
