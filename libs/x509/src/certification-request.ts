@@ -1,7 +1,7 @@
 /** PKCS#10 requests (RFC 2986): parsed strictly, their proof of possession checked, and made for our own agents. */
-import { type KeyObject, sign } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { signDer, verificationKey } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
-import type { Thumbprint } from '@outrider/ids';
 import { type DerNode, malformed, readDer, TAG } from './der-read.js';
 import { bitStringBytes, expectTag, oidOf, sequenceOf, smallIntegerOf } from './der-values.js';
 import { bitString, contextConstructed, integer, objectIdentifier, octetString, sequence, setOf } from './der-write.js';
@@ -15,12 +15,10 @@ import {
 import { type CertificateExtensions, readExtensions } from './extensions.js';
 import { encodeGeneralNames } from './general-names.js';
 import { OID } from './oids.js';
-import { sha256 } from './parse-certificate.js';
 import { derOf } from './pem.js';
 import {
   type CertificateKeyAlgorithm,
   encodeSignatureAlgorithm,
-  importPublicKey,
   keyAlgorithmOf,
   readAlgorithmIdentifier,
   signatureAlgorithmFor,
@@ -33,7 +31,7 @@ export interface ParsedCertificationRequest {
   readonly subjectCommonName: string | undefined;
   readonly subjectSerialNumber: string | undefined;
   readonly spkiDer: Uint8Array;
-  readonly keyThumbprint: Thumbprint;
+  readonly keyThumbprint: string;
   readonly keyAlgorithm: 'P-256' | 'P-384' | 'Ed25519';
   readonly sanUris: readonly string[];
   readonly sanDns: readonly string[];
@@ -59,7 +57,8 @@ export function parseCertificationRequest(input: Uint8Array | string): ParsedCer
     throw malformed('a request has other parts than RFC 2986');
   if (smallIntegerOf(version, 'version') !== 0) throw malformed('no version of PKCS#10');
   const spkiDer = expectTag(spki, TAG.sequence, 'subjectPKInfo').der;
-  const keyAlgorithm = requestKey(spkiDer);
+  const keyAlgorithm = requestKeyAlgorithm(spkiDer);
+  const key = verificationKey(spkiDer);
   const signatureOid = readAlgorithmIdentifier(algorithm, 'signatureAlgorithm').oid;
   if (!verifySignature(signatureOid, spkiDer, info.der, bitStringBytes(signature, 'signature'))) {
     throw new DomainError('x509.signature_invalid', { detail: 'the request is not signed by the key it holds' });
@@ -73,7 +72,7 @@ export function parseCertificationRequest(input: Uint8Array | string): ParsedCer
     subjectCommonName: singleAttribute(subject, OID.commonName),
     subjectSerialNumber: singleAttribute(subject, OID.serialNumber),
     spkiDer,
-    keyThumbprint: sha256(spkiDer),
+    keyThumbprint: key.keyThumbprint,
     keyAlgorithm,
     sanUris: san.uris,
     sanDns: san.dnsNames,
@@ -83,12 +82,11 @@ export function parseCertificationRequest(input: Uint8Array | string): ParsedCer
   };
 }
 
-function requestKey(spkiDer: Uint8Array): 'P-256' | 'P-384' | 'Ed25519' {
+function requestKeyAlgorithm(spkiDer: Uint8Array): 'P-256' | 'P-384' | 'Ed25519' {
   const algorithm = keyAlgorithmOf(spkiDer);
   if (!REQUEST_KEYS.includes(algorithm)) {
     throw new DomainError('x509.key_unsupported', { detail: `${algorithm} keys are not certified here` });
   }
-  importPublicKey(spkiDer);
   return algorithm as 'P-256' | 'P-384' | 'Ed25519';
 }
 
@@ -123,8 +121,7 @@ export function createCertificationRequest(description: CertificationRequestDesc
   const name = typeof subject === 'string' ? [{ type: OID.commonName, value: subject }] : subject;
   const attributes = sanUris.length === 0 ? [] : [sanRequest(sanUris)];
   const info = sequence(integer(0), encodeName(name), spkiDer, contextConstructed(0, ...attributes));
-  const signature = sign(algorithm.hash, info, privateKey);
-  return sequence(info, encodeSignatureAlgorithm(algorithm), bitString(signature));
+  return sequence(info, encodeSignatureAlgorithm(algorithm), bitString(signDer(privateKey, info)));
 }
 
 function sanRequest(uris: readonly string[]): Uint8Array {

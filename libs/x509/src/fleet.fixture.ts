@@ -1,13 +1,14 @@
 /** A small real fleet for the tests: root, issuing CA and leaves, with fresh keys for each run. */
-import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { signDer } from '@outrider/crypto';
 import { SerialNumber } from '@outrider/ids';
 import { type CertificateDescription, issueCertificate } from './issue-certificate.js';
 import { OID } from './oids.js';
 import type { ParsedCertificate } from './parse-certificate.js';
 import type { ProfileName } from './profiles.js';
-import { keyAlgorithmOf, signatureAlgorithmFor } from './public-key.js';
 
 export const NOW = new Date('2026-03-01T12:00:00Z');
 export const TRUST_DOMAIN = 'fleet.example.com';
@@ -54,10 +55,8 @@ export async function issue(
     ...overrides,
   };
   const signer = issuer === 'self' ? keys.privateKey : issuer.privateKey;
-  const spkiDer = issuer === 'self' ? keys.spkiDer : issuer.certificate.spkiDer;
-  const { hash } = signatureAlgorithmFor(keyAlgorithmOf(spkiDer));
   const from = issuer === 'self' ? 'self' : issuer.certificate;
-  const certificate = await issueCertificate(description, from, (tbs) => sign(hash, tbs, signer));
+  const certificate = await issueCertificate(description, from, (tbs) => signDer(signer, tbs));
   return { certificate, privateKey: keys.privateKey };
 }
 
@@ -89,4 +88,14 @@ export async function newFleet(): Promise<Fleet> {
 export function vectorFolder(name: string): string | undefined {
   const folder = join(import.meta.dirname, '../../../../shared/vectors', name);
   return existsSync(folder) ? folder : undefined;
+}
+
+/** Whether the openssl command is there to be an oracle. */
+export function hasOpenssl(): boolean {
+  try {
+    execFileSync('openssl', ['version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -6,22 +6,22 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import { Certificate } from '@peculiar/asn1-x509';
-import { commonName, type Fleet, issue, NOW, newFleet, newKeyPair, vehicleOverrides } from './fleet.fixture.js';
+import {
+  commonName,
+  type Fleet,
+  hasOpenssl,
+  issue,
+  NOW,
+  newFleet,
+  newKeyPair,
+  vehicleOverrides,
+} from './fleet.fixture.js';
 import { OID } from './oids.js';
 import { parseCertificate } from './parse-certificate.js';
 import { toPem } from './pem.js';
 
 let fleet: Fleet;
 let folder: string;
-
-function hasOpenssl(): boolean {
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function pemFile(name: string, ...ders: readonly Uint8Array[]): string {
   const file = join(folder, name);

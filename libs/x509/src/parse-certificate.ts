@@ -1,6 +1,6 @@
 /** Parses one X.509 certificate (RFC 5280 §4.1), strictly and bounded; says what it holds, not whether to believe it. */
-import { createHash } from 'node:crypto';
-import { SerialNumber, Thumbprint } from '@outrider/ids';
+import { keyThumbprint, thumbprint } from '@outrider/crypto';
+import { SerialNumber, type Thumbprint } from '@outrider/ids';
 import { type DerNode, malformed, readDer, TAG } from './der-read.js';
 import { bitStringBytes, expectTag, hex, sameBytes, sequenceOf, smallIntegerOf, timeOf } from './der-values.js';
 import { type DistinguishedName, readName, singleAttribute } from './distinguished-name.js';
@@ -16,7 +16,7 @@ export interface ParsedCertificate extends Omit<CertificateExtensions, 'all' | '
   /** SHA-256 of the certificate, base64url (`x5t#S256`). */
   readonly thumbprint: Thumbprint;
   /** SHA-256 of the SubjectPublicKeyInfo, base64url: the same for every certificate of one key. */
-  readonly keyThumbprint: Thumbprint;
+  readonly keyThumbprint: string;
   readonly serialNumber: SerialNumber;
   readonly issuer: DistinguishedName;
   readonly subject: DistinguishedName;
@@ -55,7 +55,7 @@ export function parseCertificate(input: Uint8Array | string): ParsedCertificate 
     ...described,
     der,
     tbsDer: tbs.der,
-    thumbprint: sha256(der),
+    thumbprint: thumbprint(der),
     signatureAlgorithm: algorithm.oid,
     signature: bitStringBytes(signature, 'signature'),
   };
@@ -86,7 +86,7 @@ export function readTbsCertificate(tbs: DerNode): TbsCertificate {
   return {
     ...extensions,
     version,
-    keyThumbprint: sha256(spkiDer),
+    keyThumbprint: keyThumbprint(spkiDer),
     serialNumber: readSerialNumber(serial),
     signatureAlgorithmDer: readAlgorithmIdentifier(algorithm, 'signature').der,
     issuer: readName(issuer, 'issuer'),
@@ -129,8 +129,4 @@ export function readSerialNumber(node: DerNode | undefined): SerialNumber {
   const magnitude = content.length > 1 && content[0] === 0 ? content.subarray(1) : content;
   if (content.length > 20) throw malformed('a serial number of more than 20 bytes');
   return SerialNumber.parse(hex(magnitude));
-}
-
-export function sha256(bytes: Uint8Array): Thumbprint {
-  return Thumbprint.parse(createHash('sha256').update(bytes).digest('base64url'));
 }

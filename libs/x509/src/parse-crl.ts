@@ -47,7 +47,9 @@ export function parseCrl(input: Uint8Array | string): ParsedCrl {
   const [tbs, outer, signature, ...rest] = sequenceOf(readDer(der), 'CRL');
   if (tbs === undefined || rest.length > 0) throw malformed('a CRL has three parts');
   const parts = [...sequenceOf(tbs, 'tbsCertList')];
-  const version = parts[0]?.tag === TAG.integer ? smallIntegerOf(parts.shift(), 'version') : 0;
+  const hasVersion = parts[0]?.tag === TAG.integer;
+  const version = hasVersion ? smallIntegerOf(parts.shift(), 'version') : 0;
+  if (hasVersion && version !== 1) throw malformed('no version of a CRL');
   const inner = readAlgorithmIdentifier(parts.shift(), 'signature');
   const algorithm = readAlgorithmIdentifier(outer, 'signatureAlgorithm');
   if (!sameBytes(inner.der, algorithm.der)) throw malformed('the two signature algorithms differ');
@@ -162,6 +164,8 @@ export function revocationOf(
   if (scope?.unsupported) throw outOfScope('the list covers a part of its own kind');
   if (scope?.onlyUserCertificates && ca) throw outOfScope('the list covers no CA certificates');
   if (scope?.onlyCaCertificates && !ca) throw outOfScope('the list covers CA certificates alone');
+  const partial = scope !== undefined && (scope.onlyUserCertificates || scope.onlyCaCertificates);
+  if (partial && certificate.version !== 3) throw outOfScope('a certificate that does not say whether it is a CA');
   const points = certificate.crlDistributionPoints;
   if (scope !== undefined && scope.uris.length > 0 && !scope.uris.some((uri) => points.includes(uri))) {
     throw outOfScope('the list is of another distribution point');

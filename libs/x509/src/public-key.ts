@@ -27,15 +27,16 @@ const SIGNATURE_ALGORITHMS: readonly SignatureAlgorithm[] = [
 /** Names the key by its AlgorithmIdentifier alone; the key itself is not yet checked. */
 export function keyAlgorithmOf(spkiDer: Uint8Array): CertificateKeyAlgorithm {
   const [algorithm, key] = sequenceOf(readDer(spkiDer), 'subjectPublicKeyInfo');
-  bitStringBytes(key, 'subjectPublicKey');
+  const point = bitStringBytes(key, 'subjectPublicKey');
   const [type, parameters] = sequenceOf(algorithm, 'key algorithm');
   const oid = oidOf(type, 'key algorithm');
   if (oid === OID.ed25519) return parameters === undefined ? 'Ed25519' : 'other';
   if (oid === OID.rsaEncryption) return parameters?.tag === TAG.null ? 'RSA' : 'other';
   if (oid !== OID.ecPublicKey || parameters?.tag !== TAG.oid) return 'other';
   const curve = oidOf(parameters, 'curve');
-  if (curve === OID.p256) return 'P-256';
-  return curve === OID.p384 ? 'P-384' : 'other';
+  // Uncompressed points alone: a key must not have a second encoding under which the denylist does not know it.
+  if (curve === OID.p256 && point.length === 65) return 'P-256';
+  return curve === OID.p384 && point.length === 97 ? 'P-384' : 'other';
 }
 
 /**
