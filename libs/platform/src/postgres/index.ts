@@ -1,1 +1,12 @@
-export {};
+export type { EntityClass, MigrationClass } from './data-source.provider.js';
+export { afterCommit, Database } from './database.service.js';
+export { databaseError, isDatabaseAway, isRetryableConflict } from './failure.js';
+export { appendOnly, grantRuntime, migrate, type Privilege } from './migrate.provider.js';
+export {
+  INSERT as OUTBOX_INSERT,
+  insertParameters as outboxParameters,
+  message as outboxMessage,
+  Outbox,
+  type OutboxMessage,
+} from './outbox.service.js';
+export { ownerRoleOf, schemaOf } from './schema.js';

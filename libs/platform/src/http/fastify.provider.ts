@@ -1,0 +1,69 @@
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { DomainError } from '@outrider/errors';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { newSpan, withTrace } from '../service/trace.provider.js';
+import { listenerOf } from './listeners.service.js';
+import { sendProblem } from './problem.filter.js';
+
+/** Bytes of any request body: more is `request.too_large` before it is read (DESIGN §6). */
+export const MAX_BODY_BYTES = 1_048_576;
+
+/** The one Fastify instance of a service: bodies arrive as bytes, a route belongs to exactly one listener, each request has a trace. */
+export function createFastifyAdapter(): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    bodyLimit: MAX_BODY_BYTES,
+    routerOptions: { maxParamLength: 256 },
+    forceCloseConnections: true,
+    return503OnClosing: false,
+  });
+  const fastify = adapter.getInstance() as unknown as FastifyInstance;
+  fastify.addConstraintStrategy({
+    name: 'listener',
+    storage: () => {
+      const handlers = new Map<string, unknown>();
+      return {
+        get: (name: string) => (handlers.get(name) ?? null) as never,
+        set: (name: string, handler: unknown) => void handlers.set(name, handler),
+      };
+    },
+    deriveConstraint: (request: { socket: object }) => listenerOf(request) ?? 'none',
+    mustMatchWhenDerived: true,
+  } as never);
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const trace = newSpan(headerOf(request, 'traceparent'));
+    reply.header('x-trace-id', trace.traceId);
+    withTrace(`00-${trace.traceId}-${trace.spanId}-01`, done);
+  });
+  refuseWrongMethods(fastify);
+  return adapter;
+}
+
+function headerOf(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** A known path asked by a wrong method is 405 with `Allow` (RFC 9110 §15.5.6), not 404. */
+function refuseWrongMethods(fastify: FastifyInstance): void {
+  const routes: { listener: unknown; methods: string[]; pattern: RegExp }[] = [];
+  fastify.addHook('onRoute', (route: RouteOptions) => {
+    const listener = (route.constraints as { listener?: string } | undefined)?.listener;
+    if (listener) routes.push({ listener, methods: [route.method].flat(), pattern: pathPattern(route.url) });
+  });
+  fastify.addHook('preHandler', (request: FastifyRequest, reply: FastifyReply, done) => {
+    if (!request.is404) return done();
+    const path = request.url.split('?', 1)[0]!;
+    const listener = listenerOf(request.raw);
+    const allowed = routes.filter((r) => r.listener === listener && r.pattern.test(path)).flatMap((r) => r.methods);
+    if (allowed.length === 0) return done();
+    reply.header('allow', [...new Set(allowed)].join(', '));
+    sendProblem(reply, new DomainError('request.method_not_allowed'));
+  });
+}
+
+function pathPattern(url: string): RegExp {
+  const escaped = url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:[A-Za-z0-9_]+/g, '[^/]+');
+  return new RegExp(`^${escaped}$`);
+}

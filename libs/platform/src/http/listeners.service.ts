@@ -1,0 +1,156 @@
+import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { Inject, Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import type { TlsListenerConfig, VehicleListenerConfig } from '../service/config.js';
+import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.js';
+import type { ListenerName } from './on.provider.js';
+import type { Peer } from './peer.js';
+import { peerOfSocket } from './peer.provider.js';
+
+/** ECDHE with AEAD only, for stacks that stop at TLS 1.2 (DESIGN §4). */
+const TLS12_CIPHERS = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+].join(':');
+
+const DRAIN_MS = 10_000;
+
+export interface TlsFailure {
+  readonly listener: ListenerName;
+  readonly remoteAddress: string;
+  /** OpenSSL's or Node's code, e.g. `ERR_SSL_TLSV1_ALERT_UNKNOWN_CA`. */
+  readonly reason: string;
+}
+
+interface ListenerEvents {
+  /** A connection was opened; a TLS one after its handshake. */
+  connection: [socket: Socket, peer: Peer];
+  tlsFailure: [failure: TlsFailure];
+}
+
+const listenerOfSocket = new WeakMap<object, ListenerName>();
+const peerBySocket = new WeakMap<object, Peer>();
+
+/** The listener a raw request came in by; undefined only for requests injected in tests. */
+export function listenerOf(request: { socket: object }): ListenerName | undefined {
+  return listenerOfSocket.get(request.socket);
+}
+
+/** Who is at the other end. Throws a plain error for a socket of no listener: that is a bug. */
+export function peerOf(request: { socket: object }): Peer {
+  const peer = peerBySocket.get(request.socket);
+  if (!peer) throw new Error('a request without a peer');
+  return peer;
+}
+
+/** One Fastify instance behind several servers: vehicle mTLS, operator TLS, plain HTTP. */
+@Injectable()
+export class Listeners {
+  readonly events = new EventEmitter<ListenerEvents>();
+  private readonly servers: http.Server[] = [];
+
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    @Inject(RUNTIME) private readonly runtime: Runtime,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** Opens what is configured; a port that is taken rejects with its number. */
+  async open(): Promise<void> {
+    const { listeners } = this.runtime.config;
+    await this.listen('http', http.createServer(), listeners.http);
+    if (listeners.operator)
+      await this.listen('operator', https.createServer(tlsOptions(listeners.operator)), listeners.operator);
+    if (listeners.vehicle)
+      await this.listen('vehicle', https.createServer(vehicleTlsOptions(listeners.vehicle)), listeners.vehicle);
+  }
+
+  /** Stops accepting, lets requests in flight finish for up to ten seconds, then closes every connection. */
+  async close(): Promise<void> {
+    const closed = this.servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const server of this.servers) server.closeIdleConnections();
+    const cut = setTimeout(() => {
+      for (const server of this.servers) server.closeAllConnections();
+    }, DRAIN_MS);
+    await Promise.all(closed);
+    clearTimeout(cut);
+  }
+
+  private async listen(
+    name: ListenerName,
+    server: http.Server,
+    { host, port }: { host: string; port: number },
+  ): Promise<void> {
+    const fastify = this.adapterHost.httpAdapter.getInstance<FastifyInstance>();
+    server.headersTimeout = 10_000;
+    server.requestTimeout = 30_000;
+    server.keepAliveTimeout = 65_000;
+    server.maxHeadersCount = 100;
+    server.on(name === 'http' ? 'connection' : 'secureConnection', (socket: Socket) => this.accept(name, socket));
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) =>
+      this.events.emit('tlsFailure', {
+        listener: name,
+        remoteAddress: socket.remoteAddress ?? 'unknown',
+        reason: error.code ?? error.message,
+      }),
+    );
+    server.on('request', (request, response) => fastify.routing(request, response));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    server.on('error', (error) => this.logger.error({ err: error, listener: name }, 'listener'));
+    this.servers.push(server);
+    this.logger.info({ listener: name, host, port }, 'listening');
+  }
+
+  private accept(name: ListenerName, socket: Socket): void {
+    const peer = peerOfSocket(name, socket);
+    if (!peer) {
+      socket.destroy();
+      return;
+    }
+    listenerOfSocket.set(socket, name);
+    peerBySocket.set(socket, peer);
+    this.events.emit('connection', socket, peer);
+  }
+}
+
+function tlsOptions(listener: TlsListenerConfig): https.ServerOptions {
+  return {
+    cert: readFileSync(listener.certificateFile),
+    key: readFileSync(listener.keyFile),
+    minVersion: 'TLSv1.2',
+    ciphers: TLS12_CIPHERS,
+    honorCipherOrder: true,
+    handshakeTimeout: 10_000,
+    maxHeaderSize: 16_384,
+  };
+}
+
+function vehicleTlsOptions(listener: VehicleListenerConfig): https.ServerOptions {
+  return {
+    ...tlsOptions(listener),
+    ca: listener.clientAnchorFiles.map((file) => readFileSync(file)),
+    allowPartialTrustChain: true,
+    requestCert: true,
+    // Where a client certificate is optional (EST cacerts, JWKS) or comes from a manufacturer, admission decides; it refuses what TLS did not authorize.
+    rejectUnauthorized: false,
+  };
+}

@@ -1,0 +1,13 @@
+/** What is known of the other end of a connection, once per connection. */
+import type { ParsedCertificate } from '@outrider/x509';
+
+export interface Peer {
+  readonly listener: 'vehicle' | 'operator' | 'http';
+  readonly remoteAddress: string;
+  /** The client certificate the TLS handshake proved possession of; on most vehicle listeners also validated to the anchors there. */
+  readonly certificate?: ParsedCertificate;
+  /** The rest of the chain as presented (DER), leaf excluded. Attacker-controlled until validated. */
+  readonly chain: readonly Uint8Array[];
+  /** Whether the handshake validated the certificate to the listener's anchors. */
+  readonly authorized: boolean;
+}

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
+import { connect, headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import { Inject, Injectable } from '@nestjs/common';
+import { type EventContract, type RequestContract, subjectOf } from '@outrider/contracts';
+import { DomainError } from '@outrider/errors';
+import type { Logger } from 'pino';
+import type { z } from 'zod';
+import { type CommonConfig, readSecret } from '../service/config.js';
+import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.js';
+import { traceparent } from '../service/trace.provider.js';
+import { decodeReply } from './reply.js';
+
+const REQUEST_TIMEOUT_MS = 2000;
+
+/** The service's NATS connection: reconnects for ever; what it may publish and hear the server decides (libs/contracts). */
+@Injectable()
+export class Nats {
+  readonly jetstream: JetStreamClient;
+  private manager: Promise<JetStreamManager> | undefined;
+
+  constructor(
+    readonly connection: NatsConnection,
+    @Inject(RUNTIME) private readonly runtime: Runtime,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.jetstream = jetstream(connection, { timeout: 3000 });
+    void this.logStatus();
+  }
+
+  /** Whether the connection is up at this moment. */
+  get connected(): boolean {
+    return this.up && !this.connection.isClosed();
+  }
+  private up = true;
+
+  jetstreamManager(): Promise<JetStreamManager> {
+    this.manager ??= jetstreamManager(this.connection, { checkAPI: false, timeout: 3000 }).catch((error) => {
+      this.manager = undefined;
+      throw error;
+    });
+    return this.manager;
+  }
+
+  /** An existing bucket; streams and buckets are made by the provisioner, never by a service. */
+  bucket(name: string): Promise<KV> {
+    return new Kvm(this.connection).open(name, { bindOnly: true });
+  }
+
+  /**
+   * Asks the owner of a request contract. Throws DomainError: the responder's own code; `service.upstream_unavailable` when
+   * nobody answers in time (the request may still have been carried out); `service.upstream_invalid` for an answer out of contract.
+   */
+  async request<P extends z.ZodType, R extends z.ZodType>(
+    contract: RequestContract<P, R>,
+    payload: z.input<P>,
+    { timeoutMs = REQUEST_TIMEOUT_MS }: { timeoutMs?: number } = {},
+  ): Promise<z.output<R>> {
+    const body = JSON.stringify(contract.payload.parse(payload));
+    const reply = await this.connection
+      .request(contract.subject, body, { timeout: timeoutMs, headers: this.traceHeaders() })
+      .catch((cause: unknown) => {
+        throw new DomainError('service.upstream_unavailable', {
+          cause,
+          detail: `${contract.to} did not answer ${contract.subject}`,
+          retryAfterSeconds: 1,
+        });
+      });
+    return decodeReply(contract, reply.data);
+  }
+
+  /** Publishes an ephemeral event: whoever listens now hears it. */
+  publish<P extends z.ZodType>(contract: EventContract<P>, payload: z.input<P>, routing?: string): void {
+    if (!contract.ephemeral) throw new Error(`${contract.subject} is kept: use the outbox`);
+    this.connection.publish(subjectOf(contract, routing), JSON.stringify(contract.payload.parse(payload)), {
+      headers: this.traceHeaders(),
+    });
+  }
+
+  /** Publishes to JetStream and waits for its acknowledgement. The outbox is the way for events of a transaction; decisions come straight here. */
+  async publishKept(subject: string, payload: string, messageId: string = randomUUID(), trace?: string): Promise<void> {
+    await this.jetstream.publish(subject, payload, { msgID: messageId, headers: this.traceHeaders(trace) });
+  }
+
+  private traceHeaders(trace: string | undefined = traceparent()): MsgHdrs {
+    const carried = headers();
+    if (trace) carried.set('traceparent', trace);
+    carried.set('outrider-instance', this.runtime.instance);
+    return carried;
+  }
+
+  private async logStatus(): Promise<void> {
+    for await (const status of this.connection.status()) {
+      if (status.type === 'disconnect') this.up = false;
+      if (status.type === 'reconnect') this.up = true;
+      if (status.type === 'disconnect' || status.type === 'reconnect' || status.type === 'error') {
+        this.logger.warn({ status: status.type, detail: 'error' in status ? String(status.error) : undefined }, 'NATS');
+      }
+    }
+  }
+}
+
+/** Connects, waiting for a server that is not there yet. */
+export function connectNats(config: CommonConfig, name: string): Promise<NatsConnection> {
+  return connect({
+    servers: config.nats.url,
+    user: config.nats.user,
+    pass: readSecret(config.nats.passwordFile),
+    name,
+    inboxPrefix: `_INBOX.${config.nats.user}`,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    waitOnFirstConnect: true,
+    pingInterval: 5000,
+    maxPingOut: 2,
+    ignoreClusterUpdates: true,
+    ...(config.nats.caFile ? { tls: { ca: readFileSync(config.nats.caFile, 'utf8') } } : {}),
+  });
+}

@@ -1,0 +1,218 @@
+import { AckPolicy, type ConsumerMessages, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
+import type { Msg, Subscription } from '@nats-io/transport-node';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { durableName, EVENTS_STREAM, type EventContract, filterOf, type RequestContract } from '@outrider/contracts';
+import { DomainError } from '@outrider/errors';
+import type { Logger } from 'pino';
+import type { z } from 'zod';
+import { Database } from '../postgres/database.service.js';
+import { Metrics } from '../service/metrics.service.js';
+import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.js';
+import { withTrace } from '../service/trace.provider.js';
+import { Nats } from './nats.client.js';
+import { encodeError, encodeReply } from './reply.js';
+
+const RETRY_MS = 1000;
+const ACK_WAIT_NS = 30_000_000_000;
+
+/** What a handler is told besides the payload. */
+export interface EventMeta {
+  readonly subject: string;
+  /** The routing token of a routed subject. */
+  readonly routing: string | undefined;
+  /** Sequence in the stream: grows with every kept event. */
+  readonly streamSequence: number;
+}
+
+/**
+ * Answers requests and hears events. A malformed message is logged, counted and set aside (table `set_aside_messages`), never
+ * delivered again and never fatal; a handler that fails on a good one sees it again.
+ */
+@Injectable()
+export class Subscriptions implements OnApplicationShutdown {
+  private readonly open: (Subscription | ConsumerMessages)[] = [];
+  private readonly working = new Set<Promise<void>>();
+  private stopped = false;
+  private readonly malformed;
+
+  constructor(
+    private readonly nats: Nats,
+    private readonly database: Database,
+    @Inject(RUNTIME) private readonly runtime: Runtime,
+    @Inject(LOGGER) private readonly logger: Logger,
+    metrics: Metrics,
+  ) {
+    this.malformed = metrics.counter('outrider_nats_malformed_total', 'Messages out of contract, set aside.', [
+      'subject',
+    ]);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    for (const subscription of this.open) {
+      if ('drain' in subscription) await subscription.drain().catch(() => undefined);
+      else await subscription.close().catch(() => undefined);
+    }
+    await Promise.allSettled(this.working);
+  }
+
+  /** Answers a request contract; replicas share the load (queue group = service). */
+  answer<P extends z.ZodType, R extends z.ZodType>(
+    contract: RequestContract<P, R>,
+    handler: (payload: z.output<P>) => Promise<z.input<R>>,
+  ): void {
+    const subscription = this.nats.connection.subscribe(contract.subject, { queue: this.runtime.service });
+    this.open.push(subscription);
+    this.track(
+      (async () => {
+        for await (const msg of subscription) this.track(this.answerOne(contract, handler, msg));
+      })(),
+    );
+  }
+
+  /** Hears an ephemeral event: every instance hears each. `routing` narrows a routed contract to one token. */
+  hear<P extends z.ZodType>(
+    contract: EventContract<P>,
+    handler: (payload: z.output<P>, routing?: string) => void | Promise<void>,
+  ): void {
+    if (!contract.ephemeral) throw new Error(`${contract.subject} is kept: consume it`);
+    const subscription = this.nats.connection.subscribe(filterOf(contract));
+    this.open.push(subscription);
+    this.track(
+      (async () => {
+        for await (const msg of subscription) {
+          try {
+            const payload = contract.payload.parse(JSON.parse(msg.string()));
+            await handler(payload, contract.routed ? msg.subject.slice(contract.subject.length + 1) : undefined);
+          } catch (error) {
+            await this.setAside(msg.subject, msg.data, error);
+          }
+        }
+      })(),
+    );
+  }
+
+  /** Consumes a kept event by the service's durable consumer: at least once, in order; replicas share it. Handlers are idempotent. */
+  consume<P extends z.ZodType>(
+    contract: EventContract<P>,
+    handler: (payload: z.output<P>, meta: EventMeta) => Promise<void>,
+  ): void {
+    this.track(this.consumeForEver(contract, handler));
+  }
+
+  private async answerOne<P extends z.ZodType, R extends z.ZodType>(
+    contract: RequestContract<P, R>,
+    handler: (payload: z.output<P>) => Promise<z.input<R>>,
+    msg: Msg,
+  ): Promise<void> {
+    await withTrace(msg.headers?.get('traceparent'), async () => {
+      try {
+        const parsed = contract.payload.safeParse(parseJson(msg.data));
+        if (!parsed.success) {
+          this.malformed.inc({ subject: contract.subject });
+          throw new DomainError('request.invalid', {
+            cause: parsed.error,
+            detail: `${contract.subject}: the request is out of contract`,
+          });
+        }
+        msg.respond(encodeReply(contract.reply.parse(await handler(parsed.data))));
+      } catch (error) {
+        if (error instanceof DomainError)
+          this.logger.info({ subject: contract.subject, code: error.code, detail: error.detail }, 'refused');
+        else this.logger.error({ err: error, subject: contract.subject }, 'a request failed');
+        msg.respond(encodeError(error));
+      }
+    });
+  }
+
+  private async consumeForEver<P extends z.ZodType>(
+    contract: EventContract<P>,
+    handler: (payload: z.output<P>, meta: EventMeta) => Promise<void>,
+  ): Promise<void> {
+    while (!this.stopped) {
+      try {
+        const messages = await this.openConsumer(contract);
+        this.open.push(messages);
+        for await (const msg of messages) await this.consumeOne(contract, handler, msg);
+        this.open.splice(this.open.indexOf(messages), 1);
+      } catch (error) {
+        this.logger.warn({ err: error, subject: contract.subject }, 'the consumer starts again');
+      }
+      if (!this.stopped) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+
+  private async openConsumer(contract: EventContract): Promise<ConsumerMessages> {
+    const durable = durableName(this.runtime.service, contract);
+    const manager = await this.nats.jetstreamManager();
+    await manager.consumers.add(EVENTS_STREAM.name, {
+      name: durable,
+      durable_name: durable,
+      filter_subject: filterOf(contract),
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      ack_wait: ACK_WAIT_NS,
+      max_deliver: -1,
+    });
+    const consumer = await this.nats.jetstream.consumers.get(EVENTS_STREAM.name, durable);
+    return consumer.consume({ max_messages: 256, expires: 10_000 });
+  }
+
+  private async consumeOne<P extends z.ZodType>(
+    contract: EventContract<P>,
+    handler: (payload: z.output<P>, meta: EventMeta) => Promise<void>,
+    msg: JsMsg,
+  ): Promise<void> {
+    const parsed = contract.payload.safeParse(parseJson(msg.data));
+    if (!parsed.success) {
+      if (await this.setAside(msg.subject, msg.data, parsed.error)) msg.term();
+      else msg.nak(RETRY_MS);
+      return;
+    }
+    const routing = contract.routed ? msg.subject.slice(contract.subject.length + 1) : undefined;
+    await withTrace(msg.headers?.get('traceparent'), async () => {
+      try {
+        await handler(parsed.data, { subject: msg.subject, routing, streamSequence: msg.seq });
+        msg.ack();
+      } catch (error) {
+        this.logger.warn(
+          { err: error, subject: msg.subject, deliveries: msg.info.deliveryCount },
+          'an event will come again',
+        );
+        msg.nak(Math.min(30_000, RETRY_MS * msg.info.deliveryCount));
+      }
+    });
+  }
+
+  /** True when the message is safely in the table. */
+  private async setAside(subject: string, data: Uint8Array, error: unknown): Promise<boolean> {
+    this.malformed.inc({ subject: subject.slice(0, 100) });
+    this.logger.error({ err: error, subject }, 'a message out of contract is set aside');
+    try {
+      await this.database.query('INSERT INTO set_aside_messages (subject, data, error) VALUES ($1, $2, $3)', [
+        subject,
+        Buffer.from(data),
+        String(error).slice(0, 2000),
+      ]);
+      return true;
+    } catch (cause) {
+      this.logger.error({ err: cause, subject }, 'a message could not be set aside');
+      return false;
+    }
+  }
+
+  private track(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => this.logger.error({ err: error }, 'a subscription failed'))
+      .finally(() => this.working.delete(tracked));
+    this.working.add(tracked);
+  }
+}
+
+function parseJson(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
+  } catch {
+    return undefined;
+  }
+}

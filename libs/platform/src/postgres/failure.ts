@@ -1,0 +1,41 @@
+/** Decides whether a failed query means that PostgreSQL is away, so that trying again can help. */
+import { DomainError } from '@outrider/errors';
+
+const AWAY = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  '08000',
+  '08001',
+  '08003',
+  '08004',
+  '08006',
+  '53300',
+  '57P01',
+  '57P02',
+  '57P03',
+  '25006',
+]);
+
+/** True for a lost or refused connection; false for a statement that PostgreSQL itself refused. */
+export function isDatabaseAway(error: unknown): boolean {
+  const { code, message } = (error ?? {}) as { code?: string; message?: string };
+  if (code !== undefined && AWAY.has(code)) return true;
+  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|connection timeout|Driver not Connected/i.test(
+    message ?? '',
+  );
+}
+
+/** True for a serialization failure or a deadlock: the transaction may be run again as it is. */
+export function isRetryableConflict(error: unknown): boolean {
+  const code = (error as { code?: string } | undefined)?.code;
+  return code === '40001' || code === '40P01';
+}
+
+/** `service.unavailable` for a PostgreSQL that is away, and the error itself for anything else. */
+export function databaseError(error: unknown): unknown {
+  if (error instanceof DomainError || !isDatabaseAway(error)) return error;
+  return new DomainError('service.unavailable', { cause: error, detail: 'the database is away', retryAfterSeconds: 1 });
+}

@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { InstanceId, type Service } from '@outrider/ids';
+import type { Logger } from 'pino';
+import type { DataSource } from 'typeorm';
+import type { z } from 'zod';
+import { createFastifyAdapter } from '../http/fastify.provider.js';
+import { Listeners } from '../http/listeners.service.js';
+import { connectNats } from '../nats/nats.client.js';
+import { type EntityClass, type MigrationClass, runtimeDataSource } from '../postgres/data-source.provider.js';
+import { isDatabaseAway } from '../postgres/failure.js';
+import { migrate } from '../postgres/migrate.provider.js';
+import { type CommonConfig, ConfigError, loadConfig } from './config.js';
+import { createLogger, nestLogger } from './logger.provider.js';
+import { PlatformModule } from './platform.module.js';
+import { Readiness } from './readiness.service.js';
+import type { Runtime } from './runtime.js';
+
+export interface ServiceDefinition<C extends CommonConfig> {
+  readonly service: Service;
+  readonly config: z.ZodType<C>;
+  readonly module: Type;
+  readonly entities: readonly EntityClass[];
+  readonly migrations: readonly MigrationClass[];
+}
+
+/**
+ * Starts a service: `main.js --config FILE [--check-config | --migrate]`. Nothing opens before the configuration holds.
+ * Exit codes: 0 done, 2 bad usage or configuration, 1 anything else.
+ */
+export async function boot<C extends CommonConfig>(definition: ServiceDefinition<C>): Promise<void> {
+  try {
+    const { values } = parseArgs({
+      options: { config: { type: 'string' }, 'check-config': { type: 'boolean' }, migrate: { type: 'boolean' } },
+    });
+    if (!values.config) throw new ConfigError('usage: main.js --config FILE [--check-config | --migrate]');
+    const config = loadConfig(values.config, definition.config, definition.service);
+    if (values['check-config']) return;
+    const instance = InstanceId.parse(`${definition.service}-${randomBytes(4).toString('hex')}`);
+    const logger = createLogger(definition.service, instance, config.logLevel);
+    if (values.migrate) await migrate(config, definition.migrations, logger);
+    else await run(definition, { service: definition.service, instance, config, logger });
+  } catch (error) {
+    process.stderr.write(
+      `${error instanceof ConfigError ? error.message : ((error as Error).stack ?? String(error))}\n`,
+    );
+    process.exit(error instanceof ConfigError ? 2 : 1);
+  }
+}
+
+async function run<C extends CommonConfig>(definition: ServiceDefinition<C>, runtime: Runtime): Promise<void> {
+  const app = await createApplication(definition, runtime);
+  stopOnSignals(app, runtime.logger);
+  await app.get(Listeners).open();
+  runtime.logger.info('started');
+}
+
+/** The Nest application with its connections, before its listeners open. Tests use it as it is. */
+export async function createApplication<C extends CommonConfig>(
+  definition: Pick<ServiceDefinition<C>, 'module' | 'entities'>,
+  runtime: Runtime,
+): Promise<NestFastifyApplication> {
+  const dataSource = runtimeDataSource(runtime.config, definition.entities);
+  await connectDatabase(dataSource, runtime.logger);
+  const connection = await connectNats(runtime.config, runtime.instance);
+
+  @Module({ imports: [PlatformModule.register(runtime, dataSource, connection), definition.module] })
+  class RootModule {}
+
+  const app = await NestFactory.create<NestFastifyApplication>(RootModule, createFastifyAdapter(), {
+    bodyParser: false,
+    logger: nestLogger(runtime.logger),
+    abortOnError: false,
+  });
+  const readiness = app.get(Readiness);
+  readiness.add('postgres', async () => {
+    await dataSource.query('SELECT 1');
+    return { ok: true };
+  });
+  readiness.add('nats', async () => {
+    await connection.flush();
+    return { ok: true };
+  });
+  await app.init();
+  const close = app.close.bind(app);
+  app.close = async () => {
+    readiness.drain();
+    await app.get(Listeners).close();
+    await close();
+    await connection.drain().catch(() => undefined);
+    await dataSource.destroy().catch(() => undefined);
+  };
+  return app;
+}
+
+/** Waits for a PostgreSQL that is not there yet; anything else (a wrong password, a missing schema) fails at once. */
+async function connectDatabase(dataSource: DataSource, logger: Logger): Promise<void> {
+  for (;;) {
+    try {
+      await dataSource.initialize();
+      return;
+    } catch (error) {
+      if (!isDatabaseAway(error)) throw error;
+      logger.warn({ err: error }, 'waiting for PostgreSQL');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
+function stopOnSignals(app: NestFastifyApplication, logger: Logger): void {
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) return;
+      stopping = true;
+      logger.info({ signal }, 'stopping');
+      app.close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          logger.error({ err: error }, 'the stop failed');
+          process.exit(1);
+        },
+      );
+    });
+  }
+}

@@ -1,0 +1,43 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { DataSource } from 'typeorm';
+import { AdmissionModule } from '../admission/admission.module.js';
+import { Listeners } from '../http/listeners.service.js';
+import { ProblemFilter } from '../http/problem.filter.js';
+import { Nats } from '../nats/nats.client.js';
+import { Subscriptions } from '../nats/subscriptions.service.js';
+import { Database } from '../postgres/database.service.js';
+import { Outbox } from '../postgres/outbox.service.js';
+import { HealthController } from './health.controller.js';
+import { Metrics } from './metrics.service.js';
+import { Readiness } from './readiness.service.js';
+import { CONFIG, LOGGER, RUNTIME, type Runtime } from './runtime.js';
+
+/** What every service has. Global: slices inject these by class or token. */
+@Global()
+@Module({})
+export class PlatformModule {
+  static register(runtime: Runtime, dataSource: DataSource, connection: NatsConnection): DynamicModule {
+    const shared = [
+      { provide: RUNTIME, useValue: runtime },
+      { provide: CONFIG, useValue: runtime.config },
+      { provide: LOGGER, useValue: runtime.logger },
+      { provide: DataSource, useValue: dataSource },
+      { provide: Nats, useFactory: () => new Nats(connection, runtime, runtime.logger) },
+      Metrics,
+      Readiness,
+      Listeners,
+      Database,
+      Outbox,
+      Subscriptions,
+    ];
+    return {
+      module: PlatformModule,
+      imports: [AdmissionModule],
+      controllers: [HealthController],
+      providers: [...shared, { provide: APP_FILTER, useClass: ProblemFilter }],
+      exports: shared.map((provider) => (typeof provider === 'function' ? provider : provider.provide)),
+    };
+  }
+}

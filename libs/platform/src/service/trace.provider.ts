@@ -1,0 +1,32 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomBytes } from 'node:crypto';
+
+/** W3C Trace Context: carried through HTTP and NATS headers. */
+export interface Trace {
+  /** 32 hex digits. */
+  readonly traceId: string;
+  /** 16 hex digits. */
+  readonly spanId: string;
+}
+
+const storage = new AsyncLocalStorage<Trace>();
+
+export function currentTrace(): Trace | undefined {
+  return storage.getStore();
+}
+
+/** Continues the caller's `traceparent` (a new one where there is none or it is malformed) around `work`. */
+export function withTrace<T>(traceparent: string | undefined, work: () => T): T {
+  return storage.run(newSpan(traceparent), work);
+}
+
+export function newSpan(traceparent: string | undefined): Trace {
+  const match = traceparent && /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent);
+  return { traceId: match ? match[1]! : randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex') };
+}
+
+/** The header value for what this trace calls next; undefined outside any. */
+export function traceparent(): string | undefined {
+  const trace = storage.getStore();
+  return trace && `00-${trace.traceId}-${trace.spanId}-01`;
+}
