@@ -78,8 +78,8 @@ export interface Fleet {
 
 export async function newFleet(): Promise<Fleet> {
   const root = await issue('root', 'self', newKeyPair('P-384'), { subject: commonName('Fleet Root') });
-  const vehicleCa = await issue('issuing-ca', root, newKeyPair('P-256'), { subject: commonName('Vehicle CA') });
-  const controlCa = await issue('issuing-ca', root, newKeyPair('P-256'), { subject: commonName('Control CA') });
+  const vehicleCa = await issue('vehicle-ca', root, newKeyPair('P-256'), { subject: commonName('Vehicle CA') });
+  const controlCa = await issue('control-ca', root, newKeyPair('P-256'), { subject: commonName('Control CA') });
   const vehicle = await issue('vehicle', vehicleCa, newKeyPair('Ed25519'), vehicleOverrides('device-12345'));
   return { root, vehicleCa, controlCa, vehicle };
 }

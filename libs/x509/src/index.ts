@@ -6,6 +6,7 @@ export {
 } from './certification-request.js';
 export { certsOnlyCms, parseCertsOnlyCms } from './certs-only-cms.js';
 export { CRL_REASONS, type CrlDescription, type CrlReason, createCrl, type RevokedEntry } from './create-crl.js';
+export { crlShard, crlShardUrl } from './crl-shard.js';
 export { type DistinguishedName, encodeName, type NameAttribute } from './distinguished-name.js';
 export type { BasicConstraints, CertificateExtensions, Extension, KeyUsage } from './extensions.js';
 export {

@@ -5,6 +5,9 @@ import type { CertificateKeyAlgorithm } from './public-key.js';
 
 export const PROFILE_NAMES = [
   'root',
+  'vehicle-ca',
+  'infrastructure-ca',
+  'control-ca',
   'issuing-ca',
   'factory-ca',
   'factory-device',
@@ -56,24 +59,34 @@ const AUTHORITY = {
   revocationPointers: 'optional',
 } as const satisfies Partial<CertificateProfile>;
 
+const INTERMEDIATE = {
+  ...AUTHORITY,
+  ca: { pathLength: 0 },
+  selfSigned: false,
+  defaultLifetimeSeconds: 10 * YEAR_SECONDS,
+  maxLifetimeSeconds: 15 * YEAR_SECONDS,
+} as const satisfies Partial<CertificateProfile>;
+
 export const PROFILES: Readonly<Record<ProfileName, CertificateProfile>> = {
   root: {
     ...AUTHORITY,
     name: 'root',
-    ca: { pathLength: undefined },
+    ca: { pathLength: 1 },
     selfSigned: true,
     revocationPointers: 'none',
     defaultLifetimeSeconds: 20 * YEAR_SECONDS,
     maxLifetimeSeconds: 30 * YEAR_SECONDS,
   },
-  'issuing-ca': {
-    ...AUTHORITY,
-    name: 'issuing-ca',
-    ca: { pathLength: 0 },
-    selfSigned: false,
-    defaultLifetimeSeconds: 10 * YEAR_SECONDS,
-    maxLifetimeSeconds: 15 * YEAR_SECONDS,
+  // The three under the root are held to their use by their own EKU, so that anchoring the root confuses none of them either.
+  'vehicle-ca': { ...INTERMEDIATE, name: 'vehicle-ca', extendedKeyUsages: [OID.clientAuth, OID.ocspSigning] },
+  'infrastructure-ca': {
+    ...INTERMEDIATE,
+    name: 'infrastructure-ca',
+    extendedKeyUsages: [OID.serverAuth, OID.clientAuth, OID.ocspSigning],
   },
+  'control-ca': { ...INTERMEDIATE, name: 'control-ca', extendedKeyUsages: [OID.outriderCommandSigning] },
+  /** An intermediate for any use, as manufacturers run them. */
+  'issuing-ca': { ...INTERMEDIATE, name: 'issuing-ca', extendedKeyUsages: [] },
   /** The demo manufacturer's own CA: a self-signed anchor that signs factory certificates only. */
   'factory-ca': {
     ...AUTHORITY,

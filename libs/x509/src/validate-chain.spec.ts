@@ -94,6 +94,19 @@ describe('validateChain', () => {
     expect(() => validateChain(signer.certificate, [], [fleet.controlCa.certificate], asClient)).toThrow(DomainError);
   });
 
+  it('holds each CA to its own use, even where the root is the anchor', async () => {
+    const stolen = await issue('service-server', fleet.vehicleCa, newKeyPair('P-256'), {
+      subject: commonName('token'),
+      sanUri: 'spiffe://fleet.example.com/service/token',
+      sanDns: ['localhost'],
+    });
+    const cas = [fleet.vehicleCa.certificate];
+    const asServer: ChainOptions = { now: NOW, purpose: 'serverAuth' };
+    expect(() => validateChain(stolen.certificate, cas, [fleet.root.certificate], asServer)).toThrow(
+      /not meant to sign/,
+    );
+  });
+
   it('never takes a leaf as an authority', async () => {
     const leafAsCa = { certificate: fleet.vehicle.certificate, privateKey: fleet.vehicle.privateKey };
     const forged = await issue('vehicle', leafAsCa, newKeyPair('P-256'), vehicleOverrides('device-66666'));

@@ -1,0 +1,15 @@
+/** Which CRL shard a certificate belongs to: fleet-ca writes it into the certificate, revocation lists the certificate there. */
+import type { SerialNumber } from '@outrider/ids';
+
+/**
+ * 0 to `shardCount` - 1, even over random serial numbers. The count is fixed for the life of the certificates that name it.
+ * @param shardCount 1 to 65,536
+ */
+export function crlShard(serialNumber: SerialNumber, shardCount: number): number {
+  return Number.parseInt(serialNumber.slice(-8), 16) % shardCount;
+}
+
+/** `<base>/<shard>.crl`, e.g. `http://localhost:9105/crl/0.crl`; `baseUrl` without a trailing slash. */
+export function crlShardUrl(baseUrl: string, shard: number): string {
+  return `${baseUrl}/${shard}.crl`;
+}
