@@ -11,6 +11,7 @@ export {
 export { CommandState, commandChanged, deliveryOffered } from './command.js';
 export { type Contract, type EventContract, filterOf, type RequestContract, subjectOf } from './contract.js';
 export { blockChanged, DECISIONS_MADE, Decision, decisionMade } from './gateway.js';
+export { type NatsUsers, natsAuthorization } from './nats-config.js';
 export { durableName, natsPermissions } from './nats-permissions.js';
 export {
   certificateEnrolled,

@@ -1,1 +1,16 @@
-export {};
+export { createTestDatabase, type TestDatabase } from './database.client.js';
+export {
+  createTestFleet,
+  issue,
+  issueCommandSigner,
+  issueFactoryDevice,
+  issueService,
+  issueVehicle,
+  type KeyType,
+  type LeafOptions,
+  type Party,
+  type TestFleet,
+  TRUST_DOMAIN,
+} from './fleet.js';
+export { freePort, startNats, type TestNats } from './nats.client.js';
+export { type TestServiceParts, testServiceConfig } from './service.client.js';
