@@ -86,7 +86,7 @@ describe('scanJson', () => {
     expect(codeOf(() => scan('9'.repeat(1_000_000)))).toBe('request.malformed');
   });
 
-  it('takes 100,000 distinct names within a second', () => {
+  it('takes 60,000 distinct names within a second', () => {
     const text = JSON.stringify(Object.fromEntries(Array.from({ length: 60_000 }, (_, index) => [`k${index}`, index])));
     const started = performance.now();
     expect(scan(text).root.member('k59999')!.number()).toBe(59_999);

@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, sign as nodeSign } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, sign as nodeSign } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, test } from '@jest/globals';
@@ -128,6 +128,38 @@ describe('verifySignature with Ed25519, strictly', () => {
       verifySignature(verificationKey(spki(raw)), Buffer.from([n]), forged),
     );
     expect(accepted).toEqual([]);
+  });
+});
+
+describe('an Ed25519 signature made by hand (RFC 8032 §5.1.6)', () => {
+  const order = (1n << 252n) + 27742317777372353535851937790883648493n;
+  const { privateKey, publicKey } = PAIRS.EdDSA;
+  const key = verificationKeyOf(publicKey);
+  const message = Buffer.from('message');
+  const little = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
+  const sha512 = (...parts: Uint8Array[]): Buffer => createHash('sha512').update(Buffer.concat(parts)).digest();
+  const seed = Buffer.from(privateKey.export({ format: 'jwk' }).d!, 'base64url');
+  const secret = sha512(seed);
+  const clamped = Buffer.from(secret.subarray(0, 32));
+  clamped[0]! &= 248;
+  clamped[31] = (clamped[31]! & 63) | 64;
+
+  /** S = r + H(R, A, M) * a, so that S * B = R + H * A for the R of that r. */
+  function signatureOf(bigR: Uint8Array, r: bigint): Buffer {
+    const s = (r + (little(sha512(bigR, key.raw!, message)) % order) * little(clamped)) % order;
+    return Buffer.concat([bigR, Buffer.from(s.toString(16).padStart(64, '0'), 'hex').reverse()]);
+  }
+
+  it('is taken with the right r: the arithmetic here is that of the RFC', () => {
+    const real = nodeSign(null, message, privateKey);
+    const r = little(sha512(secret.subarray(32), message)) % order;
+    expect(signatureOf(real.subarray(0, 32), r)).toEqual(real);
+    expect(verifySignature(key, message, signatureOf(real.subarray(0, 32), r))).toBe(true);
+  });
+
+  it('is refused with R of small order, though the equation holds', () => {
+    const identity = Buffer.concat([Buffer.from([1]), Buffer.alloc(31)]);
+    expect(verifySignature(key, message, signatureOf(identity, 0n))).toBe(false);
   });
 });
 
