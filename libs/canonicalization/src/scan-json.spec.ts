@@ -131,7 +131,7 @@ describe('scanJson', () => {
         else if (code === 'accepted') expect(scan(text).root.value()).toEqual(parsed.value);
         else expect(isRefusedClass(text)).toBe(true);
       }),
-      { numRuns: 5_000 },
+      { numRuns: process.env.OUTRIDER_TEST_LONG === '1' ? 200_000 : 5_000 },
     );
   });
 });
