@@ -46,6 +46,11 @@ export function encodeGeneralNames(names: Omit<GeneralNames, 'otherForms'>): Uin
   );
 }
 
+/** The one spelling that certificates are read with: `::1` becomes `0:0:0:0:0:0:0:1`. */
+export function canonicalIpAddress(address: string): string {
+  return ipText(ipBytes(address), 'IP address');
+}
+
 /** Bytes of a dotted IPv4 or an IPv6 address, `::` allowed. */
 export function ipBytes(address: string): Uint8Array {
   if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(address)) {

@@ -9,6 +9,7 @@ export { CRL_REASONS, type CrlDescription, type CrlReason, createCrl, type Revok
 export { crlShard, crlShardUrl } from './crl-shard.js';
 export { type DistinguishedName, encodeName, type NameAttribute } from './distinguished-name.js';
 export type { BasicConstraints, CertificateExtensions, Extension, KeyUsage } from './extensions.js';
+export { canonicalIpAddress } from './general-names.js';
 export {
   type CertificateDescription,
   type CertificateIssuer,

@@ -1,0 +1,63 @@
+/** Server certificates of the services: what each holds, and when it is time for a new one. */
+import { type SerialNumber, type Service, serviceSpiffeId, type TrustDomain } from '@outrider/ids';
+import { type CertificateDescription, canonicalIpAddress, OID, type ParsedCertificate, PROFILES } from '@outrider/x509';
+
+export interface ServiceHosts {
+  readonly dns: readonly string[];
+  readonly ips: readonly string[];
+}
+
+/** Always there, since the local default and every health check are on loopback. */
+const LOOPBACK: ServiceHosts = { dns: ['localhost'], ips: ['127.0.0.1', '::1'] };
+const BACKDATE_MS = 300_000;
+
+export function serviceDescription(
+  service: Service,
+  trustDomain: TrustDomain,
+  hosts: ServiceHosts,
+  spkiDer: Uint8Array,
+  serialNumber: SerialNumber,
+  now: Date,
+): CertificateDescription {
+  const notBefore = new Date(now.getTime() - BACKDATE_MS);
+  const all = withLoopback(hosts);
+  return {
+    profile: 'service-server',
+    serialNumber,
+    subject: [
+      { type: OID.organizationName, value: trustDomain },
+      { type: OID.commonName, value: service },
+    ],
+    spkiDer,
+    notBefore,
+    notAfter: new Date(notBefore.getTime() + PROFILES['service-server'].defaultLifetimeSeconds * 1000),
+    sanUri: serviceSpiffeId(trustDomain, service),
+    sanDns: all.dns,
+    sanIps: all.ips,
+  };
+}
+
+function withLoopback(hosts: ServiceHosts): ServiceHosts {
+  return {
+    dns: [...new Set([...LOOPBACK.dns, ...hosts.dns.map((name) => name.toLowerCase())])],
+    ips: [...new Set([...LOOPBACK.ips, ...hosts.ips].map(canonicalIpAddress))],
+  };
+}
+
+/** True when less than a third of its life is left, when it names another service, lacks a wanted host, or comes from another CA. */
+export function needsReissue(
+  current: ParsedCertificate,
+  issuer: ParsedCertificate,
+  wanted: Pick<CertificateDescription, 'sanUri' | 'sanDns' | 'sanIps'>,
+  now: Date,
+): boolean {
+  const lifetimeMs = current.notAfter.getTime() - current.notBefore.getTime();
+  const leftMs = current.notAfter.getTime() - now.getTime();
+  return (
+    leftMs < lifetimeMs / 3 ||
+    current.authorityKeyId !== issuer.subjectKeyId ||
+    current.sanUris[0] !== wanted.sanUri ||
+    !(wanted.sanDns ?? []).every((name) => current.sanDns.includes(name)) ||
+    !(wanted.sanIps ?? []).every((address) => current.sanIps.includes(address))
+  );
+}
