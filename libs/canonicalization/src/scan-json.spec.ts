@@ -133,7 +133,7 @@ describe('scanJson', () => {
       }),
       { numRuns: process.env.OUTRIDER_TEST_LONG === '1' ? 200_000 : 5_000 },
     );
-  });
+  }, 120_000);
 });
 
 function parseOrUndefined(text: string): { value: unknown } | undefined {
