@@ -15,7 +15,9 @@ export async function installRuntime(root) {
   const print = digest([join(folder, 'package-lock.json')], platform);
   const stamp = join(folder, 'node_modules', '.outrider-installed');
   if (read(stamp) === print && existsSync(runtime.node) && existsSync(runtime.pnpm)) return runtime;
-  await stage('Fetching Node 24 and pnpm', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder });
+  await stage('Fetching Node 24 and pnpm', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    cwd: folder,
+  });
   if (!existsSync(runtime.node) || !existsSync(runtime.pnpm)) {
     throw new StageFailure(`Outrider runs on Linux (x64 or arm64, glibc); there is no pinned Node for ${platform}.`);
   }
@@ -31,10 +33,15 @@ export async function installPackages(root, runtime) {
   );
   const stamp = join(root, 'node_modules', '.outrider-installed');
   if (read(stamp) === print) return;
-  await stage('Installing packages', runtime.pnpm, ['install', '--frozen-lockfile', '--config.confirm-modules-purge=false'], {
-    cwd: root,
-    env: { ...process.env, CI: 'true', PATH: searchPath(runtime) },
-  });
+  await stage(
+    'Installing packages',
+    runtime.pnpm,
+    ['install', '--frozen-lockfile', '--config.confirm-modules-purge=false'],
+    {
+      cwd: root,
+      env: { ...process.env, CI: 'true', PATH: searchPath(runtime) },
+    },
+  );
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, print);
 }

@@ -18,7 +18,8 @@ export async function stage(title, program, args, { excerpt = (output) => output
   const { code, output } = await runQuietly(program, args, options);
   clearInterval(tick);
   if (live) process.stderr.write('\r\x1b[K');
-  if (code !== 0) throw new StageFailure(`${excerpt(output)}\n${title}: failed (exit ${code}), see above.${advice(output)}`);
+  if (code !== 0)
+    throw new StageFailure(`${excerpt(output)}\n${title}: failed (exit ${code}), see above.${advice(output)}`);
   process.stderr.write(`${title}: done in ${seconds()} s\n`);
 }
 
@@ -29,7 +30,9 @@ function runQuietly(program, args, options) {
     child.stdout.on('data', (chunk) => chunks.push(chunk));
     child.stderr.on('data', (chunk) => chunks.push(chunk));
     child.on('error', (error) => done({ code: 127, output: error.message }));
-    child.on('close', (code, signal) => done({ code: code ?? signal, output: stripVTControlCharacters(Buffer.concat(chunks).toString()).trim() }));
+    child.on('close', (code, signal) =>
+      done({ code: code ?? signal, output: stripVTControlCharacters(Buffer.concat(chunks).toString()).trim() }),
+    );
   });
 }
 

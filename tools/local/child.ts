@@ -51,7 +51,13 @@ export class Child {
     // The child holds the file itself: nothing it says is lost when the supervisor is killed.
     const log = openSync(logFile, 'a', 0o600);
     // A session of its own: a terminal's Ctrl-C reaches the supervisor alone, which then stops the children in order.
-    const child = spawn(program, args, { env: env ?? process.env, cwd, ...owner, stdio: ['ignore', log, log], detached: true });
+    const child = spawn(program, args, {
+      env: env ?? process.env,
+      cwd,
+      ...owner,
+      stdio: ['ignore', log, log],
+      detached: true,
+    });
     closeSync(log);
     this.#process = child;
     this.since = new Date();
@@ -87,7 +93,9 @@ export class Child {
     if (this.#stopping) return;
     this.falls = Date.now() - this.since.getTime() > PROVEN_MS ? 1 : this.falls + 1;
     const waitMs = Math.min(FIRST_BACKOFF_MS * 2 ** (this.falls - 1), LAST_BACKOFF_MS);
-    this.#say(`${this.spec.name} ended (${how}${lastWords(this.spec.logFile)}); starting it again in ${waitMs / 1000} s`);
+    this.#say(
+      `${this.spec.name} ended (${how}${lastWords(this.spec.logFile)}); starting it again in ${waitMs / 1000} s`,
+    );
     this.#timer = setTimeout(() => {
       this.restarts += 1;
       try {
@@ -114,7 +122,10 @@ export function tail(logFile: string, bytes = 4096): string[] {
     const { size } = statSync(logFile);
     const buffer = Buffer.alloc(Math.min(bytes, size));
     readSync(handle, buffer, 0, buffer.length, size - buffer.length);
-    return buffer.toString().split('\n').filter((line) => line.trim() !== '');
+    return buffer
+      .toString()
+      .split('\n')
+      .filter((line) => line.trim() !== '');
   } finally {
     closeSync(handle);
   }

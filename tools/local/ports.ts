@@ -63,14 +63,23 @@ export function isFree(port: number): Promise<boolean> {
 export async function freeOffset(from: number): Promise<number> {
   for (let offset = from; offset < from + 5000; offset += 100) {
     const settings = { portOffset: offset, postgresUrl: undefined, natsUrl: undefined } as Settings;
-    if (await requireFreePorts(settings).then(() => true, () => false)) return offset;
+    if (
+      await requireFreePorts(settings).then(
+        () => true,
+        () => false,
+      )
+    )
+      return offset;
   }
   throw new Failure(`No run of free ports was found above offset ${from}.`);
 }
 
 function holder(port: number): string {
   try {
-    const line = execFileSync('ss', ['-Hltnp', `sport = :${port}`], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const line = execFileSync('ss', ['-Hltnp', `sport = :${port}`], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     const found = /"([^"]+)",pid=(\d+)/.exec(line);
     return found ? `: held by ${found[1]}, process ${found[2]}` : '';
   } catch {

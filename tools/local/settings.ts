@@ -18,16 +18,18 @@ export interface Settings {
 export const PROJECT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
-  const portOffset = Number(env['OUTRIDER_PORT_OFFSET'] || '0');
+  const portOffset = Number(env.OUTRIDER_PORT_OFFSET || '0');
   if (!Number.isInteger(portOffset) || portOffset < 0 || portOffset > 49_000) {
-    throw new Failure(`OUTRIDER_PORT_OFFSET is "${env['OUTRIDER_PORT_OFFSET']}"; it must be a whole number from 0 to 49000.`);
+    throw new Failure(
+      `OUTRIDER_PORT_OFFSET is "${env.OUTRIDER_PORT_OFFSET}"; it must be a whole number from 0 to 49000.`,
+    );
   }
   return {
     project: PROJECT,
-    home: resolve(PROJECT, env['OUTRIDER_HOME'] || '.outrider'),
+    home: resolve(PROJECT, env.OUTRIDER_HOME || '.outrider'),
     portOffset,
-    postgresUrl: env['OUTRIDER_PG_URL'] || undefined,
-    natsUrl: env['OUTRIDER_NATS_URL'] || undefined,
+    postgresUrl: env.OUTRIDER_PG_URL || undefined,
+    natsUrl: env.OUTRIDER_NATS_URL || undefined,
   };
 }
 

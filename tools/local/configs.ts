@@ -1,0 +1,80 @@
+/** Writes the configuration of every service: the local default, spelled out where a reader can see it. */
+import { join } from 'node:path';
+import { DATABASE, rolePasswordFiles } from './database.ts';
+import { writeWhole } from './files.ts';
+import { fleetFiles, TRUST_DOMAIN } from './fleet.ts';
+import { portsOf } from './ports.ts';
+import { runProduct } from './product.ts';
+import { natsPasswordFile } from './secrets.ts';
+import { appSettings } from './service-settings.ts';
+import { SERVICES, type ServiceSpec } from './services.ts';
+import { places, type Settings } from './settings.ts';
+
+const HOST = '127.0.0.1';
+
+/** Who signs access tokens, as every service knows it. */
+export function tokenIssuer(settings: Settings): string {
+  return `https://${HOST}:${portsOf(settings).services.token?.vehicle}`;
+}
+
+export function writeConfigs(settings: Settings): void {
+  const { config } = places(settings);
+  for (const service of SERVICES) {
+    const text = JSON.stringify(configOf(settings, service), null, 2);
+    writeWhole(join(config, `${service.name}.json`), `${text}\n`);
+  }
+}
+
+/** Asks every service whether it accepts its file, before any of them runs. */
+export async function checkConfigs(settings: Settings): Promise<void> {
+  const { config } = places(settings);
+  for (const { name } of SERVICES) {
+    await runProduct(`apps/${name}/dist/main.js`, ['--config', join(config, `${name}.json`), '--check-config']);
+  }
+}
+
+function configOf(settings: Settings, { name }: ServiceSpec): object {
+  const { secrets } = places(settings);
+  const ports = portsOf(settings);
+  const faces = ports.services[name];
+  const { trust, service } = fleetFiles(settings);
+  const roles = rolePasswordFiles(secrets, name);
+  const database = settings.postgresUrl ? new URL(settings.postgresUrl) : undefined;
+  const certificate = { certificateFile: service(name).certificate, keyFile: service(name).key };
+  return {
+    service: name,
+    trustDomain: TRUST_DOMAIN,
+    logLevel: 'info',
+    trust: {
+      fleetRootFile: trust.fleetRoot,
+      vehicleCaFile: trust.vehicleCa,
+      infrastructureCaFile: trust.infrastructureCa,
+      controlCaFile: trust.controlCa,
+    },
+    identity: certificate,
+    listeners: {
+      http: { host: HOST, port: faces?.http },
+      ...(faces?.vehicle
+        ? { vehicle: { host: HOST, port: faces.vehicle, ...certificate, clientAnchorFiles: [trust.vehicleCa] } }
+        : {}),
+      ...(faces?.operator ? { operator: { host: HOST, port: faces.operator, ...certificate } } : {}),
+    },
+    nats: {
+      url: settings.natsUrl ?? `nats://${HOST}:${ports.nats}`,
+      user: name,
+      passwordFile: natsPasswordFile(secrets, name),
+    },
+    database: {
+      host: database?.hostname ?? HOST,
+      port: database ? Number(database.port || 5432) : ports.postgres,
+      name: DATABASE,
+      passwordFile: roles.runtime,
+      ownerPasswordFile: roles.owner,
+      poolSize: 10,
+    },
+    tokenIssuer: tokenIssuer(settings),
+    tokenSkewSeconds: 5,
+    revocation: { controlStaleMs: 5000, staleMs: 60_000 },
+    ...appSettings(settings, name),
+  };
+}

@@ -1,0 +1,55 @@
+/** The fleet's keys and certificates: made once by fleet-ca's ceremony, which also renews a server certificate that runs out. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { secret } from './files.ts';
+import { runProduct } from './product.ts';
+import { places, type Settings } from './settings.ts';
+
+export const TRUST_DOMAIN = 'fleet.example.com';
+const CEREMONY = 'apps/fleet-ca/dist/ceremony.command.js';
+
+/** Where the ceremony leaves what. */
+export function fleetFiles(settings: Settings) {
+  const { fleet, secrets } = places(settings);
+  const authority = (name: string) => join(fleet, 'trust', `${name}.crt`);
+  return {
+    passphrase: join(secrets, 'fleet-ca-passphrase'),
+    /** CA keys, encrypted: for fleet-ca alone. */
+    keys: join(fleet, 'keys'),
+    trust: {
+      /** What clients pin for server certificates. */
+      server: join(fleet, 'trust', 'server-trust.pem'),
+      fleetRoot: authority('fleet-root'),
+      vehicleCa: authority('vehicle-ca'),
+      infrastructureCa: authority('infrastructure-ca'),
+      controlCa: authority('control-ca'),
+    },
+    service: (name: string) => ({
+      certificate: join(fleet, 'services', `${name}.crt`),
+      key: join(fleet, 'services', `${name}.key`),
+    }),
+    services: join(fleet, 'services'),
+    factory: { ca: join(fleet, 'factory', 'ca.crt'), key: join(fleet, 'factory', 'ca.key') },
+  };
+}
+
+/** Makes what is missing; says which. */
+export async function makeFleet(settings: Settings): Promise<string> {
+  const files = fleetFiles(settings);
+  const resumed = existsSync(files.trust.server);
+  secret(files.passphrase);
+  const common = [
+    '--out',
+    places(settings).fleet,
+    '--trust-domain',
+    TRUST_DOMAIN,
+    '--passphrase-file',
+    files.passphrase,
+  ];
+  await runProduct(CEREMONY, ['create', ...common]);
+  const { made } = JSON.parse(await runProduct(CEREMONY, ['issue-server', ...common, '--to', files.services])) as {
+    made: string[];
+  };
+  const certificates = made.length > 0 ? `, ${made.length} server certificates made` : '';
+  return resumed ? `resumed${certificates}` : `root and three CAs made${certificates}`;
+}

@@ -1,0 +1,93 @@
+/** Our own nats-server: its configuration, its process, and whether it is up with JetStream. */
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChildSpec } from './child.ts';
+import { Failure } from './failure.ts';
+import { writeWhole } from './files.ts';
+import type { NatsBinary } from './nats-binary.ts';
+
+export interface NatsServer {
+  readonly port: number;
+  /** Its configuration and its store. */
+  readonly folder: string;
+  readonly logFile: string;
+  /** A file with the `authorization` block, in `folder`. */
+  readonly authorizationFile: string;
+}
+
+export function natsChild(server: NatsServer, binary: NatsBinary): ChildSpec {
+  const file = join(server.folder, 'nats-server.conf');
+  writeWhole(
+    file,
+    [
+      '# Written by npm start. The store is synced by the server every two minutes (2.9 cannot do otherwise):',
+      '# what must not be lost is committed in PostgreSQL first, and published again from its outbox.',
+      `server_name: outrider`,
+      `listen: "127.0.0.1:${server.port}"`,
+      'max_payload: 4MB',
+      'max_pending: 64MB',
+      'write_deadline: "5s"',
+      `jetstream { store_dir: ${JSON.stringify(server.folder)}, max_memory_store: 128MB, max_file_store: 8GB }`,
+      `include ${JSON.stringify(server.authorizationFile)}`,
+      '',
+    ].join('\n'),
+  );
+  const common = { name: 'nats', logFile: server.logFile, stopSignal: 'SIGTERM', graceMs: 10_000 } as const;
+  if (binary.kind === 'process') return { ...common, program: binary.program, args: ['-c', file] };
+  const user = `${process.getuid?.()}:${process.getgid?.()}`;
+  return {
+    ...common,
+    program: 'docker',
+    // The host's network, so that the server binds to loopback like every other part.
+    args: [
+      'run',
+      '--rm',
+      '--init',
+      '--name',
+      `outrider-nats-${server.port}`,
+      '--network',
+      'host',
+      '--user',
+      user,
+      '--volume',
+      `${server.folder}:${server.folder}`,
+      'nats:2.11-alpine',
+      '-c',
+      file,
+    ],
+  };
+}
+
+/** Waits until the server greets with JetStream on. Throws a Failure after `withinMs`. */
+export async function waitForNats(url: string, withinMs: number): Promise<void> {
+  const { hostname, port } = new URL(url.includes('://') ? url : `nats://${url}`);
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    const greeting = await greet(hostname, Number(port || 4222));
+    if (greeting?.jetstream) return;
+    if (Date.now() > deadline) {
+      throw new Failure(
+        greeting ? `The NATS at ${url} runs without JetStream.` : `The NATS at ${url} does not answer.`,
+      );
+    }
+    await sleep(50);
+  }
+}
+
+/** The INFO line that a NATS server opens with. */
+function greet(host: string, port: number): Promise<{ jetstream?: boolean } | undefined> {
+  return new Promise((done) => {
+    const socket = connect({ host, port });
+    const end = (info?: { jetstream?: boolean }) => {
+      socket.destroy();
+      done(info);
+    };
+    socket.setTimeout(2000, () => end());
+    socket.once('error', () => end());
+    socket.once('data', (chunk) => {
+      const line = /^INFO (\{.*\})/.exec(chunk.toString());
+      end(line ? (JSON.parse(line[1] as string) as { jetstream?: boolean }) : undefined);
+    });
+  });
+}

@@ -1,0 +1,25 @@
+/** NATS passwords: one user a service, one that makes streams, each in a file of its own. */
+import { join } from 'node:path';
+import { secret, writeWhole } from './files.ts';
+import { runProduct } from './product.ts';
+import { SERVICES } from './services.ts';
+
+export const PROVISIONER = 'provisioner';
+
+export function natsPasswordFile(secrets: string, user: string): string {
+  return join(secrets, `nats-${user}`);
+}
+
+/** Makes up what is missing and writes the server's authorization block, which libs/contracts derives from the contracts. */
+export async function writeNatsAuthorization(secrets: string, authorizationFile: string): Promise<void> {
+  const names = [...SERVICES.map(({ name }) => name), PROVISIONER];
+  const users = Object.fromEntries(names.map((name) => [name, secret(natsPasswordFile(secrets, name))]));
+  const usersFile = join(secrets, 'nats-users.json');
+  writeWhole(usersFile, JSON.stringify(users));
+  await runProduct('libs/contracts/dist/nats-permissions.command.js', [
+    '--users',
+    usersFile,
+    '--out',
+    authorizationFile,
+  ]);
+}
