@@ -12,10 +12,13 @@ export async function build(root, runtime) {
   const stamp = join(root, '.nx', 'outrider-built');
   const print = fingerprint(root, projects);
   const fresh = existsSync(stamp) && readFileSync(stamp, 'utf8') === print;
-  if (fresh && projects.every((project) => unbuilt(project).length === 0)) return;
-  for (const project of projects) dropOrphans(project);
+  if (fresh && projects.every((one) => unbuilt(one).length === 0)) return;
+  for (const one of projects) dropOrphans(one);
+  // The compiler takes a package without a single source for an error.
+  const empty = projects.filter(({ sources }) => !sources.some(isCode)).map(({ folder }) => packageName(folder));
+  const exclude = empty.length > 0 ? [`--exclude=${empty.join(',')}`] : [];
   const nx = join(root, 'node_modules', 'nx', 'dist', 'bin', 'nx.js');
-  await stage('Building', runtime.node, [nx, 'run-many', '-t', 'build', '--outputStyle=static'], {
+  await stage('Building', runtime.node, [nx, 'run-many', '-t', 'build', '--outputStyle=static', ...exclude], {
     cwd: root,
     env: {
       ...process.env,
@@ -35,12 +38,19 @@ function failuresOnly(output) {
   return blocks.length > 0 ? blocks.map((block) => block.trim()).join('\n\n') : output;
 }
 
-/** Every package with sources: [{ folder, sources, built }], the latter two as relative paths. */
+/** Every package: [{ name, folder, root, sources, built }], the last two as paths below `root` and `folder`/dist. */
 function findProjects(root) {
-  const groups = ['apps', 'libs'].flatMap((group) => list(join(root, group)).map((name) => join(root, group, name)));
-  return [...groups, join(root, 'e2e'), join(root, 'bench')]
-    .filter((folder) => existsSync(join(folder, 'tsconfig.json')) && existsSync(join(folder, 'src')))
-    .map((folder) => ({ folder, sources: walk(join(folder, 'src')), built: walk(join(folder, 'dist')) }));
+  const packages = ['apps', 'libs'].flatMap((group) => list(join(root, group)).map((name) => join(root, group, name)));
+  return [
+    ...packages.map((folder) => project(folder, join(folder, 'src'))),
+    ...['e2e', 'bench'].map((name) => project(join(root, name), join(root, name))),
+  ].filter(({ folder }) => existsSync(join(folder, 'tsconfig.json')));
+}
+
+function project(folder, root) {
+  const aside = folder === root ? /^dist\// : /^$/;
+  const sources = walk(root).filter((path) => !aside.test(path));
+  return { folder, root, sources, built: walk(join(folder, 'dist')) };
 }
 
 /** Paths, sizes and times of every input: content is left to Nx, which has the last word when this differs. */
@@ -51,9 +61,9 @@ function fingerprint(root, projects) {
     hash.update(`${file}\0${info.size}\0${info.mtimeMs}\n`);
   };
   for (const name of SHARED_INPUTS) add(join(root, name));
-  for (const { folder, sources } of projects) {
+  for (const { folder, root: from, sources } of projects) {
     for (const name of ['package.json', 'tsconfig.json']) add(join(folder, name));
-    for (const source of sources) add(join(folder, 'src', source));
+    for (const source of sources) add(join(from, source));
   }
   return hash.digest('hex');
 }
@@ -76,11 +86,17 @@ function isCode(name) {
   return name.endsWith('.ts') && !name.endsWith('.d.ts');
 }
 
-function walk(folder) {
+function packageName(folder) {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).name;
+}
+
+function walk(folder, below = '') {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(folder.length + 1));
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = below + entry.name;
+    if (entry.isFile()) return [path];
+    return entry.isDirectory() && entry.name !== 'node_modules' ? walk(join(folder, entry.name), `${path}/`) : [];
+  });
 }
 
 function list(folder) {
