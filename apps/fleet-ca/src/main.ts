@@ -1,1 +1,13 @@
-export {};
+import 'reflect-metadata';
+import { boot } from '@outrider/platform/service';
+import { Config } from './config.js';
+import { FleetCaModule } from './fleet-ca.module.js';
+import { IssuedCertificates1763801000000 } from './migrations/1763801000000-issued-certificates.migration.js';
+
+await boot({
+  service: 'fleet-ca',
+  config: Config,
+  module: FleetCaModule,
+  entities: [],
+  migrations: [IssuedCertificates1763801000000],
+});

@@ -1,0 +1,25 @@
+import { Module } from '@nestjs/common';
+import { Authorities } from './authorities/authorities.service.js';
+import { GetCertificateConsumer } from './get-certificate/get-certificate.consumer.js';
+import { DeniedSubjects } from './sign-certificate/denied-subjects.service.js';
+import { IssuedCertificates } from './sign-certificate/issued-certificates.repository.js';
+import { SignCertificateConsumer } from './sign-certificate/sign-certificate.consumer.js';
+import { SignCertificate } from './sign-certificate/sign-certificate.service.js';
+import { SignCrlConsumer } from './sign-crl/sign-crl.consumer.js';
+import { SignCrl } from './sign-crl/sign-crl.service.js';
+import { SignedCrls } from './sign-crl/signed-crls.repository.js';
+
+@Module({
+  providers: [
+    Authorities,
+    DeniedSubjects,
+    IssuedCertificates,
+    SignCertificate,
+    SignCertificateConsumer,
+    GetCertificateConsumer,
+    SignedCrls,
+    SignCrl,
+    SignCrlConsumer,
+  ],
+})
+export class FleetCaModule {}

@@ -1,0 +1,137 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { CertificateSignRequest } from '@outrider/contracts';
+import { SerialNumber } from '@outrider/ids';
+import { createTestFleet, type TestFleet, TRUST_DOMAIN } from '@outrider/testing';
+import { createCertificationRequest, parseCertificationRequest } from '@outrider/x509';
+import { decideCertificate, type IssuingRules } from './decide-certificate.js';
+
+const NOW = new Date();
+const DAY = 86_400;
+const bounds = {
+  minLifetimeSeconds: 300,
+  defaultLifetimeSeconds: DAY,
+  maxLifetimeSeconds: 7 * DAY,
+  backdateSeconds: 60,
+};
+const rules: IssuingRules = {
+  trustDomain: TRUST_DOMAIN,
+  lifetimes: { vehicle: bounds, 'command-signer': { ...bounds, maxLifetimeSeconds: DAY } },
+  crl: { baseUrl: 'http://localhost:9105/crl', shardCount: 4 },
+  ocspUrl: 'http://localhost:9105/ocsp',
+};
+const serialNumber = SerialNumber.parse('7f0102030405060708090a0b0c0d0e06');
+const OWN_URI = 'spiffe://fleet.example.com/vehicle/device-12345';
+
+let fleet: TestFleet;
+beforeAll(async () => {
+  fleet = await createTestFleet();
+});
+
+interface Case {
+  readonly requester?: 'provisioning' | 'command' | 'revocation';
+  readonly subject?: string;
+  readonly sanUris?: string[];
+  readonly keyType?: 'P-256' | 'Ed25519';
+  readonly request?: object;
+  readonly rules?: IssuingRules;
+}
+
+function decide(given: Case = {}) {
+  const { requester = 'provisioning', subject = 'device-12345', sanUris = [], keyType = 'P-256', request = {} } = given;
+  const keys =
+    keyType === 'Ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: keyType });
+  const csr = createCertificationRequest({ subject, sanUris, ...keys });
+  const asked = CertificateSignRequest.parse({
+    aud: 'ca.certificate.sign.v1',
+    iat: 0,
+    requestId: '4f1c4bd2-97a4-4bd4-b3a1-0a77a9eb2a0c',
+    profile: 'vehicle',
+    csr: Buffer.from(csr).toString('base64'),
+    deviceId: 'device-12345',
+    ...request,
+  });
+  const issuer = fleet.vehicleCa.certificate;
+  return decideCertificate(
+    requester,
+    asked,
+    parseCertificationRequest(csr),
+    issuer,
+    given.rules ?? rules,
+    serialNumber,
+    NOW,
+  );
+}
+
+const inSeconds = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
+
+describe('decideCertificate', () => {
+  it('describes a vehicle certificate by its identity and the rules alone', () => {
+    expect(decide({ sanUris: [OWN_URI] })).toMatchObject({
+      profile: 'vehicle',
+      subject: [{ value: 'device-12345' }],
+      sanUri: OWN_URI,
+      notBefore: inSeconds(-60),
+      notAfter: inSeconds(DAY),
+      crlUrl: 'http://localhost:9105/crl/2.crl',
+      ocspUrl: 'http://localhost:9105/ocsp',
+    });
+  });
+
+  it('describes a command signer: one name whatever is asked, no revocation pointers', () => {
+    const request = { profile: 'command-signer', deviceId: undefined };
+    const description = decide({ requester: 'command', subject: 'command', request });
+    expect(description).toMatchObject({ sanUri: 'spiffe://fleet.example.com/service/command' });
+    expect(description).not.toHaveProperty('crlUrl');
+  });
+
+  it.each([
+    ['a minute', 60, 300],
+    ['an hour', 3600, 3600],
+    ['a year', 365 * DAY, 7 * DAY],
+  ])('clamps a lifetime of %s', (_, wanted, given) => {
+    expect(decide({ request: { lifetimeSeconds: wanted } }).notAfter).toEqual(inSeconds(given));
+  });
+
+  it('lets nothing outlive its issuer', () => {
+    const generous = { ...bounds, maxLifetimeSeconds: 1000 * DAY };
+    const given = { ...rules, lifetimes: { ...rules.lifetimes, vehicle: generous } };
+    const { notAfter } = decide({ request: { lifetimeSeconds: 999 * DAY }, rules: given });
+    expect(notAfter).toEqual(fleet.vehicleCa.certificate.notAfter);
+  });
+
+  it.each<[string, Case, string]>([
+    ['a vehicle certificate for command', { requester: 'command' }, 'ca.requester_refused'],
+    ['anything for revocation', { requester: 'revocation' }, 'ca.requester_refused'],
+    [
+      'a command signer for provisioning',
+      { subject: 'command', request: { profile: 'command-signer', deviceId: undefined } },
+      'ca.requester_refused',
+    ],
+    ['another device’s name', { subject: 'device-99999' }, 'ca.request_refused'],
+    [
+      'another device’s URI',
+      { sanUris: [OWN_URI, 'spiffe://fleet.example.com/vehicle/device-99999'] },
+      'ca.request_refused',
+    ],
+    ['a service’s URI', { sanUris: ['spiffe://fleet.example.com/service/command'] }, 'ca.request_refused'],
+    ['a vehicle certificate without a device', { request: { deviceId: undefined } }, 'ca.request_refused'],
+    [
+      'a command signer with a device',
+      { requester: 'command', subject: 'command', request: { profile: 'command-signer' } },
+      'ca.request_refused',
+    ],
+    [
+      'an Ed25519 command signer',
+      {
+        requester: 'command',
+        subject: 'command',
+        keyType: 'Ed25519',
+        request: { profile: 'command-signer', deviceId: undefined },
+      },
+      'x509.key_unsupported',
+    ],
+  ])('refuses %s', (_, given, code) => {
+    expect(() => decide(given)).toThrow(expect.objectContaining({ code }));
+  });
+});

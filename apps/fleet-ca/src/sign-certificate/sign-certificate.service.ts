@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CertificateSignRequest, certificateIssued } from '@outrider/contracts';
+import { sha256Hex, signDer } from '@outrider/crypto';
+import { DomainError } from '@outrider/errors';
+import { SerialNumber, type Service } from '@outrider/ids';
+import { Database, Outbox } from '@outrider/platform/postgres';
+import { CONFIG, Metrics } from '@outrider/platform/service';
+import {
+  issueCertificate,
+  type ParsedCertificationRequest,
+  parseCertificationRequest,
+  validateChain,
+} from '@outrider/x509';
+import type { EntityManager } from 'typeorm';
+import { Authorities } from '../authorities/authorities.service.js';
+import type { OpenAuthority } from '../ceremony/ca-files.store.js';
+import type { Config } from '../config.js';
+import { verifyRequest } from '../requester/verify-request.js';
+import { decideCertificate, SIGNERS } from './decide-certificate.js';
+import { DeniedSubjects } from './denied-subjects.service.js';
+import { certificateRef, type IssuedCertificate } from './issued-certificate.js';
+import { IssuedCertificates } from './issued-certificates.repository.js';
+
+@Injectable()
+export class SignCertificate {
+  private readonly issued;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly authorities: Authorities,
+    private readonly certificates: IssuedCertificates,
+    private readonly denied: DeniedSubjects,
+    private readonly database: Database,
+    private readonly outbox: Outbox,
+    metrics: Metrics,
+  ) {
+    const help = 'Certificates signed, retries of the same request not counted.';
+    this.issued = metrics.counter('outrider_ca_certificates_issued_total', help, ['profile']);
+  }
+
+  /** Verify, decide, sign, log and queue the event, all before the answer. The same request again gets the same certificate. */
+  async sign(compactJws: string, now: Date): Promise<{ issued: IssuedCertificate; authority: OpenAuthority }> {
+    const { trustDomain, requestMaxAgeSeconds: maxAgeSeconds } = this.config;
+    const { infrastructureCa } = this.authorities;
+    const trust = { infrastructureCa, trustDomain, maxAgeSeconds, now };
+    const { requester, payload } = verifyRequest(compactJws, CertificateSignRequest, trust);
+    const csr = parseCertificationRequest(payload.csr);
+    const authority = this.authorities.get(SIGNERS[payload.profile].authority);
+    const issued = await this.database.transaction(async (tx) => {
+      const before = await this.certificates.lockRequest(tx, requester, payload.requestId);
+      this.denied.check(payload.deviceId, csr.keyThumbprint, now);
+      if (before) return sameRequest(before, payload);
+      return this.issue(tx, requester, payload, csr, authority, now);
+    });
+    return { issued, authority };
+  }
+
+  private async issue(
+    tx: EntityManager,
+    requester: Service,
+    request: CertificateSignRequest,
+    csr: ParsedCertificationRequest,
+    authority: OpenAuthority,
+    now: Date,
+  ): Promise<IssuedCertificate> {
+    const serialNumber = SerialNumber.parse(randomBytes(16).toString('hex'));
+    const issuer = authority.certificate;
+    const description = decideCertificate(requester, request, csr, issuer, this.config, serialNumber, now);
+    const certificate = await issueCertificate(description, issuer, (tbs) => signDer(authority.privateKey, tbs));
+    // A signature that came out wrong (a fault, a wrong key) must not leave this process.
+    validateChain(certificate, [], [issuer], { now, purpose: 'any' });
+    const issued: IssuedCertificate = {
+      certificate,
+      issuerKeyId: issuer.subjectKeyId as string,
+      profile: request.profile,
+      deviceId: request.deviceId,
+      requestedBy: requester,
+      requestId: request.requestId,
+      requestSha256: requestHash(request),
+      issuedAt: now,
+    };
+    await this.certificates.add(tx, issued);
+    await this.outbox.add(tx, certificateIssued, {
+      profile: issued.profile,
+      requestedBy: requester,
+      ref: certificateRef(issued),
+      issuedAt: now.toISOString(),
+    });
+    this.issued.inc({ profile: issued.profile });
+    return issued;
+  }
+}
+
+function sameRequest(before: IssuedCertificate, request: CertificateSignRequest): IssuedCertificate {
+  if (before.requestSha256 === requestHash(request)) return before;
+  throw new DomainError('ca.request_refused', { detail: 'this request id was used for another request' });
+}
+
+/** `iat` is left out: a retry is signed anew. */
+function requestHash({ profile, csr, deviceId, lifetimeSeconds }: CertificateSignRequest): string {
+  return sha256Hex(JSON.stringify([profile, csr, deviceId ?? null, lifetimeSeconds ?? null]));
+}

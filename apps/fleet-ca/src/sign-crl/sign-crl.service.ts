@@ -1,0 +1,46 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { CrlSignRequest } from '@outrider/contracts';
+import { sha256Hex, signDer } from '@outrider/crypto';
+import { Database } from '@outrider/platform/postgres';
+import { CONFIG, Metrics } from '@outrider/platform/service';
+import { createCrl, parseCrl, verifyCrl } from '@outrider/x509';
+import { Authorities } from '../authorities/authorities.service.js';
+import type { Config } from '../config.js';
+import { verifyRequest } from '../requester/verify-request.js';
+import { decideCrl } from './decide-crl.js';
+import { SignedCrls } from './signed-crls.repository.js';
+
+@Injectable()
+export class SignCrl {
+  private readonly signed;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly authorities: Authorities,
+    private readonly crls: SignedCrls,
+    private readonly database: Database,
+    metrics: Metrics,
+  ) {
+    this.signed = metrics.counter('outrider_ca_crls_signed_total', 'Certificate revocation lists signed.');
+  }
+
+  async sign(compactJws: string, now: Date): Promise<Uint8Array> {
+    const { trustDomain, requestMaxAgeSeconds: maxAgeSeconds, crl } = this.config;
+    const trust = { infrastructureCa: this.authorities.infrastructureCa, trustDomain, maxAgeSeconds, now };
+    const { requester, payload } = verifyRequest(compactJws, CrlSignRequest, trust);
+    const { certificate, privateKey } = this.authorities.get(payload.issuer);
+    const { iat: _, ...asked } = payload;
+    const requestSha256 = sha256Hex(JSON.stringify(asked));
+    const der = await this.database.transaction(async (tx) => {
+      const last = await this.crls.lockLast(tx, payload.issuer, payload.distributionPoint);
+      const description = decideCrl(requester, payload, requestSha256, last, certificate, crl.baseUrl, now);
+      const signed = await createCrl(description, (tbs) => signDer(privateKey, tbs));
+      // Read back what goes out: a list that a verifier cannot use is worse than an error here.
+      verifyCrl(parseCrl(signed), certificate, description.thisUpdate);
+      if (last?.number !== payload.number) await this.crls.add(tx, payload, requestSha256, now);
+      return signed;
+    });
+    this.signed.inc();
+    return der;
+  }
+}
