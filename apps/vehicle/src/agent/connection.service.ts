@@ -1,0 +1,55 @@
+/** The vehicle's present identity, the connections made with it, and the access tokens bound to it. */
+import type { Identity } from '../enrol/identity.js';
+import { VehicleClient } from '../http/vehicle.client.js';
+import type { KeyStore } from '../keys/key-store.js';
+import type { Report } from '../report/report.service.js';
+import { TokenService } from '../token/token.service.js';
+
+export interface Connection {
+  readonly identity: Identity;
+  readonly client: VehicleClient;
+  readonly tokens: TokenService;
+}
+
+export class ConnectionService {
+  private present: Connection | undefined;
+  private waiting: { resolve: (connection: Connection) => void; reject: (error: Error) => void }[] = [];
+
+  constructor(
+    private readonly keys: KeyStore,
+    private readonly serverTrust: string,
+    private readonly tokenOrigin: string,
+    private readonly report: Report,
+  ) {}
+
+  get identity(): Identity | undefined {
+    return this.present?.identity;
+  }
+
+  /** The connection of the newest certificate; waits for the first enrolment. */
+  current(): Promise<Connection> {
+    if (this.present) return Promise.resolve(this.present);
+    return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
+  }
+
+  /** From now on with this certificate. What is under way over the old one is finished there, which its overlap allows. */
+  async use(identity: Identity): Promise<void> {
+    const privateKey = await this.keys.privateKeyForTls(identity.keyName);
+    const client = new VehicleClient(this.serverTrust, { certificates: identity.certificate, privateKey });
+    const tokens = new TokenService(client, this.tokenOrigin, identity, this.report);
+    const before = this.present;
+    this.present = { identity, client, tokens };
+    for (const { resolve } of this.waiting.splice(0)) resolve(this.present);
+    before?.client.retire();
+  }
+
+  /** Nobody who waits for the first enrolment gets it any more. */
+  abandon(): void {
+    for (const { reject } of this.waiting.splice(0))
+      reject(new Error('the vehicle was stopped before it was enrolled'));
+  }
+
+  async close(): Promise<void> {
+    await this.present?.client.close();
+  }
+}

@@ -1,0 +1,200 @@
+/** One vehicle: its state, its keys and its loops, put together. */
+import { basename, join } from 'node:path';
+import { parseCertificates } from '@outrider/x509';
+import type { VehicleNow } from '../command/carry-out.js';
+import { CommandStore } from '../command/command.store.js';
+import { ExecutorService } from '../command/executor.service.js';
+import { ReceiverService } from '../command/receiver.service.js';
+import type { Drive, Measurement } from '../drive/drive.js';
+import type { PlatformOrigins } from '../endpoints/endpoints.js';
+import { EnrolService } from '../enrol/enrol.service.js';
+import type { Identity } from '../enrol/identity.js';
+import { IdentityStore } from '../enrol/identity.store.js';
+import { openKeyFiles } from '../keys/key-file.store.js';
+import type { KeyStore, KeyType } from '../keys/key-store.js';
+import { type EventSink, type Report, reporter } from '../report/report.service.js';
+import { type QueueCounts, QueueStore } from '../telemetry/queue.store.js';
+import { SamplerService } from '../telemetry/sampler.service.js';
+import { SenderService } from '../telemetry/sender.service.js';
+import { ConnectionService } from './connection.service.js';
+import { IdentityKeeperService } from './identity-keeper.service.js';
+import { LinkService } from './link.service.js';
+import { openStateDatabase } from './state-database.store.js';
+
+/** Records that the platform has are kept this long: as far back as an offline log may be asked for (DESIGN §6). */
+const KEEP_SENT_SECONDS = 72 * 3600;
+const PRUNE_EVERY_MS = 600_000;
+const ALIGN_ATTEMPTS = 3;
+
+export interface VehicleOptions {
+  /** Made when it is not there; one vehicle, one directory, one process. */
+  readonly stateDirectory: string;
+  /** Holds `factory.crt`, `factory.key`, `chain.pem`. */
+  readonly factoryDirectory: string;
+  readonly platform: { readonly origins: PlatformOrigins; readonly serverTrust: string; readonly fleetRoot: string };
+  /** Undefined: no telemetry of its own. */
+  readonly drive: Drive | undefined;
+  readonly sink: EventSink;
+  /** Default P-256. */
+  readonly keyType?: KeyType;
+  /** Default: files in the state directory. */
+  readonly keys?: KeyStore;
+  /** Default 1,000. A `set-interval` command goes before it, restarts included. */
+  readonly intervalMs?: number;
+  /** Default 1. */
+  readonly speed?: number;
+  /** Samples to take before `run` ends; default: no end. */
+  readonly count?: number;
+  /** Default true. */
+  readonly takesCommands?: boolean;
+}
+
+export class Vehicle {
+  private readonly stopping = new AbortController();
+  private readonly report: Report;
+  private readonly connections: ConnectionService;
+  private readonly queue: QueueStore;
+  private readonly commands: CommandStore;
+  private readonly sender: SenderService;
+  private readonly sampler: SamplerService | undefined;
+
+  private constructor(
+    private readonly options: VehicleOptions,
+    private readonly keys: KeyStore,
+    private readonly database: ReturnType<typeof openStateDatabase>,
+  ) {
+    const { origins, serverTrust } = options.platform;
+    const { signal } = this.stopping;
+    this.report = reporter(() => this.identity?.deviceId ?? basename(options.stateDirectory), options.sink);
+    this.connections = new ConnectionService(keys, serverTrust, origins.token, this.report);
+    this.queue = new QueueStore(database);
+    this.commands = new CommandStore(database);
+    this.sender = new SenderService(this.queue, this.connections, origins.telemetry, this.report, signal);
+    const { drive, count, speed = 1 } = options;
+    this.sampler =
+      drive &&
+      new SamplerService(
+        this.queue,
+        keys,
+        this.connections,
+        { drive, speed, count, intervalMs: () => this.intervalMs() },
+        signal,
+      );
+  }
+
+  /** Opens the state. Throws an Error in words when another process has it. */
+  static async open(options: VehicleOptions): Promise<Vehicle> {
+    const database = openStateDatabase(options.stateDirectory);
+    try {
+      const keys = options.keys ?? (await openKeyFiles(join(options.stateDirectory, 'keys')));
+      return new Vehicle(options, keys, database);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  /** Undefined until the first enrolment. */
+  get identity(): Identity | undefined {
+    return this.connections.identity;
+  }
+
+  get counts(): QueueCounts {
+    return this.queue.counts();
+  }
+
+  /**
+   * Runs until `stop`, or until `count` samples are taken and none of them waits to be sent any more. Rejects only for a bug, or for a
+   * factory identity that cannot be read; whatever the network or the platform does is reported and waited out. Closes the state.
+   */
+  async run(): Promise<void> {
+    const { drive, stateDirectory, takesCommands = true } = this.options;
+    const { queued, held } = this.counts;
+    const [name, source] = [drive?.name ?? 'none', drive?.source ?? 'none'];
+    this.report({ event: 'started', state: stateDirectory, drive: name, source, queued, held });
+    const loops = [
+      this.keeper().run(),
+      this.sendTelemetry(),
+      takesCommands ? this.receiver().run() : Promise.resolve(),
+    ];
+    const pruning = setInterval(() => this.queue.prune(Date.now() / 1000 - KEEP_SENT_SECONDS), PRUNE_EVERY_MS);
+    try {
+      // The first loop that fails ends the others; an abort is how they are meant to end.
+      await Promise.all(loops.map((loop) => loop.catch((error: unknown) => this.unlessStopping(error))));
+    } finally {
+      clearInterval(pruning);
+      this.stop();
+      await Promise.allSettled(loops);
+      await this.connections.close();
+      this.report({ event: 'stopped', ...this.counts });
+      this.database.close();
+    }
+  }
+
+  stop(): void {
+    this.stopping.abort();
+    this.connections.abandon();
+  }
+
+  private async sendTelemetry(): Promise<void> {
+    const sending = this.sender.run();
+    if (!this.sampler) return sending;
+    await this.align();
+    if (this.stopping.signal.aborted) return sending;
+    const sampling = this.sampler.run(() => this.sender.notify());
+    // `count` reached and everything settled: the vehicle is done.
+    const done = sampling.then(() => this.sender.drained()).then(() => this.stop());
+    await Promise.all([sending, done]);
+  }
+
+  /** The platform's window, before the first number of this run is given out; a platform out of reach is waited for a moment only. */
+  private async align(): Promise<void> {
+    const link = new LinkService('telemetry', this.report, this.stopping.signal);
+    await this.connections.current();
+    for (let attempt = 1; attempt <= ALIGN_ATTEMPTS && !this.stopping.signal.aborted; attempt += 1) {
+      try {
+        await this.sender.align();
+        return link.good();
+      } catch (error) {
+        await link.failed(error);
+      }
+    }
+  }
+
+  private keeper(): IdentityKeeperService {
+    const { options, keys, connections, report } = this;
+    const store = new IdentityStore(options.stateDirectory);
+    const enrolment = new EnrolService(keys, store, {
+      provisioning: options.platform.origins.provisioning,
+      serverTrust: options.platform.serverTrust,
+      factoryDirectory: options.factoryDirectory,
+      keyType: options.keyType ?? 'P-256',
+    });
+    return new IdentityKeeperService(store, enrolment, connections, Math.random(), report, this.stopping.signal);
+  }
+
+  private receiver(): ReceiverService {
+    const { keys, connections, commands, report } = this;
+    const { fleetRoot, origins } = this.options.platform;
+    const executor = new ExecutorService(commands, keys, () => vehicleNow(this.sampler?.latest), report);
+    const anchors = parseCertificates(fleetRoot);
+    return new ReceiverService(commands, executor, connections, anchors, origins.command, report, this.stopping.signal);
+  }
+
+  private intervalMs(): number {
+    const commanded = Number(this.commands.effect('interval_seconds') ?? Number.NaN);
+    return Number.isFinite(commanded) ? commanded * 1000 : (this.options.intervalMs ?? 1000);
+  }
+
+  private unlessStopping(error: unknown): void {
+    if (this.stopping.signal.aborted) return;
+    this.stop();
+    throw error;
+  }
+}
+
+function vehicleNow(latest: Measurement | undefined): VehicleNow {
+  const { speed, lat, lon } = latest ?? {};
+  const position = typeof lat === 'number' && typeof lon === 'number' ? { lat, lon } : undefined;
+  return { speedKmh: typeof speed === 'number' ? speed : undefined, position };
+}

@@ -1,0 +1,134 @@
+/** Decides whether a command is carried out, answered again from memory, or refused: the checks of DESIGN §7, in its order. */
+import { JWS_TYP, type ParsedJws, parseJws, verificationKey, verifyJws } from '@outrider/crypto';
+import { DomainError } from '@outrider/errors';
+import { type CommandId, type DeviceId, serviceSpiffeId, type TrustDomain } from '@outrider/ids';
+import { type ChainOptions, OID, type ParsedCertificate, parseCertificate, validateChain } from '@outrider/x509';
+import { Command, type Counter, isCritical } from './command.js';
+
+export const MAX_COMMAND_BYTES = 64 * 1024;
+
+export type CommandRefusal =
+  | 'malformed'
+  | 'signer_chain'
+  | 'signer_usage'
+  | 'signer_name'
+  | 'signature'
+  | 'wrong_id'
+  | 'wrong_device'
+  | 'altered'
+  | 'expired'
+  | 'counter'
+  | 'epoch'
+  | 'nonce';
+
+/** What the vehicle knows when a command arrives. */
+export interface CommandContext {
+  readonly now: Date;
+  readonly deviceId: DeviceId;
+  readonly trustDomain: TrustDomain;
+  readonly fleetRoots: readonly ParsedCertificate[];
+  /** The id under which it was offered. */
+  readonly offeredId: CommandId;
+  /** Undefined while no command was ever taken: the first one fixes epoch and counter. */
+  readonly last: Counter | undefined;
+  /** The nonce that this vehicle made for this id. */
+  readonly nonce: string | undefined;
+  /** The bytes that this id came with before. */
+  readonly stored: string | undefined;
+}
+
+export type CommandVerdict =
+  | { readonly kind: 'carry_out'; readonly command: Command }
+  /** Known, the same bytes: the stored outcome is the answer. */
+  | { readonly kind: 'again'; readonly command: Command }
+  /** `authentic`: the command service did sign this for this vehicle, so the refusal may be remembered under its id. */
+  | { readonly kind: 'refuse'; readonly why: CommandRefusal; readonly authentic: boolean; readonly detail: string };
+
+/** `jws`: compact, from the network. Never throws for what is in it. */
+export function verifyCommand(jws: string, context: CommandContext): CommandVerdict {
+  const parsed = attempt(() => parseJws(jws, MAX_COMMAND_BYTES));
+  if (!parsed) return refuse('malformed', 'no compact JWS');
+  const signer = verifySigner(parsed, context);
+  if ('kind' in signer) return signer;
+  const verified = verifyJws(parsed, verificationKey(signer.spkiDer), {
+    typ: JWS_TYP.command,
+    allowedHeaders: ['x5c'],
+  });
+  if (!verified.ok) return refuse('signature', verified.reason);
+  const command = Command.safeParse(attempt(() => JSON.parse(Buffer.from(parsed.payload).toString('utf8'))));
+  if (!command.success) return refuse('malformed', command.error.issues[0]?.message ?? 'no command');
+  return verifyContent(jws, command.data, context);
+}
+
+/** The leaf of `x5c`, if it is the control CA's command signer; x5c is attacker-controlled until it chains to the fleet root. */
+function verifySigner(parsed: ParsedJws, context: CommandContext): ParsedCertificate | CommandVerdict {
+  const { x5c } = parsed.header;
+  if (!Array.isArray(x5c) || x5c.length !== 2 || !x5c.every((entry) => typeof entry === 'string')) {
+    return refuse('signer_chain', 'x5c is not two certificates');
+  }
+  const [leaf, authority] = x5c.map((entry) => attempt(() => parseCertificate(entry as string)));
+  if (!leaf || !authority) return refuse('signer_chain', 'x5c holds no certificate');
+  const chain = chainRefusal(leaf, authority, context, 'any');
+  if (chain !== undefined) return refuse('signer_chain', chain);
+  const eku = OID.outriderCommandSigning;
+  const usage = leaf.extendedKeyUsages?.length === 1 ? chainRefusal(leaf, authority, context, { eku }) : 'more uses';
+  if (usage !== undefined) return refuse('signer_usage', usage);
+  const onlyName = leaf.sanDns.length === 0 && leaf.sanIps.length === 0 && leaf.sanOtherForms.length === 0;
+  const expected = serviceSpiffeId(context.trustDomain, 'command');
+  if (!onlyName || leaf.sanUris.length !== 1 || leaf.sanUris[0] !== expected) {
+    return refuse('signer_name', `the signer is not ${expected}`);
+  }
+  return leaf;
+}
+
+function chainRefusal(
+  leaf: ParsedCertificate,
+  authority: ParsedCertificate,
+  { fleetRoots, now }: CommandContext,
+  purpose: ChainOptions['purpose'],
+): string | undefined {
+  try {
+    validateChain(leaf, [authority], fleetRoots, { now, purpose, maxIntermediates: 1 });
+    return undefined;
+  } catch (error) {
+    if (error instanceof DomainError) return error.message;
+    throw error;
+  }
+}
+
+function verifyContent(jws: string, command: Command, context: CommandContext): CommandVerdict {
+  if (command.device_id !== context.deviceId) return refuse('wrong_device', `for ${command.device_id}`);
+  if (command.command_id !== context.offeredId) return refuse('wrong_id', 'offered under another id');
+  if (context.stored !== undefined) {
+    if (context.stored === jws) return { kind: 'again', command };
+    // Nothing is remembered under this id a second time.
+    return refuse('altered', 'this id came with other bytes before');
+  }
+  const ours = (why: CommandRefusal, detail: string): CommandVerdict => ({ ...refuse(why, detail), authentic: true });
+  if (command.exp * 1000 <= context.now.getTime()) return ours('expired', `at ${command.exp}`);
+  const { last } = context;
+  const known = last !== undefined;
+  if (known && (command.epoch < last.epoch || (command.epoch === last.epoch && command.counter <= last.counter))) {
+    return ours('counter', `${command.epoch}/${command.counter} after ${last.epoch}/${last.counter}`);
+  }
+  if (known && command.epoch > last.epoch && command.nonce === undefined) {
+    return ours('epoch', 'a higher epoch without a nonce');
+  }
+  if (command.nonce !== context.nonce) return ours('nonce', 'not the nonce of this vehicle');
+  if (command.nonce === undefined && isCritical(command.name))
+    return ours('nonce', 'a critical command without a nonce');
+  return { kind: 'carry_out', command };
+}
+
+function refuse(why: CommandRefusal, detail: string): CommandVerdict & { kind: 'refuse' } {
+  return { kind: 'refuse', why, authentic: false, detail };
+}
+
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof DomainError || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

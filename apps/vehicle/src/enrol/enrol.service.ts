@@ -1,0 +1,100 @@
+/** Enrols and renews over EST (RFC 7030): one attempt a call, safe to repeat after any failure or crash. */
+import { DomainError, isErrorCode } from '@outrider/errors';
+import { type TlsIdentity, VehicleClient } from '../http/vehicle.client.js';
+import type { KeyStore, KeyType } from '../keys/key-store.js';
+import { factoryDeviceHint, type Identity, readEnrolment } from './identity.js';
+import { type IdentityStore, type PendingEnrolment, readFactoryIdentity } from './identity.store.js';
+
+export interface EnrolOptions {
+  /** Origin of provisioning's vehicle listener. */
+  readonly provisioning: string;
+  readonly serverTrust: string;
+  readonly factoryDirectory: string;
+  readonly keyType: KeyType;
+}
+
+export class EnrolService {
+  constructor(
+    private readonly keys: KeyStore,
+    private readonly store: IdentityStore,
+    private readonly options: EnrolOptions,
+  ) {}
+
+  /** With the factory certificate: the first time, and when the fleet certificate has lapsed. Throws DomainError or NetworkFailure. */
+  async enrol(current: Identity | undefined, signal: AbortSignal): Promise<Identity> {
+    const factory = await readFactoryIdentity(this.options.factoryDirectory);
+    const hint = current?.deviceId ?? factoryDeviceHint(factory.certificate);
+    return this.ask('simpleenroll', factory, current, hint, signal);
+  }
+
+  /** With the fleet certificate, for a new key. Throws DomainError or NetworkFailure. */
+  async renew(current: Identity, signal: AbortSignal): Promise<Identity> {
+    const privateKey = await this.keys.privateKeyForTls(current.keyName);
+    const tls = { certificates: current.certificate, privateKey };
+    return this.ask('simplereenroll', tls, current, current.deviceId, signal);
+  }
+
+  private async ask(
+    operation: 'simpleenroll' | 'simplereenroll',
+    tls: TlsIdentity,
+    current: Identity | undefined,
+    commonName: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Identity> {
+    const pending = await this.pending(current, commonName);
+    const client = new VehicleClient(this.options.serverTrust, tls);
+    try {
+      const answer = await client.send(`${this.options.provisioning}/.well-known/est/${operation}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/pkcs10', 'content-transfer-encoding': 'base64' },
+        body: pending.request,
+        timeoutMs: 20_000,
+        signal,
+      });
+      if (answer.status !== 200) throw refusal(answer.status, answer.body, answer.retryAfterSeconds);
+      const publicKey = await this.keys.publicKey(pending.keyName);
+      const spkiDer = publicKey.export({ type: 'spki', format: 'der' });
+      const certificate = readEnrolment(answer.body, spkiDer, Date.now());
+      return await this.take(pending, certificate, current);
+    } finally {
+      await client.close();
+    }
+  }
+
+  private async pending(current: Identity | undefined, commonName: string | undefined): Promise<PendingEnrolment> {
+    const before = await this.store.pending();
+    if (before && before.keyName !== current?.keyName) return before;
+    const keyName = nextKeyName(current?.keyName);
+    await this.keys.generate(keyName, this.options.keyType);
+    const request = Buffer.from(await this.keys.certificationRequest(keyName, commonName)).toString('base64');
+    const pending = { keyName, request };
+    await this.store.savePending(pending);
+    return pending;
+  }
+
+  private async take(pending: PendingEnrolment, certificate: string, current: Identity | undefined): Promise<Identity> {
+    const { keyName } = pending;
+    const previousKeyName = current?.keyName;
+    const identity = await this.store.save({ keyName, previousKeyName, certificate, receivedAt: Date.now() });
+    if (current?.previousKeyName) await this.keys.remove(current.previousKeyName);
+    return identity;
+  }
+}
+
+function nextKeyName(current: string | undefined): string {
+  const number = Number(/^ldevid-(\d+)$/.exec(current ?? '')?.[1] ?? 0);
+  return `ldevid-${number + 1}`;
+}
+
+/** EST errors are `text/plain`, `code: sentence`. */
+function refusal(status: number, body: string, retryAfterSeconds: number | undefined): DomainError {
+  const code = /^[a-z0-9_.]+/.exec(body)?.[0];
+  const detail = `${status} ${body.trim().slice(0, 300)}`;
+  const retry = retryAfterSeconds === undefined ? {} : { retryAfterSeconds };
+  if (isErrorCode(code)) return new DomainError(code, { detail, ...retry });
+  const unavailable = status === 202 || status === 429 || status >= 500;
+  return new DomainError(unavailable ? 'service.upstream_unavailable' : 'service.upstream_invalid', {
+    detail,
+    ...retry,
+  });
+}

@@ -1,0 +1,94 @@
+/** HTTPS as a vehicle speaks it: its own client certificate, servers believed by the pinned anchors alone, everything bounded. */
+import { Agent, request } from 'undici';
+import { retryAfterSeconds } from './backoff.js';
+import { NetworkFailure } from './network-failure.js';
+
+export interface TlsIdentity {
+  /** PEM, leaf first. */
+  readonly certificates: string;
+  /** As `KeyStore.privateKeyForTls` gives it. */
+  readonly privateKey: string;
+}
+
+export interface VehicleRequest {
+  readonly method: 'GET' | 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** From the first byte sent to the last byte read. Default 10 s. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface VehicleAnswer {
+  readonly status: number;
+  readonly body: string;
+  readonly contentType: string;
+  readonly date: string | undefined;
+  /** Of the `Retry-After` header. */
+  readonly retryAfterSeconds: number | undefined;
+}
+
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
+export class VehicleClient {
+  private readonly agent: Agent;
+
+  /** `serverTrust`: PEM, the anchors put in at the factory; the system's own are not believed. */
+  constructor(serverTrust: string, identity: TlsIdentity | undefined) {
+    this.agent = new Agent({
+      connections: 4,
+      pipelining: 1,
+      allowH2: false,
+      keepAliveTimeout: 30_000,
+      maxResponseSize: MAX_ANSWER_BYTES,
+      connect: {
+        ca: serverTrust,
+        timeout: 5_000,
+        minVersion: 'TLSv1.2',
+        ...(identity ? { cert: identity.certificates, key: identity.privateKey } : {}),
+      },
+    });
+  }
+
+  /** Resolves with any HTTP status. Throws NetworkFailure when there was no whole answer, and the signal's reason once it is aborted. */
+  async send(url: string, options: VehicleRequest): Promise<VehicleAnswer> {
+    const timeoutMs = options.timeoutMs ?? 10_000;
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
+    try {
+      const answer = await request(url, {
+        dispatcher: this.agent,
+        method: options.method,
+        headers: { ...options.headers },
+        body: options.body ?? null,
+        headersTimeout: timeoutMs,
+        bodyTimeout: timeoutMs,
+        signal,
+      });
+      const header = (name: string): string | undefined => {
+        const value = answer.headers[name];
+        return Array.isArray(value) ? value[0] : value;
+      };
+      return {
+        status: answer.statusCode,
+        body: await answer.body.text(),
+        contentType: header('content-type') ?? '',
+        date: header('date'),
+        retryAfterSeconds: retryAfterSeconds(header('retry-after'), Date.now()),
+      };
+    } catch (cause) {
+      if (options.signal?.aborted) throw options.signal.reason;
+      throw NetworkFailure.of(cause, deadline.aborted);
+    }
+  }
+
+  /** Finishes what is under way, then closes; nothing new is taken. */
+  retire(): void {
+    this.agent.close().catch(() => undefined);
+  }
+
+  /** Cuts what is under way: used when the certificate behind it is out of use. */
+  async close(): Promise<void> {
+    await this.agent.destroy();
+  }
+}

@@ -1,0 +1,81 @@
+/** `run`: one vehicle with a factory identity that exists. */
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { Vehicle } from './agent/vehicle.service.js';
+import { loadDrive } from './drive/drive.store.js';
+import { readPlatform } from './endpoints/endpoints.store.js';
+import type { KeyType } from './keys/key-store.js';
+import { outputSink } from './report/report.service.js';
+
+export interface DriveOptions {
+  readonly endpoints: string;
+  readonly drive?: string;
+  readonly interval: number;
+  readonly speed: number;
+  readonly count?: number;
+  readonly keyType: KeyType;
+  readonly commands: boolean;
+  readonly json: boolean;
+}
+
+/** Options that one vehicle and many have in common. */
+export function withDriveOptions(command: Command): Command {
+  return command
+    .option('--endpoints <file>', 'where the platform is', '.outrider/endpoints.json')
+    .option('--drive <file>', 'a recorded drive, .csv or .gpx; without it a simulated one')
+    .option('--interval <time>', 'between two samples, e.g. 1s, 250ms', milliseconds, 1000)
+    .option('--speed <factor>', "how fast the drive's time goes by", positive, 1)
+    .option('--count <n>', 'stop after so many samples, once all are sent', whole)
+    .addOption(new Option('--key-type <type>', 'of new keys').choices(['P-256', 'Ed25519']).default('P-256'))
+    .option('--no-commands', 'take no commands')
+    .option('--json', 'events as JSON, one a line', false);
+}
+
+export function runCommand(): Command {
+  return withDriveOptions(new Command('run'))
+    .description('be one vehicle: enrol, send telemetry, take commands')
+    .requiredOption('--state <dir>', "the vehicle's own state; made when it is not there")
+    .requiredOption('--factory <dir>', 'holds factory.crt, factory.key, chain.pem')
+    .action(async (options: DriveOptions & { state: string; factory: string }) => {
+      const stateDirectory = resolve(options.state);
+      const vehicle = await Vehicle.open({
+        stateDirectory,
+        factoryDirectory: resolve(options.factory),
+        platform: await readPlatform(resolve(options.endpoints)),
+        drive: await loadDrive(options.drive && resolve(options.drive), stateDirectory),
+        sink: outputSink(options.json),
+        ...vehicleOptions(options),
+      });
+      onSignal(() => vehicle.stop());
+      await vehicle.run();
+    });
+}
+
+export function vehicleOptions({ interval, speed, count, keyType, commands }: DriveOptions) {
+  return { intervalMs: interval, speed, keyType, takesCommands: commands, ...(count === undefined ? {} : { count }) };
+}
+
+/** The first signal stops cleanly; after a second the process ends as it would have without us. */
+export function onSignal(stop: () => void): void {
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, stop);
+}
+
+function milliseconds(text: string): number {
+  const found = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)?$/.exec(text);
+  const factor = { ms: 1, s: 1000, m: 60_000 }[found?.[2] ?? 's'] as number;
+  const value = Number(found?.[1] ?? Number.NaN) * factor;
+  if (!(value >= 1)) throw new InvalidArgumentError('a time like 1s or 250ms');
+  return value;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('a number above 0');
+  return value;
+}
+
+export function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number above 0');
+  return value;
+}

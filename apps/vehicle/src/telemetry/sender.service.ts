@@ -1,0 +1,153 @@
+/** Empties the queue in order: one record a request when it keeps up, batches when it is behind. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Connection, ConnectionService } from '../agent/connection.service.js';
+import { Denied, Later, LinkService } from '../agent/link.service.js';
+import type { Report } from '../report/report.service.js';
+import { type Answer, readAnswer, readWindows, type Window } from './answer.js';
+import { telemetryBody } from './message.js';
+import { continuation } from './position.js';
+import { type QueuedRecord, type QueueStore, STREAM } from './queue.store.js';
+import { runs, type SettledRecord, settle } from './settle.js';
+
+const MAX_RECORDS = 500;
+const MAX_BYTES = 900 * 1024;
+
+export class SenderService {
+  private limit = MAX_RECORDS;
+  private wake: () => void = () => undefined;
+
+  constructor(
+    private readonly queue: QueueStore,
+    private readonly connections: ConnectionService,
+    private readonly origin: string,
+    private readonly report: Report,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** There is something new in the queue. */
+  notify(): void {
+    this.wake();
+  }
+
+  /** Runs until the signal; rejects only for a bug. */
+  async run(): Promise<void> {
+    const link = new LinkService('telemetry', this.report, this.signal);
+    while (!this.signal.aborted) {
+      const more = this.somethingNew();
+      const records = this.queue.batch(this.limit, MAX_BYTES);
+      if (records.length === 0) {
+        await more;
+        continue;
+      }
+      try {
+        await this.send(records);
+        link.good();
+      } catch (error) {
+        await link.failed(error);
+      }
+    }
+  }
+
+  /** Resolves once nothing waits in the queue, or the signal is given. */
+  async drained(): Promise<void> {
+    while (!this.signal.aborted && this.queue.counts().queued > 0) {
+      await sleep(50, undefined, { signal: this.signal }).catch(() => undefined);
+    }
+  }
+
+  /** Asks where the platform stands before the first number of this run is given out. */
+  async align(): Promise<void> {
+    const connection = await this.connections.current();
+    const answer = await connection.client.send(`${this.origin}/v1/telemetry/window?stream=${STREAM}`, {
+      method: 'GET',
+      headers: await this.authorization(connection),
+      signal: this.signal,
+    });
+    const windows = readWindows(answer.status, answer.body);
+    if (windows) this.follow(windows);
+    else if (answer.status === 401) connection.tokens.forget('telemetry');
+    else if (answer.status === 403) throw new Denied(problemCode(answer.body) ?? 'http.403');
+    if (answer.status === 401 || answer.status >= 500 || answer.status === 429) {
+      throw new Later(problemCode(answer.body) ?? `http.${answer.status}`, answer.retryAfterSeconds);
+    }
+  }
+
+  private async send(records: readonly QueuedRecord[]): Promise<void> {
+    const connection = await this.connections.current();
+    const startedAt = performance.now();
+    let answer = await this.post(connection, records);
+    if (answer.kind === 'token') {
+      connection.tokens.forget('telemetry');
+      answer = await this.post(connection, records);
+    }
+    if (answer.kind === 'token' || answer.kind === 'denied') throw new Denied(answer.code);
+    if (answer.kind === 'later') throw new Later(answer.code, answer.retryAfterSeconds);
+    if (answer.kind === 'unreadable') return this.smaller(records, answer.code);
+    this.limit = Math.min(MAX_RECORDS, this.limit * 2);
+    const settled = settle(records, answer.results);
+    this.queue.settle(settled);
+    this.tell(settled, Math.round(performance.now() - startedAt));
+    this.follow(answer.windows);
+    const waiting = settled.find(({ state }) => state === 'queued');
+    if (waiting) throw new Later(waiting.code, undefined);
+  }
+
+  private async post(connection: Connection, records: readonly QueuedRecord[]): Promise<Answer> {
+    const headers = { ...(await this.authorization(connection)), 'content-type': 'application/json' };
+    const body = telemetryBody(records, connection.identity.thumbprint);
+    const answer = await connection.client.send(`${this.origin}/v1/telemetry`, { method: 'POST', headers, body });
+    const seqs = records.map(({ seq }) => seq);
+    return readAnswer(answer.status, answer.body, answer.retryAfterSeconds, seqs);
+  }
+
+  private async authorization(connection: Connection): Promise<Record<string, string>> {
+    return { authorization: `Bearer ${await connection.tokens.get('telemetry')}`, accept: 'application/json' };
+  }
+
+  /** One record that the platform cannot read must not stop those behind it: halve until it stands alone, then set it aside. */
+  private smaller(records: readonly QueuedRecord[], code: string): void {
+    const [only] = records;
+    if (records.length > 1 || !only) {
+      this.limit = Math.max(1, Math.floor(records.length / 2));
+      return;
+    }
+    this.queue.settle([{ epoch: only.epoch, seq: only.seq, state: 'refused', verdict: 'invalid' }]);
+    this.report({ event: 'refused', seq: only.seq, verdict: 'invalid', code });
+  }
+
+  private tell(settled: readonly SettledRecord[], ms: number): void {
+    const { queued } = this.queue.counts();
+    for (const { first, upTo, count } of runs(settled)) {
+      const { seq, verdict, code, state } = first;
+      if (state === 'sent') {
+        const event = verdict === 'duplicate' ? 'duplicate' : 'accepted';
+        this.report({ event, seq, upTo, count, ms, queued });
+      } else if (state === 'held') {
+        this.report({ event: 'held', seq, upTo, count, verdict });
+      } else if (state === 'refused') {
+        this.report({ event: 'refused', seq, verdict, code });
+      }
+    }
+  }
+
+  private follow(windows: readonly Window[]): void {
+    const window =
+      windows.find(({ stream }) => stream === STREAM) ?? windows.find(({ stream }) => stream === undefined);
+    const next = continuation(this.queue.position(), window);
+    if (next.kind === 'go_on') return;
+    const held = this.queue.raiseEpoch(next.epoch);
+    this.report({ event: 'epoch_raised', epoch: next.epoch, why: next.why, held });
+  }
+
+  private somethingNew(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+      if (this.signal.aborted) resolve();
+      else this.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+}
+
+function problemCode(body: string): string | undefined {
+  return /"code"\s*:\s*"([a-z0-9_.]{1,80})"/.exec(body)?.[1];
+}
