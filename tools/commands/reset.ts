@@ -1,5 +1,6 @@
 /** `npm run reset [-- --yes]`: stops the suite and deletes its state, after asking. */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { Failure, runCommand } from '../local/failure.ts';
@@ -29,9 +30,16 @@ await runCommand(async () => {
   }
   await stopRunning(settings);
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  dropBinaries(dirname(data));
   console.log(`Deleted ${names}.`);
   return 0;
 });
+
+/** As root, PostgreSQL's binaries were copied beside the data: with the last data they go too. */
+function dropBinaries(folder: string): void {
+  if (!existsSync(folder) || readdirSync(folder).some((name) => name.startsWith('data'))) return;
+  rmSync(folder, { recursive: true, force: true });
+}
 
 /** OUTRIDER_HOME may name anything; only what npm start made is deleted. */
 function requireOurs(settings: Settings): void {

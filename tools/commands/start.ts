@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { keepLogSmall } from '../local/child.ts';
 import { Failure, runCommand } from '../local/failure.ts';
 import { places, readSettings, type Settings, shown } from '../local/settings.ts';
-import { runningState } from '../local/state.ts';
+import { runningState, takeHome } from '../local/state.ts';
 import { startFailure, startSuite } from '../local/suite.ts';
 import { summary } from '../local/summary.ts';
 import type { Say } from '../local/terminal.ts';
@@ -91,6 +91,7 @@ async function supervise(settings: Settings, demo: boolean): Promise<number> {
 }
 
 async function detach(settings: Settings, demo: boolean): Promise<number> {
+  takeHome(settings);
   const { logs } = places(settings);
   mkdirSync(logs, { recursive: true, mode: 0o700 });
   const logFile = join(logs, 'supervisor.log');

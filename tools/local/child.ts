@@ -33,6 +33,8 @@ export class Child {
   #process: ChildProcess | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopping = false;
+  /** Where this run's part of the log begins. */
+  #logStart = 0;
   #ended: Promise<void> = Promise.resolve();
   readonly #say: (line: string) => void;
   readonly #changed: () => void;
@@ -48,6 +50,7 @@ export class Child {
     const { program, args, env, cwd, owner, logFile } = this.spec;
     mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 });
     keepLogSmall(logFile);
+    this.#logStart = existsSync(logFile) ? statSync(logFile).size : 0;
     // The child holds the file itself: nothing it says is lost when the supervisor is killed.
     const log = openSync(logFile, 'a', 0o600);
     // A session of its own: a terminal's Ctrl-C reaches the supervisor alone, which then stops the children in order.
@@ -94,7 +97,7 @@ export class Child {
     this.falls = Date.now() - this.since.getTime() > PROVEN_MS ? 1 : this.falls + 1;
     const waitMs = Math.min(FIRST_BACKOFF_MS * 2 ** (this.falls - 1), LAST_BACKOFF_MS);
     this.#say(
-      `${this.spec.name} ended (${how}${lastWords(this.spec.logFile)}); starting it again in ${waitMs / 1000} s`,
+      `${this.spec.name} ended (${how}${lastWords(tail(this.spec.logFile, 4096, this.#logStart))}); starting it again in ${waitMs / 1000} s`,
     );
     this.#timer = setTimeout(() => {
       this.restarts += 1;
@@ -114,13 +117,13 @@ export function keepLogSmall(logFile: string): void {
   truncateSync(logFile);
 }
 
-/** The last `bytes` of a log, as whole lines. */
-export function tail(logFile: string, bytes = 4096): string[] {
+/** The last `bytes` of a log as lines, none of them before the offset `from`. */
+export function tail(logFile: string, bytes = 4096, from = 0): string[] {
   if (!existsSync(logFile)) return [];
   const handle = openSync(logFile, 'r');
   try {
     const { size } = statSync(logFile);
-    const buffer = Buffer.alloc(Math.min(bytes, size));
+    const buffer = Buffer.alloc(Math.max(0, Math.min(bytes, size - from)));
     readSync(handle, buffer, 0, buffer.length, size - buffer.length);
     return buffer
       .toString()
@@ -132,8 +135,7 @@ export function tail(logFile: string, bytes = 4096): string[] {
 }
 
 /** The line of a log that tells most about an end: the last one that speaks of an error. */
-function lastWords(logFile: string): string {
-  const lines = tail(logFile);
+function lastWords(lines: readonly string[]): string {
   const full = lines.findLast((line) => /ENOSPC|no space left/i.test(line));
   if (full) return ', the disk is full';
   const line = lines.findLast((text) => /\b(fatal|panic|error)\b/i.test(text) || /"level":(5|6)0/.test(text));

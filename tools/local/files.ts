@@ -18,9 +18,9 @@ export function writeWhole(file: string, text: string, mode = 0o600): void {
   }
 }
 
-/** The secret in `file`, made up on first use: 32 random bytes, base64url. */
+/** The secret in `file`, made up on first use: 32 random bytes in hex. */
 export function secret(file: string): string {
-  if (!existsSync(file)) writeWhole(file, `${randomBytes(32).toString('base64url')}\n`);
+  if (!existsSync(file)) writeWhole(file, `${randomBytes(32).toString('hex')}\n`);
   return readFileSync(file, 'utf8').trim();
 }
 

@@ -29,7 +29,11 @@ export function fleetFiles(settings: Settings) {
       key: join(fleet, 'services', `${name}.key`),
     }),
     services: join(fleet, 'services'),
-    factory: { ca: join(fleet, 'factory', 'ca.crt'), key: join(fleet, 'factory', 'ca.key') },
+    factory: {
+      folder: join(fleet, 'factory'),
+      ca: join(fleet, 'factory', 'ca.crt'),
+      key: join(fleet, 'factory', 'ca.key'),
+    },
   };
 }
 
@@ -38,6 +42,7 @@ export async function makeFleet(settings: Settings): Promise<string> {
   const files = fleetFiles(settings);
   const resumed = existsSync(files.trust.server);
   secret(files.passphrase);
+  await runProduct('apps/cli/dist/factory-ca.command.js', ['--out', files.factory.folder]);
   const common = [
     '--out',
     places(settings).fleet,

@@ -1,6 +1,6 @@
 /** Our own nats-server: its configuration, its process, and whether it is up with JetStream. */
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChildSpec } from './child.ts';
 import { Failure } from './failure.ts';
@@ -29,7 +29,8 @@ export function natsChild(server: NatsServer, binary: NatsBinary): ChildSpec {
       'max_pending: 64MB',
       'write_deadline: "5s"',
       `jetstream { store_dir: ${JSON.stringify(server.folder)}, max_memory_store: 128MB, max_file_store: 8GB }`,
-      `include ${JSON.stringify(server.authorizationFile)}`,
+      // Read relative to this file, whatever it says.
+      `include ${JSON.stringify(relative(server.folder, server.authorizationFile))}`,
       '',
     ].join('\n'),
   );
@@ -59,14 +60,13 @@ export function natsChild(server: NatsServer, binary: NatsBinary): ChildSpec {
   };
 }
 
-/** Waits until the server greets with JetStream on. Throws a Failure after `withinMs`. */
-export async function waitForNats(url: string, withinMs: number): Promise<void> {
+/** Waits until the server greets with JetStream on. Throws a Failure once `giveUp` says so. */
+export async function waitForNats(url: string, giveUp: () => boolean): Promise<void> {
   const { hostname, port } = new URL(url.includes('://') ? url : `nats://${url}`);
-  const deadline = Date.now() + withinMs;
   for (;;) {
     const greeting = await greet(hostname, Number(port || 4222));
     if (greeting?.jetstream) return;
-    if (Date.now() > deadline) {
+    if (giveUp()) {
       throw new Failure(
         greeting ? `The NATS at ${url} runs without JetStream.` : `The NATS at ${url} does not answer.`,
       );

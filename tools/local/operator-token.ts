@@ -32,8 +32,10 @@ export async function makeServiceAccount(settings: Settings): Promise<void> {
   await runProduct('apps/token/dist/operator-account.command.js', [
     '--config',
     join(config, 'token.json'),
-    '--name',
+    '--client-id',
     SERVICE_ACCOUNT,
+    '--roles',
+    'admin',
     '--public-key',
     publicFile,
   ]);

@@ -101,9 +101,8 @@ export function postgresChild(cluster: Cluster): ChildSpec {
   };
 }
 
-/** Waits until the server answers a query. Throws a Failure after `withinMs`. */
-export async function waitForPostgres(url: string, withinMs: number): Promise<void> {
-  const deadline = Date.now() + withinMs;
+/** Waits until the server answers a query. Throws a Failure once `giveUp` says so. */
+export async function waitForPostgres(url: string, giveUp: () => boolean): Promise<void> {
   for (;;) {
     try {
       await query(url, 'SELECT 1');
@@ -112,7 +111,7 @@ export async function waitForPostgres(url: string, withinMs: number): Promise<vo
       const { code, message } = error as { code?: string; message: string };
       // A server that answers with a wrong password will not come to like it.
       if (code === '28P01' || code === '28000') throw new Failure(`PostgreSQL refuses us: ${message}.`);
-      if (Date.now() > deadline) throw new Failure(`PostgreSQL does not answer: ${message || code}.`);
+      if (giveUp()) throw new Failure(`PostgreSQL does not answer: ${message || code}.`);
       await sleep(100);
     }
   }

@@ -10,7 +10,7 @@ export interface ServiceSpec {
   readonly heapMiB: number;
 }
 
-const ALL: readonly ServiceSpec[] = [
+export const SERVICES: readonly ServiceSpec[] = [
   { name: 'fleet-ca', n: 0, vehicle: false, operator: false, heapMiB: 128 },
   { name: 'provisioning', n: 1, vehicle: true, operator: true, heapMiB: 160 },
   { name: 'token', n: 2, vehicle: true, operator: true, heapMiB: 160 },
@@ -20,11 +20,10 @@ const ALL: readonly ServiceSpec[] = [
   { name: 'gateway', n: 6, vehicle: false, operator: true, heapMiB: 160 },
 ];
 
-/** All of them; OUTRIDER_SERVICES (names with commas between) narrows the list for work on a part. */
-export const SERVICES: readonly ServiceSpec[] = narrowed(process.env.OUTRIDER_SERVICES);
-
-function narrowed(names: string | undefined): readonly ServiceSpec[] {
-  return names === undefined ? ALL : ALL.filter(({ name }) => names.split(',').includes(name));
+/** Those that are started: all, unless OUTRIDER_SERVICES (names with commas between) narrows them for work on a part. */
+export function startedServices(): readonly ServiceSpec[] {
+  const names = process.env.OUTRIDER_SERVICES;
+  return names === undefined ? SERVICES : SERVICES.filter(({ name }) => names.split(',').includes(name));
 }
 
 /** The service's PostgreSQL schema, which is its runtime role's name too. */

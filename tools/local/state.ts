@@ -47,6 +47,7 @@ export function runningState(settings: Settings): SuiteState | undefined {
  */
 export async function claim(settings: Settings, demo: boolean): Promise<SuiteState> {
   if (runningState(settings)) throw new Failure('Outrider is already running here.');
+  takeHome(settings);
   await endLeftovers(settings);
   const { state: file, run } = places(settings);
   mkdirSync(run, { recursive: true, mode: 0o700 });
@@ -62,6 +63,18 @@ export async function claim(settings: Settings, demo: boolean): Promise<SuiteSta
     throw error;
   }
   return state;
+}
+
+/** `npm run reset` deletes the whole folder: it must be one that holds nothing else. */
+export function takeHome(settings: Settings): void {
+  const { marker } = places(settings);
+  if (existsSync(marker)) return;
+  if (existsSync(settings.home) && readdirSync(settings.home).some((name) => name !== 'logs')) {
+    throw new Failure(
+      `${settings.home} holds other things; OUTRIDER_HOME must name a folder that Outrider has to itself.`,
+    );
+  }
+  writeWhole(marker, 'npm run reset deletes the folder that holds this file.\n');
 }
 
 export function release(settings: Settings): void {

@@ -1,13 +1,12 @@
 /** The whole suite from nothing to ready, in order; whatever fails on the way leaves nothing running. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, tail } from './child.ts';
 import { checkConfigs, writeConfigs } from './configs.ts';
 import { prepareDatabase } from './database.ts';
 import { writeEndpoints } from './endpoints.ts';
 import { Failure, inWords } from './failure.ts';
-import { requireRoom, secret, writeWhole } from './files.ts';
+import { requireRoom, secret } from './files.ts';
 import { makeFleet } from './fleet.ts';
 import { untilReady } from './http.ts';
 import { natsChild, waitForNats } from './nats.ts';
@@ -17,7 +16,7 @@ import { portsOf, requireFreePorts } from './ports.ts';
 import { type Cluster, postgresChild, preparePostgres, SUPERUSER, waitForPostgres } from './postgres.ts';
 import { built, runProduct } from './product.ts';
 import { natsPasswordFile, PROVISIONER, writeNatsAuthorization } from './secrets.ts';
-import { SERVICES, type ServiceSpec } from './services.ts';
+import { type ServiceSpec, startedServices } from './services.ts';
 import { places, postgresPlaces, type Settings, shown } from './settings.ts';
 import { claim, readState } from './state.ts';
 import { Supervisor } from './supervisor.ts';
@@ -44,10 +43,9 @@ export async function startSuite(settings: Settings, demo: boolean, say: Say, st
     await supervisor.stop(SERVERS_LAST);
   };
   try {
-    const { home, marker } = prepareHome(settings);
+    prepareHome(settings);
     await requireFreePorts(settings);
-    say(`Outrider starts; its state is in ${shown(settings, home)}`);
-    writeWhole(marker, 'npm run reset deletes the folder that holds this file.\n');
+    say(`Outrider starts; its state is in ${shown(settings, settings.home)}`);
     const adminUrl = await startPostgres(settings, supervisor, say);
     stopped.throwIfAborted();
     await startNats(settings, supervisor, say);
@@ -67,15 +65,18 @@ export async function startSuite(settings: Settings, demo: boolean, say: Say, st
       () => migrateAll(settings),
       () => 'done',
     );
-    await makeServiceAccount(settings);
+    const withOperator = startedServices().some(({ name }) => name === 'token');
+    if (withOperator) await makeServiceAccount(settings);
     stopped.throwIfAborted();
     await startServices(settings, supervisor, say, stopped);
-    await step(
-      say,
-      'operator',
-      () => keeper.start(),
-      () => `token kept fresh in ${shown(settings, places(settings).operatorToken)}`,
-    );
+    if (withOperator) {
+      await step(
+        say,
+        'operator',
+        () => keeper.start(),
+        () => `token kept fresh in ${shown(settings, places(settings).operatorToken)}`,
+      );
+    }
     if (demo) supervisor.start(vehiclesChild(settings));
     stopped.throwIfAborted();
     supervisor.enter('ready');
@@ -87,13 +88,9 @@ export async function startSuite(settings: Settings, demo: boolean, say: Say, st
   }
 }
 
-function prepareHome(settings: Settings): { home: string; marker: string } {
-  const { home } = settings;
-  const { marker, logs } = places(settings);
-  const { data } = postgresPlaces(settings);
-  for (const folder of [home, data]) requireRoom(folder, 256);
-  mkdirSync(logs, { recursive: true, mode: 0o700 });
-  return { home, marker };
+function prepareHome(settings: Settings): void {
+  for (const folder of [settings.home, postgresPlaces(settings).data]) requireRoom(folder, 256);
+  mkdirSync(places(settings).logs, { recursive: true, mode: 0o700 });
 }
 
 /** Returns a URL for the superuser, into the suite's database. */
@@ -104,7 +101,7 @@ async function startPostgres(settings: Settings, supervisor: Supervisor, say: Sa
     await step(
       say,
       'PostgreSQL',
-      () => waitForPostgres(given, 10_000),
+      () => waitForPostgres(given, patience(10_000)),
       () => 'yours, from OUTRIDER_PG_URL',
     );
     return prepareDatabase(given, secrets);
@@ -121,7 +118,7 @@ async function startPostgres(settings: Settings, supervisor: Supervisor, say: Sa
   const work = async () => {
     await preparePostgres(cluster);
     const child = supervisor.start(postgresChild(cluster));
-    await orHopeless(child, waitForPostgres(url, 60_000));
+    await orHopeless(child, (giveUp) => waitForPostgres(url, giveUp));
     return prepareDatabase(url, secrets);
   };
   return step(say, 'PostgreSQL', work, () => `on port ${port}`);
@@ -136,12 +133,12 @@ async function startNats(settings: Settings, supervisor: Supervisor, say: Say): 
     await writeNatsAuthorization(secrets, authorizationFile);
     const url = settings.natsUrl ?? `nats://127.0.0.1:${port}`;
     if (settings.natsUrl) {
-      await waitForNats(url, 10_000);
+      await waitForNats(url, patience(10_000));
     } else {
       const child = supervisor.start(
         natsChild({ port, folder, logFile: join(logs, 'nats.log'), authorizationFile }, findNats(say)),
       );
-      await orHopeless(child, waitForNats(url, 60_000));
+      await orHopeless(child, (giveUp) => waitForNats(url, giveUp));
     }
     await runProduct('libs/platform/dist/nats/provision.command.js', [
       '--url',
@@ -161,7 +158,7 @@ async function startNats(settings: Settings, supervisor: Supervisor, say: Say): 
 async function migrateAll(settings: Settings): Promise<void> {
   const { config } = places(settings);
   await checkConfigs(settings);
-  const waiting = SERVICES.map(({ name }) => name);
+  const waiting = startedServices().map(({ name }) => name);
   const worker = async () => {
     for (let name = waiting.shift(); name; name = waiting.shift()) {
       await runProduct(`apps/${name}/dist/main.js`, ['--config', join(config, `${name}.json`), '--migrate']);
@@ -177,12 +174,12 @@ async function startServices(
   stopped: AbortSignal,
 ): Promise<void> {
   const { services } = portsOf(settings);
-  const deadline = Date.now() + READY_WITHIN_MS;
-  const children = SERVICES.map((service) => supervisor.start(serviceChild(settings, service)));
+  const late = patience(READY_WITHIN_MS);
+  const children = startedServices().map((service) => supervisor.start(serviceChild(settings, service)));
   await Promise.all(
     children.map((child) => {
       const { name } = child.spec;
-      const giveUp = () => child.falls >= HOPELESS_FALLS || Date.now() > deadline || stopped.aborted;
+      const giveUp = () => child.falls >= HOPELESS_FALLS || late() || stopped.aborted;
       const ready = async () => {
         if (await untilReady(services[name]?.http ?? 0, giveUp)) return;
         stopped.throwIfAborted();
@@ -215,20 +212,19 @@ function serviceChild(settings: Settings, { name, heapMiB }: ServiceSpec) {
   };
 }
 
-/** Waits for `ready`, unless the process falls again and again: then its own words are better than a time-out. */
-async function orHopeless(child: Child, ready: Promise<void>): Promise<void> {
-  let settled = false;
-  const watch = async () => {
-    while (!settled && child.falls < HOPELESS_FALLS) await sleep(100);
-    if (!settled)
-      throw new Failure(`${child.spec.name} does not start; the end of ${child.spec.logFile}:\n${lastLines(child)}`);
-  };
-  ready.catch(() => {}); // the race may be over when it fails
+/** Waits for a server of ours with `wait`; one that falls again and again, or takes too long, is given up on in its own words. */
+async function orHopeless(child: Child, wait: (giveUp: () => boolean) => Promise<void>): Promise<void> {
+  const giveUp = patience(60_000);
   try {
-    await Promise.race([ready, watch()]);
-  } finally {
-    settled = true;
+    await wait(() => child.falls >= HOPELESS_FALLS || giveUp());
+  } catch (error) {
+    throw new Failure(`${inWords(error)}\nThe end of ${child.spec.logFile}:\n${lastLines(child)}`);
   }
+}
+
+function patience(ms: number): () => boolean {
+  const deadline = Date.now() + ms;
+  return () => Date.now() > deadline;
 }
 
 function lastLines(child: Child): string {

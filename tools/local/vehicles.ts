@@ -18,7 +18,7 @@ export function vehiclesChild(settings: Settings): ChildSpec {
       endpoints,
       '--state',
       vehicles,
-      '--count',
+      '--vehicles',
       '3',
     ],
     cwd: settings.project,
