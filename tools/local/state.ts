@@ -1,5 +1,5 @@
 /** `.outrider/run/supervisor.json`: which supervisor and which processes belong to this suite, written by the supervisor alone. */
-import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { Failure } from './failure.ts';
 import { readJson, writeWhole } from './files.ts';
 import { endProcess, identify, isAlive, type ProcessIdentity } from './process-identity.ts';
