@@ -10,6 +10,7 @@ export {
 } from './ca.js';
 export { CommandState, commandChanged, deliveryOffered } from './command.js';
 export { type Contract, type EventContract, filterOf, type RequestContract, subjectOf } from './contract.js';
+export { DENYLIST_ENTRY_KEYS, DENYLIST_HEARTBEAT_KEY, denylistKey } from './denylist-key.js';
 export { blockChanged, DECISIONS_MADE, Decision, decisionMade } from './gateway.js';
 export { type NatsUsers, natsAuthorization } from './nats-config.js';
 export { durableName, natsPermissions } from './nats-permissions.js';
