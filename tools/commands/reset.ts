@@ -1,18 +1,17 @@
 /** `npm run reset [-- --yes]`: stops the suite and deletes its state, after asking. */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { Failure, runCommand } from '../local/failure.ts';
-import { places, postgresPlaces, readSettings, type Settings, shown } from '../local/settings.ts';
+import { outsideFolder, places, readSettings, type Settings, shown } from '../local/settings.ts';
 import { runningState } from '../local/state.ts';
 import { stopRunning } from '../local/stop.ts';
 
 await runCommand(async () => {
   const { values } = parseArgs({ options: { yes: { type: 'boolean', short: 'y' } } });
   const settings = readSettings();
-  const { data } = postgresPlaces(settings);
-  const folders = [settings.home, data].filter((folder) => existsSync(folder));
+  const folders = [settings.home, ...dataOutside(settings)].filter((folder) => existsSync(folder));
   if (folders.length === 0) {
     console.log('There is nothing to delete.');
     return 0;
@@ -30,14 +29,23 @@ await runCommand(async () => {
   }
   await stopRunning(settings);
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-  dropBinaries(dirname(data));
+  dropBinaries(settings);
   console.log(`Deleted ${names}.`);
   return 0;
 });
 
-/** As root, PostgreSQL's binaries were copied beside the data: with the last data they go too. */
-function dropBinaries(folder: string): void {
-  if (!existsSync(folder) || readdirSync(folder).some((name) => name.startsWith('data'))) return;
+/** As root, the data lies outside of the home; more than one where a home was deleted by hand. */
+function dataOutside(settings: Settings): string[] {
+  const outside = outsideFolder(settings);
+  if (!outside || !existsSync(outside.folder)) return [];
+  const names = readdirSync(outside.folder).filter((name) => name.startsWith(outside.dataPrefix));
+  return names.map((name) => join(outside.folder, name));
+}
+
+/** With the last data, PostgreSQL's binaries go too. */
+function dropBinaries(settings: Settings): void {
+  const folder = outsideFolder(settings)?.folder;
+  if (!folder || !existsSync(folder) || readdirSync(folder).some((name) => name.startsWith('data-'))) return;
   rmSync(folder, { recursive: true, force: true });
 }
 

@@ -58,12 +58,20 @@ export function shown({ project }: Pick<Settings, 'project'>, file: string): str
 
 /**
  * Where PostgreSQL's binaries and data live. PostgreSQL refuses to run as root, and the user `postgres` cannot read a clone
- * below a 0700 directory: as root both live outside of it, in a folder named after the project's path.
+ * below a 0700 directory: as root both live outside of it, in a folder named after the project's path. There the data is that
+ * of this home and of no other that stood at its path before: `cluster` is made up with the home.
  */
-export function postgresPlaces({ project, home }: Settings): { binaries: string; data: string } {
-  if (process.getuid?.() !== 0) return { binaries: join(home, 'postgres'), data: join(home, 'postgres', 'data') };
-  const base = join('/var/lib/outrider', shortHash(project));
-  return { binaries: base, data: join(base, `data-${shortHash(home)}`) };
+export function postgresPlaces(settings: Settings, cluster: string): { binaries: string; data: string } {
+  const { home } = settings;
+  const outside = outsideFolder(settings);
+  if (!outside) return { binaries: join(home, 'postgres'), data: join(home, 'postgres', 'data') };
+  return { binaries: outside.folder, data: join(outside.folder, `${outside.dataPrefix}${cluster.slice(0, 12)}`) };
+}
+
+/** As root: the folder outside of the clone, and how the data folders of this home begin in it. */
+export function outsideFolder({ project, home }: Settings): { folder: string; dataPrefix: string } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  return { folder: join('/var/lib/outrider', shortHash(project)), dataPrefix: `data-${shortHash(home)}-` };
 }
 
 function shortHash(text: string): string {

@@ -17,7 +17,7 @@ import { type Cluster, postgresChild, preparePostgres, SUPERUSER, waitForPostgre
 import { built, runProduct } from './product.ts';
 import { natsPasswordFile, PROVISIONER, writeNatsAuthorization } from './secrets.ts';
 import { type ServiceSpec, startedServices } from './services.ts';
-import { places, postgresPlaces, type Settings, shown } from './settings.ts';
+import { outsideFolder, places, postgresPlaces, type Settings, shown } from './settings.ts';
 import { claim, readState } from './state.ts';
 import { Supervisor } from './supervisor.ts';
 import { type Say, step } from './terminal.ts';
@@ -89,7 +89,7 @@ export async function startSuite(settings: Settings, demo: boolean, say: Say, st
 }
 
 function prepareHome(settings: Settings): void {
-  for (const folder of [settings.home, postgresPlaces(settings).data]) requireRoom(folder, 256);
+  for (const folder of [settings.home, outsideFolder(settings)?.folder ?? settings.home]) requireRoom(folder, 256);
   mkdirSync(places(settings).logs, { recursive: true, mode: 0o700 });
 }
 
@@ -108,7 +108,7 @@ async function startPostgres(settings: Settings, supervisor: Supervisor, say: Sa
   }
   const { postgres: port } = portsOf(settings);
   const cluster: Cluster = {
-    ...postgresPlaces(settings),
+    ...postgresPlaces(settings, secret(join(secrets, 'postgres-cluster'))),
     port,
     password: secret(join(secrets, `postgres-${SUPERUSER}`)),
     logFile: join(logs, 'postgres.log'),
