@@ -1,4 +1,4 @@
-export type { EntityClass, MigrationClass } from './data-source.provider.js';
+export { type EntityClass, type MigrationClass, runtimeDataSource } from './data-source.provider.js';
 export { afterCommit, Database } from './database.service.js';
 export { databaseError, isDatabaseAway, isRetryableConflict } from './failure.js';
 export { appendOnly, grantRuntime, migrate, type Privilege } from './migrate.provider.js';

@@ -1,0 +1,49 @@
+import { expect, test } from '@jest/globals';
+import { type DeviceKnowledge, requireControl, requireTelemetry, worthAsking } from './device.js';
+
+const device = (
+  state: 'registered' | 'active' | 'quarantined' | 'awaiting_recovery' | 'retired',
+  ...grants: ('command:receive' | 'command:critical')[]
+) => ({ state, grants });
+
+function codeOf(work: () => void): string {
+  try {
+    work();
+    return 'ok';
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
+
+test.each<[string, DeviceKnowledge, string, string]>([
+  ['active with the grant', device('active', 'command:receive'), 'ok', 'ok'],
+  ['active without a grant', device('active'), 'ok', 'token.invalid_scope'],
+  ['active with another grant', device('active', 'command:critical'), 'ok', 'token.invalid_scope'],
+  ['registered', device('registered', 'command:receive'), 'ok', 'token.unauthorized_client'],
+  ['quarantined', device('quarantined', 'command:receive'), 'token.unauthorized_client', 'token.unauthorized_client'],
+  [
+    'awaiting recovery',
+    device('awaiting_recovery', 'command:receive'),
+    'token.unauthorized_client',
+    'token.unauthorized_client',
+  ],
+  ['retired', device('retired', 'command:receive'), 'token.unauthorized_client', 'token.unauthorized_client'],
+  ['not in the registry', 'not_registered', 'token.unauthorized_client', 'token.unauthorized_client'],
+  ['unknown, registry away', 'unknown', 'ok', 'service.upstream_unavailable'],
+])('%s', (_name, known, telemetry, control) => {
+  expect(codeOf(() => requireTelemetry(known))).toBe(telemetry);
+  expect(codeOf(() => requireControl(known, ['command:receive']))).toBe(control);
+});
+
+test('every scope asked needs its own grant', () => {
+  const both = ['command:receive', 'command:critical'];
+  expect(codeOf(() => requireControl(device('active', 'command:receive'), both))).toBe('token.invalid_scope');
+  expect(codeOf(() => requireControl(device('active', 'command:receive', 'command:critical'), both))).toBe('ok');
+});
+
+test('the registry is asked of what is unknown or enrolled a moment ago, and of nothing else', () => {
+  expect(worthAsking('unknown')).toBe(true);
+  expect(worthAsking(device('registered'))).toBe(true);
+  for (const known of ['not_registered', device('active'), device('quarantined'), device('retired')] as const)
+    expect(worthAsking(known)).toBe(false);
+});

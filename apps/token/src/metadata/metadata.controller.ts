@@ -1,0 +1,33 @@
+import { Controller, Get, Header, Inject } from '@nestjs/common';
+import { AdmitAnyone } from '@outrider/platform/admission';
+import { On } from '@outrider/platform/http';
+import { CONFIG } from '@outrider/platform/service';
+import type { TokenConfig } from '../config.js';
+import { authorizationServerMetadata } from './metadata.js';
+
+const CACHE = 'public, max-age=300';
+
+@Controller('.well-known/oauth-authorization-server')
+export class MetadataController {
+  private readonly metadata;
+
+  constructor(@Inject(CONFIG) { tokenIssuer, operatorUrl }: TokenConfig) {
+    this.metadata = authorizationServerMetadata({ issuer: tokenIssuer, operatorUrl });
+  }
+
+  @Get()
+  @On('vehicle')
+  @AdmitAnyone()
+  @Header('cache-control', CACHE)
+  onVehicle() {
+    return this.metadata;
+  }
+
+  @Get()
+  @On('operator')
+  @AdmitAnyone()
+  @Header('cache-control', CACHE)
+  onOperator() {
+    return this.metadata;
+  }
+}

@@ -1,0 +1,46 @@
+import { Module } from '@nestjs/common';
+import type { ServiceDefinition } from '@outrider/platform/service';
+import { CertificateSeenService } from './certificate-seen/certificate-seen.service.js';
+import { TokenConfig } from './config.js';
+import { DeviceConsumer } from './device/device.consumer.js';
+import { DeviceRepository } from './device/device.repository.js';
+import { DeviceService } from './device/device.service.js';
+import { MetadataController } from './metadata/metadata.controller.js';
+import { TokenTables1763900000000 } from './migrations/1763900000000-token-tables.migration.js';
+import { OperatorAccountRepository } from './operator-token/operator-account.repository.js';
+import { OperatorTokenController } from './operator-token/operator-token.controller.js';
+import { OperatorTokenRepository } from './operator-token/operator-token.repository.js';
+import { OperatorTokenService } from './operator-token/operator-token.service.js';
+import { JwksController } from './signing-key/jwks.controller.js';
+import { SigningKeyRepository } from './signing-key/signing-key.repository.js';
+import { SigningKeyService } from './signing-key/signing-key.service.js';
+import { ControlTokenRepository } from './vehicle-token/control-token.repository.js';
+import { VehicleTokenController } from './vehicle-token/vehicle-token.controller.js';
+import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
+
+@Module({
+  controllers: [VehicleTokenController, OperatorTokenController, JwksController, MetadataController],
+  providers: [
+    SigningKeyRepository,
+    SigningKeyService,
+    DeviceRepository,
+    DeviceService,
+    DeviceConsumer,
+    CertificateSeenService,
+    ControlTokenRepository,
+    VehicleTokenService,
+    OperatorAccountRepository,
+    OperatorTokenRepository,
+    OperatorTokenService,
+  ],
+})
+export class TokenModule {}
+
+/** What `boot` and the tests start. */
+export const definition: ServiceDefinition<TokenConfig> = {
+  service: 'token',
+  config: TokenConfig,
+  module: TokenModule,
+  entities: [],
+  migrations: [TokenTables1763900000000],
+};

@@ -1,0 +1,60 @@
+/** Decides what a vehicle's access token says (RFC 9068 §2.2, RFC 8705 §3.1), or why there is none. */
+import type { DeviceClaims } from '@outrider/admission';
+import { type DeviceId, JwtId, type Thumbprint } from '@outrider/ids';
+import { type DeviceKnowledge, requireControl, requireTelemetry } from '../device/device.js';
+import { requireClientCredentials, required, type TokenForm } from '../oauth/token-form.js';
+import { decideLifetime, parseLifetime } from './lifetime.js';
+import { decideScope, type ScopeGrant } from './scope.js';
+
+/** A well-formed request of an authenticated device. */
+export interface VehicleTokenRequest {
+  readonly clientId: string;
+  readonly grant: ScopeGrant;
+  readonly requestedSeconds: number | undefined;
+}
+
+/** Reads a form. @throws DomainError `token.invalid_request`, `token.unsupported_grant_type`, `token.invalid_scope`, `token.invalid_target` */
+export function readVehicleTokenRequest(form: TokenForm): VehicleTokenRequest {
+  requireClientCredentials(form);
+  return {
+    clientId: required(form, 'client_id'),
+    grant: decideScope(form.get('scope'), form.get('resource')),
+    requestedSeconds: parseLifetime(form.get('requested_lifetime')),
+  };
+}
+
+/** Where the token comes from. Times in milliseconds since the epoch; `jti`: fresh, random. */
+export interface IssueContext {
+  readonly issuer: string;
+  readonly deviceId: DeviceId;
+  readonly device: DeviceKnowledge;
+  readonly thumbprint: Thumbprint;
+  readonly notAfterMs: number;
+  readonly nowMs: number;
+  readonly jti: string;
+}
+
+/**
+ * The claims. `cnf` names the certificate it came from, so that revoking the certificate reaches the token.
+ * @throws DomainError of `requireTelemetry`, `requireControl` and `decideLifetime`
+ */
+export function issueVehicleToken(
+  { grant, requestedSeconds }: VehicleTokenRequest,
+  context: IssueContext,
+): DeviceClaims {
+  if (grant.family === 'control') requireControl(context.device, grant.scopes);
+  else requireTelemetry(context.device);
+  const { iat, exp } = decideLifetime(grant.family, requestedSeconds, context);
+  return {
+    iss: context.issuer,
+    sub: context.deviceId,
+    client_id: context.deviceId,
+    aud: grant.audience,
+    iat,
+    nbf: iat,
+    exp,
+    jti: JwtId.parse(context.jti),
+    scope: grant.scopes.join(' '),
+    cnf: { 'x5t#S256': context.thumbprint },
+  };
+}

@@ -1,0 +1,48 @@
+import { expect, test } from '@jest/globals';
+import { decideScope } from './scope.js';
+
+const TELEMETRY = 'urn:outrider:telemetry';
+const COMMAND = 'urn:outrider:command';
+
+test.each<[string, string | undefined, string | undefined, object]>([
+  [
+    'no scope is telemetry:write',
+    undefined,
+    undefined,
+    { family: 'telemetry', scopes: ['telemetry:write'], audience: TELEMETRY },
+  ],
+  [
+    'a family of two',
+    'telemetry:backfill telemetry:write',
+    TELEMETRY,
+    { family: 'telemetry', scopes: ['telemetry:write', 'telemetry:backfill'] },
+  ],
+  ['a scope twice counts once', 'telemetry:write telemetry:write', undefined, { scopes: ['telemetry:write'] }],
+  ['control', 'command:receive', undefined, { family: 'control', scopes: ['command:receive'], audience: COMMAND }],
+  [
+    'control, whole',
+    'command:critical command:receive',
+    COMMAND,
+    { scopes: ['command:receive', 'command:critical'], audience: COMMAND },
+  ],
+])('%s', (_name, scope, resource, expected) => {
+  expect(decideScope(scope, resource)).toMatchObject(expected);
+});
+
+test.each<[string, string | undefined, string | undefined, string]>([
+  ['mixes families', 'telemetry:write command:receive', undefined, 'token.invalid_scope'],
+  ['unknown', 'telemetry:read', undefined, 'token.invalid_scope'],
+  ['unknown beside a known one', 'telemetry:write admin', undefined, 'token.invalid_scope'],
+  ["an operator's", 'revoke', undefined, 'token.invalid_scope'],
+  ['a name of Object.prototype', 'constructor', undefined, 'token.invalid_scope'],
+  ['two spaces', 'telemetry:write  telemetry:backfill', undefined, 'token.invalid_scope'],
+  ['a tab', 'telemetry:write\ttelemetry:backfill', undefined, 'token.invalid_scope'],
+  ['too long', 'x'.repeat(513), undefined, 'token.invalid_scope'],
+  ['telemetry for the command service', 'telemetry:write', COMMAND, 'token.invalid_target'],
+  ['control for the telemetry service', 'command:receive', TELEMETRY, 'token.invalid_target'],
+  ['the default scope for the command service', undefined, COMMAND, 'token.invalid_target'],
+  ['an unknown resource', 'telemetry:write', 'https://evil.example', 'token.invalid_target'],
+  ["the operators' audience", 'telemetry:write', 'urn:outrider:operator', 'token.invalid_target'],
+])('refuses %s', (_name, scope, resource, code) => {
+  expect(() => decideScope(scope, resource)).toThrow(expect.objectContaining({ code }) as never);
+});

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, Metrics } from '@outrider/platform/service';
+import type { ParsedCertificate } from '@outrider/x509';
+import { CertificateSeenService } from '../certificate-seen/certificate-seen.service.js';
+import type { TokenConfig } from '../config.js';
+import { DeviceService } from '../device/device.service.js';
+import { type TokenAnswer, tokenAnswer } from '../oauth/token-answer.js';
+import type { TokenForm } from '../oauth/token-form.js';
+import { SigningKeyService } from '../signing-key/signing-key.service.js';
+import { authenticateVehicle } from './authenticate-vehicle.js';
+import { ControlTokenRepository } from './control-token.repository.js';
+import { issueVehicleToken, readVehicleTokenRequest } from './issue-vehicle-token.js';
+
+@Injectable()
+export class VehicleTokenService {
+  private readonly issued;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: TokenConfig,
+    private readonly devices: DeviceService,
+    private readonly controlTokens: ControlTokenRepository,
+    private readonly certificatesSeen: CertificateSeenService,
+    private readonly signingKeys: SigningKeyService,
+    metrics: Metrics,
+  ) {
+    this.issued = metrics.counter('outrider_token_issued_total', 'Tokens issued, by family.', ['family']);
+  }
+
+  /** `certificate`: validated and not on the denylist, by the admission guard. */
+  async issue(form: TokenForm, certificate: ParsedCertificate, remoteAddress: string): Promise<TokenAnswer> {
+    const request = readVehicleTokenRequest(form);
+    const { trustDomain, tokenIssuer } = this.config;
+    const deviceId = authenticateVehicle(request.clientId, certificate, { trustDomain, nowMs: Date.now() });
+    const control = request.grant.family === 'control';
+    const device = await (control ? this.devices.current(deviceId) : this.devices.remembered(deviceId));
+    const { thumbprint, notAfter } = certificate;
+    const claims = issueVehicleToken(request, {
+      issuer: tokenIssuer,
+      deviceId,
+      device,
+      thumbprint,
+      notAfterMs: notAfter.getTime(),
+      nowMs: Date.now(),
+      jti: randomUUID(),
+    });
+    if (control) await this.controlTokens.record(claims, remoteAddress);
+    this.certificatesSeen.note({ thumbprint, deviceId, notAfter, seenAt: new Date() });
+    this.issued.inc({ family: request.grant.family });
+    return tokenAnswer(this.signingKeys.sign(claims), claims);
+  }
+}
