@@ -1,1 +1,1 @@
-export {};
+export { AdmitAnyone, AdmitCertificate, AdmitToken, RequireOperator } from './decorators.provider.js';
