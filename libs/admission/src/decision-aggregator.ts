@@ -1,0 +1,102 @@
+/** Decides which decisions go out by themselves and which are counted together: the first deny of a (code, source) at once. */
+
+/** One decision, or `count` alike ones since `sinceMs`. Times: milliseconds since the epoch. */
+export interface DecisionFacts {
+  readonly decision: 'allow' | 'deny';
+  readonly code: string;
+  readonly listener: 'vehicle' | 'operator' | 'http';
+  readonly action: string;
+  readonly deviceId?: string | undefined;
+  readonly thumbprint?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly remoteAddress?: string | undefined;
+  readonly detail?: string | undefined;
+  readonly traceId?: string | undefined;
+}
+export interface AggregatedDecision extends DecisionFacts {
+  readonly count: number;
+  readonly sinceMs: number;
+  readonly atMs: number;
+}
+
+/** `intervalMs`: how long alike decisions are counted together. `maxSources`: sources told apart; the rest share one a code. */
+export interface AggregatorLimits {
+  readonly intervalMs: number;
+  readonly maxSources: number;
+}
+
+interface Bucket {
+  /** The last of its kind, which stands for all. */
+  facts: DecisionFacts;
+  count: number;
+  sinceMs: number;
+  atMs: number;
+}
+
+/**
+ * A state machine without a clock. Denies are counted by (code, source), the source being the device, else the subject, else
+ * the address; allows by (listener, action), on operator listeners also by subject. Memory is bounded by `maxSources`.
+ */
+export class DecisionAggregator {
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(private readonly limits: AggregatorLimits) {}
+
+  /** What to publish now: the first deny of a (code, source), else nothing. */
+  observe(facts: DecisionFacts, nowMs: number): AggregatedDecision | undefined {
+    const { key, counted } = this.#place(facts);
+    const bucket = this.#buckets.get(key);
+    if (bucket) {
+      bucket.facts = counted;
+      bucket.count += 1;
+      bucket.atMs = nowMs;
+      return undefined;
+    }
+    const first = facts.decision === 'deny';
+    this.#buckets.set(key, { facts: counted, count: first ? 0 : 1, sinceMs: nowMs, atMs: nowMs });
+    return first ? { ...facts, count: 1, sinceMs: nowMs, atMs: nowMs } : undefined;
+  }
+
+  /** The counts whose interval is over. A (code, source) that was silent for a whole interval is forgotten: its next deny goes out at once. */
+  flush(nowMs: number): AggregatedDecision[] {
+    return this.#take((bucket) => nowMs - bucket.sinceMs >= this.limits.intervalMs, nowMs);
+  }
+
+  /** All counts, interval over or not: at shutdown. */
+  drain(nowMs: number): AggregatedDecision[] {
+    return this.#take(() => true, nowMs);
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  #take(due: (bucket: Bucket) => boolean, nowMs: number): AggregatedDecision[] {
+    const taken: AggregatedDecision[] = [];
+    for (const [key, bucket] of this.#buckets) {
+      if (!due(bucket)) continue;
+      if (bucket.count === 0) {
+        this.#buckets.delete(key);
+        continue;
+      }
+      const { facts, count, sinceMs, atMs } = bucket;
+      taken.push({ ...facts, count, sinceMs, atMs });
+      if (facts.decision === 'allow') this.#buckets.delete(key);
+      else this.#buckets.set(key, { facts, count: 0, sinceMs: nowMs, atMs: nowMs });
+    }
+    return taken;
+  }
+
+  #place(facts: DecisionFacts): { key: string; counted: DecisionFacts } {
+    const key = keyOf(facts);
+    if (this.#buckets.has(key) || this.#buckets.size < this.limits.maxSources) return { key, counted: facts };
+    const { decision, code, listener } = facts;
+    const counted = { decision, code, listener, action: 'various', detail: 'too many sources to tell apart' };
+    return { key: JSON.stringify(['overflow', decision, code, listener]), counted };
+  }
+}
+
+function keyOf({ decision, code, listener, action, deviceId, subject, remoteAddress }: DecisionFacts): string {
+  if (decision === 'deny') return JSON.stringify([code, deviceId ?? subject ?? remoteAddress ?? '']);
+  return JSON.stringify(['allow', listener, action, listener === 'operator' ? (subject ?? '') : '']);
+}
