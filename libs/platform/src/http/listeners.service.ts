@@ -4,11 +4,12 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { Inject, Injectable } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { TlsListenerConfig, VehicleListenerConfig } from '../service/config.js';
+import { Readiness } from '../service/readiness.service.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.js';
 import type { ListenerName } from './on.provider.js';
 import type { Peer } from './peer.js';
@@ -58,12 +59,13 @@ export function peerOf(request: { socket: object }): Peer {
 
 /** One Fastify instance behind several servers: vehicle mTLS, operator TLS, plain HTTP. */
 @Injectable()
-export class Listeners {
+export class Listeners implements BeforeApplicationShutdown {
   readonly events = new EventEmitter<ListenerEvents>();
   private readonly servers: http.Server[] = [];
 
   constructor(
     private readonly adapterHost: HttpAdapterHost,
+    private readonly readiness: Readiness,
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -71,6 +73,7 @@ export class Listeners {
   /** Opens what is configured; a port that is taken rejects with its number. */
   async open(): Promise<void> {
     const { listeners } = this.runtime.config;
+    await this.adapterHost.httpAdapter.getInstance<FastifyInstance>().ready();
     await this.listen('http', http.createServer(), listeners.http);
     if (listeners.operator)
       await this.listen('operator', https.createServer(tlsOptions(listeners.operator)), listeners.operator);
@@ -79,7 +82,8 @@ export class Listeners {
   }
 
   /** Stops accepting, lets requests in flight finish for up to ten seconds, then closes every connection. */
-  async close(): Promise<void> {
+  async beforeApplicationShutdown(): Promise<void> {
+    this.readiness.drain();
     const closed = this.servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const server of this.servers) server.closeIdleConnections();
     const cut = setTimeout(() => {

@@ -85,14 +85,6 @@ export async function createApplication<C extends CommonConfig>(
     return { ok: true };
   });
   await app.init();
-  const close = app.close.bind(app);
-  app.close = async () => {
-    readiness.drain();
-    await app.get(Listeners).close();
-    await close();
-    await connection.drain().catch(() => undefined);
-    await dataSource.destroy().catch(() => undefined);
-  };
   return app;
 }
 

@@ -1,5 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { type DynamicModule, Global, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { AdmissionModule } from '../admission/admission.module.js';
@@ -17,7 +17,18 @@ import { CONFIG, LOGGER, RUNTIME, type Runtime } from './runtime.js';
 /** What every service has. Global: slices inject these by class or token. */
 @Global()
 @Module({})
-export class PlatformModule {
+export class PlatformModule implements OnApplicationShutdown {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly nats: Nats,
+  ) {}
+
+  /** A global module's own hook runs last of all: everything that still used the connections is done. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.nats.connection.drain().catch(() => undefined);
+    await this.dataSource.destroy();
+  }
+
   static register(runtime: Runtime, dataSource: DataSource, connection: NatsConnection): DynamicModule {
     const shared = [
       { provide: RUNTIME, useValue: runtime },
