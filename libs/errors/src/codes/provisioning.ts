@@ -10,6 +10,7 @@ export const PROVISIONING_CODES = {
     retry: 'never',
   },
   'est.csr_name_mismatch': { status: 400, title: 'The request names another device.', retry: 'changed' },
+  'est.csr_authority_refused': { status: 400, title: 'The request asks to be a CA.', retry: 'changed' },
   'est.certificate_required': { status: 401, title: 'Enrolment needs a client certificate.', retry: 'changed' },
   'est.manufacturer_unknown': {
     status: 403,
@@ -27,5 +28,15 @@ export const PROVISIONING_CODES = {
   'provisioning.device_conflict': { status: 409, title: 'The device exists with other properties.', retry: 'changed' },
   'provisioning.state_conflict': { status: 409, title: "The device's state does not allow this.", retry: 'changed' },
   'provisioning.certificate_not_found': { status: 404, title: 'There is no such certificate.', retry: 'never' },
+  'provisioning.manufacturer_invalid': {
+    status: 400,
+    title: 'These are no CA certificates that can vouch for factory certificates.',
+    retry: 'changed',
+  },
+  'provisioning.manufacturer_conflict': {
+    status: 409,
+    title: 'The CA vouches for another manufacturer.',
+    retry: 'changed',
+  },
   'provisioning.manufacturer_not_found': { status: 404, title: 'There is no such manufacturer.', retry: 'never' },
 } as const satisfies CodeTable;
