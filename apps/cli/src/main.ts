@@ -1,1 +1,59 @@
-export {};
+#!/usr/bin/env node
+/** `outrider`: what an operator types. */
+import { Command, CommanderError } from 'commander';
+import { commandCommand } from './command/command.command.js';
+import { deviceCommand } from './device/device.command.js';
+import { EXIT, exitCodeOf } from './exit-code.js';
+import { factoryCommand } from './factory/factory.command.js';
+import { blockCommand, decisionsCommand, unblockCommand } from './gateway/gateway.command.js';
+import { Problem } from './operator/problem.js';
+import { printable } from './output/text-table.js';
+import { revokeCommand } from './revocation/revoke.command.js';
+import { telemetryCommand } from './telemetry/telemetry.command.js';
+import { tokenCommand } from './token.command.js';
+
+const EXIT_CODES = `
+Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 no suite, or a service that does not answer;
+4 not allowed (401, 403); 5 accepted, but not there yet or not known (--wait, --wait-enforced).
+Finds the suite by OUTRIDER_ENDPOINTS, by OUTRIDER_HOME, or in the project's .outrider.`;
+
+const program = new Command('outrider')
+  .description('operate an Outrider suite')
+  .addHelpText('after', EXIT_CODES)
+  .addCommand(factoryCommand())
+  .addCommand(deviceCommand())
+  .addCommand(telemetryCommand())
+  .addCommand(commandCommand())
+  .addCommand(revokeCommand())
+  .addCommand(blockCommand())
+  .addCommand(unblockCommand())
+  .addCommand(decisionsCommand())
+  .addCommand(tokenCommand());
+everyCommand(program, (command) => command.exitOverride().option('--json', 'answers as JSON, for scripts'));
+// A reader that has seen enough (head) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : EXIT.failed));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  } else {
+    tell(error);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+function everyCommand(command: Command, apply: (command: Command) => void): void {
+  apply(command);
+  for (const child of command.commands) everyCommand(child, apply);
+}
+
+/** Always on standard error; with `--json` as the problem document itself, if there is one. */
+function tell(error: unknown): void {
+  if (process.argv.includes('--json') && error instanceof Problem && typeof error.document === 'object') {
+    console.error(JSON.stringify(error.document));
+  } else {
+    console.error(printable(error instanceof Error ? error.message : error));
+  }
+}

@@ -1,0 +1,113 @@
+/** `command send | show | cancel`: signed commands to vehicles. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { z } from 'zod';
+import { StillPending } from '../exit-code.js';
+import { inSession, type Session } from '../session.service.js';
+import { parseParameters } from './parameters.js';
+import { progressOf } from './progress.js';
+
+const CommandDocument = z.looseObject({ id: z.string(), state: z.string() });
+type CommandDocument = z.infer<typeof CommandDocument>;
+
+interface SendOptions {
+  readonly param: string[];
+  readonly idempotencyKey?: string;
+  readonly expiresIn?: number;
+  readonly wait?: number | true;
+}
+
+const AGAIN_MS = 200;
+const WAIT_SECONDS = 60;
+
+export function commandCommand(): Command {
+  const send = new Command('send')
+    .description('send one command: honk, locate, set-interval, unlock, immobilise')
+    .argument('<device>')
+    .argument('<name>')
+    .option(
+      '--param <k=v>',
+      'a parameter; may be repeated',
+      (value: string, before: string[]) => [...before, value],
+      [],
+    )
+    .option('--idempotency-key <key>', 'the same key and content again is the same command; default: a new one')
+    .option('--expires-in <seconds>', 'how long it may still be released', seconds)
+    .option('--wait [seconds]', `until its outcome is known, at most so long (default ${WAIT_SECONDS})`, seconds)
+    .action((device: string, name: string, options: SendOptions, command: Command) =>
+      inSession(command, (session) => sendCommand(session, device, name, options)),
+    );
+  const show = new Command('show')
+    .description('one command and its history')
+    .argument('<id>')
+    .action((id: string, _options: unknown, command: Command) =>
+      inSession(command, async (session) => print(session, await get(session, id))),
+    );
+  const cancel = new Command('cancel')
+    .description('take back a command that was not released')
+    .argument('<id>')
+    .action((id: string, _options: unknown, command: Command) =>
+      inSession(command, async (session) => {
+        const answer = await session.operator.call('command', 'POST', `/v1/commands/${encodeURIComponent(id)}/cancel`);
+        print(session, CommandDocument.parse(answer));
+      }),
+    );
+  return new Command('command')
+    .description('commands to vehicles')
+    .addCommand(send)
+    .addCommand(show)
+    .addCommand(cancel);
+}
+
+async function sendCommand(session: Session, device: string, name: string, options: SendOptions): Promise<void> {
+  const parameters = parseParameters(options.param);
+  const answer = await session.operator.call('command', 'POST', `/v1/vehicles/${encodeURIComponent(device)}/commands`, {
+    headers: { 'idempotency-key': options.idempotencyKey ?? randomUUID() },
+    body: {
+      name,
+      ...(options.param.length > 0 ? { parameters } : {}),
+      ...(options.expiresIn === undefined ? {} : { expires_in: options.expiresIn }),
+    },
+  });
+  const sent = CommandDocument.parse(answer);
+  if (options.wait === undefined) return print(session, sent);
+  await waitFor(session, sent, options.wait === true ? WAIT_SECONDS : options.wait);
+}
+
+async function waitFor(session: Session, sent: CommandDocument, waitSeconds: number): Promise<void> {
+  const deadline = performance.now() + waitSeconds * 1000;
+  let now = sent;
+  while (progressOf(now.state) === 'under_way' && performance.now() < deadline) {
+    await sleep(AGAIN_MS);
+    now = await get(session, sent.id);
+  }
+  print(session, now);
+  const progress = progressOf(now.state);
+  if (progress === 'failed') throw new Error(`the command ended ${now.state}`);
+  if (progress === 'nobody_knows') throw new StillPending('whether it was carried out is not known');
+  if (progress === 'under_way') throw new StillPending(`still ${now.state} after ${waitSeconds} s`);
+}
+
+async function get({ operator }: Session, id: string): Promise<CommandDocument> {
+  return CommandDocument.parse(await operator.call('command', 'GET', `/v1/commands/${encodeURIComponent(id)}`));
+}
+
+function print({ output }: Session, document: CommandDocument): void {
+  const { history, ...rest } = document;
+  output.record(output.json ? document : rest);
+  const steps = z.array(z.looseObject({})).safeParse(history).data ?? [];
+  if (output.json || steps.length === 0) return;
+  output.write('');
+  output.table(
+    steps,
+    ['STATE', 'AT', 'REASON'],
+    steps.map(({ state, at, reason }) => [state, at, reason]),
+  );
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('whole seconds above 0');
+  return value;
+}

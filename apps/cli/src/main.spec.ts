@@ -1,0 +1,218 @@
+import { type ExecFileException, execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
+import { createTestFleet, issueService, type TestFleet } from '@outrider/testing';
+import { parseCertificate, validateChain } from '@outrider/x509';
+
+interface Seen {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly authorization: string | undefined;
+  readonly body: string;
+}
+
+/** Runs the built program against a real TLS server that answers as the test says. */
+describe('outrider', () => {
+  const home = mkdtempSync(join(tmpdir(), 'outrider-cli-'));
+  const seen: Seen[] = [];
+  let answer: { status: number; body: unknown } = { status: 200, body: {} };
+  let fleet: TestFleet;
+  let server: Server;
+
+  beforeAll(async () => {
+    fleet = await createTestFleet();
+    const tls = await issueService(fleet, 'provisioning');
+    const chain = `${tls.certificatePem}${fleet.infrastructureCa.certificatePem}`;
+    server = createServer({ key: tls.privateKeyPem, cert: chain }, (request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      request.on('end', () => {
+        const { method, url, headers } = request;
+        seen.push({ method, url, authorization: headers.authorization, body });
+        response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const operator = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const services = Object.fromEntries(
+      ['provisioning', 'telemetry', 'command', 'revocation', 'gateway'].map((name) => [name, { operator }]),
+    );
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(home, name), text);
+      return join(home, name);
+    };
+    file(
+      'endpoints.json',
+      JSON.stringify({
+        trust: {
+          server: file('trust.pem', fleet.root.certificatePem + fleet.infrastructureCa.certificatePem),
+          fleetRoot: file('root.pem', fleet.root.certificatePem),
+        },
+        factory: {
+          ca: file('factory-ca.crt', fleet.factoryCa.certificatePem),
+          key: file('factory-ca.key', fleet.factoryCa.privateKeyPem),
+        },
+        services,
+        operator: { tokenFile: file('token', 'the-token\n') },
+      }),
+    );
+  });
+
+  afterAll(async () => {
+    await new Promise((resolve) => server.close(resolve));
+    rmSync(home, { recursive: true });
+  });
+
+  async function outrider(
+    args: string[],
+    env: Record<string, string> = { OUTRIDER_HOME: home },
+  ): Promise<{ exit: number; out: string; err: string }> {
+    const main = fileURLToPath(new URL('./main.js', import.meta.url));
+    return new Promise((resolve) =>
+      execFile(
+        process.execPath,
+        [main, ...args],
+        { env: { PATH: process.env.PATH ?? '', ...env }, cwd: home },
+        (error: ExecFileException | null, out, err) => resolve({ exit: error ? Number(error.code) : 0, out, err }),
+      ),
+    );
+  }
+
+  it('prints the token that the suite keeps', async () => {
+    expect(await outrider(['token'])).toEqual({ exit: 0, out: 'the-token\n', err: '' });
+  });
+
+  it('lists devices over all pages, as a table and as JSON, with the token', async () => {
+    answer = { status: 200, body: { items: [{ device_id: 'demo-1', state: 'active' }], next: null } };
+    const { out } = await outrider(['device', 'list', '--state', 'active']);
+    expect(out).toMatch(/^DEVICE +STATE/);
+    expect(out).toMatch(/demo-1 +active/);
+    expect(seen.at(-1)).toMatchObject({ url: '/v1/devices?limit=500&state=active', authorization: 'Bearer the-token' });
+    const asJson = await outrider(['--json', 'device', 'list']);
+    expect(JSON.parse(asJson.out)).toEqual({ items: [{ device_id: 'demo-1', state: 'active' }] });
+  });
+
+  it('makes a factory identity that chains to the manufacturer, key 0600, and registers it', async () => {
+    answer = { status: 201, body: {} };
+    const made = await outrider(['factory', 'make-device', 'device-7', '--out', 'd7'], {
+      OUTRIDER_HOME: home,
+      INIT_CWD: home,
+    });
+    expect(made).toMatchObject({ exit: 0, err: '' });
+    const leaf = parseCertificate(readFileSync(join(home, 'd7', 'factory.crt'), 'utf8'));
+    expect(leaf.subject.text).toContain('device-7');
+    expect(leaf.subjectSerialNumber).toBe('DM-DEVICE-7');
+    const path = validateChain(leaf, [], [fleet.factoryCa.certificate], { now: new Date(), purpose: 'clientAuth' });
+    expect(path).toHaveLength(2);
+    expect(statSync(join(home, 'd7', 'factory.key')).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(seen.at(-1)?.body ?? '')).toMatchObject({
+      device_id: 'device-7',
+      manufacturer: 'demo-motors',
+      serial_number: 'DM-DEVICE-7',
+      grants: ['command:receive', 'command:critical'],
+    });
+    const again = await outrider(['factory', 'make-device', 'device-7', '--out', 'd7'], {
+      OUTRIDER_HOME: home,
+      INIT_CWD: home,
+    });
+    expect(again).toMatchObject({ exit: 1, err: expect.stringContaining('holds a factory identity already') });
+  });
+
+  it('registers nothing with --no-register', async () => {
+    const before = seen.length;
+    expect((await outrider(['factory', 'make-device', 'device-8', '--out', 'd8', '--no-register'])).exit).toBe(0);
+    expect(seen).toHaveLength(before);
+  });
+
+  it('sends a command with its key and parameters, and waits for the end', async () => {
+    answer = { status: 202, body: { id: 'c-1', state: 'succeeded' } };
+    const sent = await outrider([
+      'command',
+      'send',
+      'demo-1',
+      'honk',
+      '--param',
+      'times=2',
+      '--idempotency-key',
+      'k',
+      '--wait',
+    ]);
+    expect(sent.exit).toBe(0);
+    expect(JSON.parse(seen.at(-1)?.body ?? '')).toEqual({ name: 'honk', parameters: { times: 2 } });
+    answer = { status: 202, body: { id: 'c-1', state: 'refused' } };
+    expect((await outrider(['command', 'send', 'demo-1', 'honk', '--wait'])).exit).toBe(1);
+    answer = { status: 202, body: { id: 'c-1', state: 'released' } };
+    expect((await outrider(['command', 'send', 'demo-1', 'honk', '--wait', '1'])).exit).toBe(5);
+  });
+
+  it('exits with 5 when somebody has not confirmed a revocation', async () => {
+    answer = { status: 200, body: { revoked: [], enforcedBy: [], pending: [{ instance: 'token-00000000' }] } };
+    const args = ['revoke', '--device', 'demo-1', '--reason', 'key-compromise', '--wait-enforced'];
+    expect((await outrider(args)).exit).toBe(5);
+    expect(seen.at(-1)?.url).toBe('/revoke?wait=enforced');
+    expect(JSON.parse(seen.at(-1)?.body ?? '')).toEqual({ device_id: 'demo-1', reason: 'key-compromise' });
+  });
+
+  it('shows a problem as code: title (detail), or whole with --json', async () => {
+    answer = {
+      status: 409,
+      body: { code: 'gateway.not_blocked', title: 'The device is not blocked.', detail: 'demo-1' },
+    };
+    const args = ['unblock', 'demo-1', '--reason', 'found'];
+    expect(await outrider(args)).toEqual({
+      exit: 1,
+      out: '',
+      err: 'gateway.not_blocked: The device is not blocked. (demo-1)\n',
+    });
+    expect(JSON.parse((await outrider([...args, '--json'])).err)).toEqual(answer.body);
+  });
+
+  test.each([
+    [401, 4],
+    [403, 4],
+    [404, 1],
+    [503, 3],
+  ])('a %i makes it exit with %i', async (status, exit) => {
+    answer = { status, body: {} };
+    expect((await outrider(['device', 'show', 'demo-1'])).exit).toBe(exit);
+  });
+
+  it('lets no device name move the cursor', async () => {
+    answer = { status: 200, body: { items: [{ device_id: 'a\u001b[2Jb\nc', state: 'active' }], next: null } };
+    expect((await outrider(['device', 'list'])).out).toContain('a?[2Jb?c');
+  });
+
+  test.each([
+    [['nonsense'], 2],
+    [['revoke', '--reason', 'superseded'], 2],
+    [['command', 'send', 'demo-1', 'honk', '--param', 'times'], 2],
+    [['factory', 'make-device', 'UPPER', '--out', 'x'], 2],
+    [['--help'], 0],
+  ])('%j exits with %i', async (args, exit) => {
+    expect((await outrider(args)).exit).toBe(exit);
+  });
+
+  it('exits with 3 where there is no suite, and says what to do', async () => {
+    const { exit, err } = await outrider(['device', 'list'], { OUTRIDER_ENDPOINTS: join(home, 'nowhere.json') });
+    expect(exit).toBe(3);
+    expect(err).toContain('npm start');
+  });
+
+  it('believes no server that the trust file does not anchor', async () => {
+    const other = await createTestFleet();
+    const endpoints = JSON.parse(readFileSync(join(home, 'endpoints.json'), 'utf8'));
+    endpoints.trust.server = join(home, 'other.pem');
+    writeFileSync(endpoints.trust.server, other.root.certificatePem);
+    writeFileSync(join(home, 'other.json'), JSON.stringify(endpoints));
+    const { exit, err } = await outrider(['device', 'list'], { OUTRIDER_ENDPOINTS: join(home, 'other.json') });
+    expect(exit).toBe(3);
+    expect(err).toContain('certificate');
+  });
+});
