@@ -1,0 +1,116 @@
+/** A device of the registry: what operators send and see of it, and whether an import says anything new. */
+import { DeviceState, Grant } from '@outrider/contracts';
+import { DeviceId } from '@outrider/ids';
+import { z } from 'zod';
+import { ManufacturerName } from '../manufacturer/manufacturer.js';
+
+const Label = z.string().regex(/^[a-z0-9][a-z0-9._:/-]{0,62}$/);
+const Labels = z.array(Label).max(32);
+const Grants = z.array(Grant).max(Grant.options.length);
+/** ISO 3779: no I, O or Q. */
+const Vin = z.string().regex(/^[A-HJ-NPR-Z0-9]{17}$/);
+
+/** What an operator registers. `serial_number`: the X.520 serialNumber in the factory certificate's subject, exactly. */
+export const Registration = z.strictObject({
+  device_id: DeviceId,
+  manufacturer: ManufacturerName,
+  serial_number: z
+    .string()
+    .min(1)
+    .max(64)
+    .regex(/^[\x20-\x7e]+$/),
+  vin: Vin.optional(),
+  labels: Labels.optional(),
+  grants: Grants.optional(),
+});
+export type Registration = z.infer<typeof Registration>;
+
+/** One device, or many at once. */
+export const RegistrationBody = z.union([
+  z.strictObject({ devices: z.array(Registration).min(1).max(1000) }),
+  Registration,
+]);
+
+export const DevicePatch = z
+  .strictObject({ vin: Vin.nullable(), labels: Labels, grants: Grants })
+  .partial()
+  .refine((patch) => Object.keys(patch).length > 0, 'nothing to change');
+export type DevicePatch = z.infer<typeof DevicePatch>;
+
+export const DeviceQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  after: z
+    .string()
+    .transform((cursor) => Buffer.from(cursor, 'base64url').toString('latin1'))
+    .pipe(DeviceId)
+    .optional(),
+  state: DeviceState.optional(),
+});
+export type DeviceQuery = z.infer<typeof DeviceQuery>;
+
+/** Opaque to the caller. */
+export function cursorOf(deviceId: DeviceId): string {
+  return Buffer.from(deviceId, 'latin1').toString('base64url');
+}
+
+export interface Device {
+  readonly deviceId: DeviceId;
+  readonly manufacturer: string;
+  readonly serialNumber: string;
+  readonly vin: string | null;
+  readonly labels: readonly string[];
+  readonly grants: readonly Grant[];
+  readonly state: DeviceState;
+  readonly attestation: 'none' | 'hardware';
+  readonly minEpoch: number;
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly changedAt: Date;
+}
+
+/** What a registration leaves out says nothing; what it gives must be as it stands. */
+export function isSameRegistration(device: Device, given: Registration): boolean {
+  return (
+    device.deviceId === given.device_id &&
+    device.manufacturer === given.manufacturer &&
+    device.serialNumber === given.serial_number &&
+    (given.vin === undefined || given.vin === device.vin) &&
+    (given.labels === undefined || sameSet(given.labels, device.labels)) &&
+    (given.grants === undefined || sameSet(given.grants, device.grants))
+  );
+}
+
+function sameSet(left: readonly string[], right: readonly string[]): boolean {
+  return new Set([...left, ...right]).size === new Set(left).size && new Set(left).size === new Set(right).size;
+}
+
+/** The document of the operator API. */
+export function deviceDocument(device: Device) {
+  return {
+    device_id: device.deviceId,
+    manufacturer: device.manufacturer,
+    serial_number: device.serialNumber,
+    ...(device.vin === null ? {} : { vin: device.vin }),
+    labels: device.labels,
+    grants: device.grants,
+    state: device.state,
+    attestation: device.attestation,
+    min_epoch: device.minEpoch,
+    version: device.version,
+    created_at: device.createdAt.toISOString(),
+    changed_at: device.changedAt.toISOString(),
+  };
+}
+
+/** What other services keep of it (`provisioning.device.changed.v1`). */
+export function deviceSnapshot(device: Device) {
+  return {
+    deviceId: device.deviceId,
+    state: device.state,
+    grants: [...device.grants],
+    attestation: device.attestation,
+    minEpoch: device.minEpoch,
+    version: device.version,
+    changedAt: device.changedAt.toISOString(),
+  };
+}

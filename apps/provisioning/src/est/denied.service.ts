@@ -1,0 +1,28 @@
+import { Injectable } from '@nestjs/common';
+import { type DenylistEntry, type DenylistSubject, denylistCode, serialValue } from '@outrider/admission';
+import { DomainError } from '@outrider/errors';
+import type { DeviceId } from '@outrider/ids';
+import type { ParsedCertificate } from '@outrider/x509';
+
+/** The denylist's word on who asks for a certificate, on the key they bring, and on what they would be handed. */
+@Injectable()
+export class Denied {
+  /** Throws `denylist.*`. A device in recovery mode gets no certificate either: only a recovery order leads back. */
+  check(subject: DenylistSubject): void {
+    const entry = match(subject);
+    if (entry) throw new DomainError(denylistCode(entry.kind), { detail: entry.reason });
+  }
+
+  checkCertificate(
+    certificate: Pick<ParsedCertificate, 'thumbprint' | 'keyThumbprint' | 'serialNumber' | 'authorityKeyId'>,
+    deviceId: DeviceId,
+  ): void {
+    const { thumbprint, keyThumbprint, serialNumber, authorityKeyId } = certificate;
+    const serial = authorityKeyId === undefined ? undefined : serialValue(authorityKeyId, serialNumber);
+    this.check({ thumbprint, keyThumbprint, serial, deviceId });
+  }
+}
+
+function match(_subject: DenylistSubject): DenylistEntry | undefined {
+  return undefined;
+}

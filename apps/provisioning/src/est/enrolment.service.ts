@@ -1,0 +1,165 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { certificateEnrolled } from '@outrider/contracts';
+import { DomainError } from '@outrider/errors';
+import type { Peer } from '@outrider/platform/http';
+import { Database, Outbox } from '@outrider/platform/postgres';
+import { CONFIG, LOGGER } from '@outrider/platform/service';
+import { type ParsedCertificate, parseCertificate } from '@outrider/x509';
+import type { Logger } from 'pino';
+import type { EntityManager } from 'typeorm';
+import { CertificateRow } from '../certificate/certificate.entity.js';
+import { certificateRef, isLapsed, isPending } from '../certificate/certificate.js';
+import { Certificates } from '../certificate/certificates.repository.js';
+import type { Config } from '../config.js';
+import type { DeviceRow } from '../device/device.entity.js';
+import { Devices } from '../device/devices.repository.js';
+import { Overlap } from '../overlap/overlap.service.js';
+import { Denied } from './denied.service.js';
+import { type Decision, decideEnrol } from './enrol.js';
+import { type EstClient, EstClients } from './est-client.service.js';
+import { readRequest } from './est-message.js';
+import { FleetCa } from './fleet-ca.client.js';
+import { decideReEnrol } from './re-enrol.js';
+import { checkRequested } from './requested-name.js';
+import type { SigningRequestRow } from './signing-request.entity.js';
+import { type Ask, SigningRequests } from './signing-requests.repository.js';
+
+/** A device as one transaction sees it: its row locked. */
+interface Locked {
+  readonly device: DeviceRow;
+  readonly held: readonly CertificateRow[];
+  readonly decision: Decision;
+}
+
+/**
+ * Hands certificates out: who asks -> denylist -> request -> decision, kept -> fleet-ca signs -> decision again, kept with the
+ * certificate -> denylist again. No lock is held while fleet-ca works; whatever changed meanwhile the second decision sees.
+ */
+@Injectable()
+export class Enrolment {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(LOGGER) private readonly logger: Logger,
+    private readonly database: Database,
+    private readonly outbox: Outbox,
+    private readonly clients: EstClients,
+    private readonly devices: Devices,
+    private readonly certificates: Certificates,
+    private readonly requests: SigningRequests,
+    private readonly overlap: Overlap,
+    private readonly fleetCa: FleetCa,
+    private readonly denied: Denied,
+  ) {}
+
+  /** DER of the fleet certificate for a factory certificate. */
+  async enrol(peer: Peer, body: Uint8Array): Promise<Uint8Array> {
+    return this.handOut(await this.clients.byFactoryCertificate(peer, new Date()), 'enrol', body);
+  }
+
+  /** DER of the successor of a fleet certificate. */
+  async reEnrol(peer: Peer, body: Uint8Array): Promise<Uint8Array> {
+    return this.handOut(await this.clients.byFleetCertificate(peer, new Date()), 're-enrol', body);
+  }
+
+  private async handOut(client: EstClient, operation: Ask['operation'], body: Uint8Array): Promise<Uint8Array> {
+    const { deviceId } = client;
+    this.denied.checkCertificate(client.certificate, deviceId);
+    const request = readRequest(body);
+    checkRequested(request, deviceId, this.config.trustDomain);
+    this.denied.check({ keyThumbprint: request.keyThumbprint });
+    const askedBy = client.certificate.thumbprint;
+    const ask: Ask = { deviceId, operation, askedBy, keyThumbprint: request.keyThumbprint, csr: request.der };
+    const row = await this.issue(ask);
+    // Whoever was denied while this was on its way gets nothing (DESIGN §8).
+    this.denied.checkCertificate(parseCertificate(new Uint8Array(row.der)), deviceId);
+    return new Uint8Array(row.der);
+  }
+
+  private async issue(ask: Ask): Promise<CertificateRow> {
+    const before = await this.database.transaction(async (tx) => {
+      const locked = await this.decide(tx, ask, new Date());
+      if (locked.decision.kind !== 'sign') return locked;
+      const { lifetimeSeconds } = this.config.certificates;
+      return { ...locked, open: await this.requests.open(tx, ask, lifetimeSeconds, new Date()) };
+    });
+    // Outside the transaction: that the certificate was seen in use stays noted whatever is decided.
+    if (!('open' in before)) return this.decided(before, ask);
+    const signed = await this.fleetCa.sign(before.open, new Date());
+    return this.database.transaction((tx) => this.keep(tx, ask, before.open, signed));
+  }
+
+  private async decide(tx: EntityManager, ask: Ask, now: Date): Promise<Locked> {
+    const device = await this.devices.mustLock(tx, ask.deviceId);
+    const held = await this.certificates.held(tx, ask.deviceId, now);
+    const keySpent = await this.certificates.keyIsSpent(tx, ask.keyThumbprint, ask.deviceId);
+    const request = { keyThumbprint: ask.keyThumbprint, keySpent };
+    if (ask.operation === 'enrol') return { device, held, decision: decideEnrol(device.state, held, request, now) };
+    // To renew with it is to use it.
+    await this.overlap.seen(tx, held, ask.askedBy, now, now);
+    return { device, held, decision: decideReEnrol(device.state, held, { ...request, current: ask.askedBy }, now) };
+  }
+
+  /** The certificate handed out before, or the refusal. */
+  private decided({ held, decision }: Locked, ask: Ask): CertificateRow {
+    if (decision.kind === 'refuse') {
+      if (decision.finding)
+        this.logger.warn({ deviceId: ask.deviceId, askedBy: ask.askedBy, code: decision.code }, decision.detail);
+      throw new DomainError(decision.code, { detail: decision.detail });
+    }
+    const again = held.find(({ thumbprint }) => decision.kind === 'again' && thumbprint === decision.thumbprint);
+    if (!again) throw new Error('a decision for a certificate that is not held');
+    return again;
+  }
+
+  private async keep(
+    tx: EntityManager,
+    ask: Ask,
+    request: SigningRequestRow,
+    signed: { certificate: ParsedCertificate; issuerKeyId: string },
+  ): Promise<CertificateRow> {
+    const now = new Date();
+    const locked = await this.decide(tx, ask, now);
+    const answer = await this.requests.answerOf(tx, request.requestId);
+    const faster = locked.held.find(({ thumbprint }) => thumbprint === answer);
+    if (faster && !isLapsed(faster, now) && (faster.status === 'pending' || faster.status === 'live')) return faster;
+    if (locked.decision.kind !== 'sign') return this.decided(locked, ask);
+    const row = newCertificate(ask, signed, now);
+    await this.certificates.save(tx, row);
+    await this.requests.answered(tx, request.requestId, row.thumbprint);
+    for (const other of locked.held.filter((one) => isPending(one, now) && one.thumbprint !== ask.askedBy)) {
+      await this.certificates.supersede(tx, other, row.thumbprint, now);
+    }
+    await this.devices.move(tx, locked.device, { kind: 'enrolled' }, now);
+    const renewedFrom = ask.operation === 're-enrol' ? { renewedFrom: ask.askedBy } : {};
+    const enrolled = { ref: certificateRef(row), ...renewedFrom, enrolledAt: now.toISOString() };
+    await this.outbox.add(tx, certificateEnrolled, enrolled, ask.deviceId);
+    return row;
+  }
+}
+
+function newCertificate(
+  ask: Ask,
+  { certificate, issuerKeyId }: { certificate: ParsedCertificate; issuerKeyId: string },
+  now: Date,
+): CertificateRow {
+  return Object.assign(new CertificateRow(), {
+    thumbprint: certificate.thumbprint,
+    deviceId: ask.deviceId,
+    issuerKeyId,
+    serialNumber: certificate.serialNumber,
+    keyThumbprint: certificate.keyThumbprint,
+    notBefore: certificate.notBefore,
+    notAfter: certificate.notAfter,
+    der: Buffer.from(certificate.der),
+    status: 'pending',
+    askedBy: ask.askedBy,
+    operation: ask.operation,
+    createdAt: now,
+    firstSeenAt: null,
+    overlapEndsAt: null,
+    supersededBy: null,
+    supersededAt: null,
+    revokedAt: null,
+    revocationReason: null,
+  } satisfies CertificateRow);
+}
