@@ -1,0 +1,51 @@
+/** Decides the answer to a telemetry request: a verdict per message, and for one message sent alone the status that fits it. */
+import { DomainError, type ErrorCode } from '@outrider/errors';
+import type { WindowView } from '../window/window-view.js';
+
+/** A message's fate: stored or known, or refused with the error that says why. `seq`: null where it could not be read. */
+export type Outcome =
+  | { readonly seq: number | null; readonly verdict: 'accepted' | 'duplicate' }
+  | { readonly seq: number | null; readonly refused: DomainError };
+
+/** `verdict`: for a refusal its code without the `telemetry.`, `invalid` for what is no message, `failed` for a fault of ours. */
+export interface MessageResult {
+  readonly seq: number | null;
+  readonly verdict: string;
+  readonly code?: ErrorCode;
+}
+
+export interface Answer {
+  readonly results: readonly MessageResult[];
+  readonly windows: readonly WindowView[];
+  /** How many were stored now; duplicates are not counted. */
+  readonly accepted: number;
+}
+
+/** @throws DomainError the refusal of a message that was sent alone, with the members of an answer in its problem document. */
+export function answerTo(single: boolean, outcomes: readonly Outcome[], windows: readonly WindowView[]): Answer {
+  const answer: Answer = {
+    results: outcomes.map(toResult),
+    windows,
+    accepted: outcomes.filter((outcome) => 'verdict' in outcome && outcome.verdict === 'accepted').length,
+  };
+  const only = outcomes[0];
+  if (!single || !only || !('refused' in only)) return answer;
+  const { code, detail, retryAfterSeconds } = only.refused;
+  throw new DomainError(code, {
+    cause: only.refused,
+    ...(detail ? { detail } : {}),
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    members: { ...answer },
+  });
+}
+
+function toResult(outcome: Outcome): MessageResult {
+  if ('verdict' in outcome) return { seq: outcome.seq, verdict: outcome.verdict };
+  const { code } = outcome.refused;
+  return { seq: outcome.seq, verdict: verdictOf(code), code };
+}
+
+function verdictOf(code: ErrorCode): string {
+  if (code.startsWith('telemetry.')) return code.slice('telemetry.'.length);
+  return code === 'service.internal' ? 'failed' : 'invalid';
+}

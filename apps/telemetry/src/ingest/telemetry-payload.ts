@@ -1,0 +1,48 @@
+/** The strict schema of a payload, and the digest that names a record whatever carried it. */
+import { canonicalize } from '@outrider/canonicalization';
+import { sha256Hex } from '@outrider/crypto';
+import { DomainError } from '@outrider/errors';
+import { DeviceId, Epoch, SequenceNumber, StreamName } from '@outrider/ids';
+import { z } from 'zod';
+
+export const DEFAULT_STREAM = StreamName.parse('main');
+export const DEFAULT_EPOCH = Epoch.parse(0);
+/** Seconds; the last second of the year 9999. */
+const MAX_TS = 253_402_300_799;
+
+/** Neither `typ` nor `records`: no batch and no log segment can be taken for a message (docs/protocols/contexts.md). */
+export const TelemetryPayload = z.strictObject({
+  device_id: DeviceId,
+  stream: StreamName.optional(),
+  epoch: Epoch.optional(),
+  seq: SequenceNumber,
+  ts: z.number().min(0).max(MAX_TS),
+  telemetry: z.record(z.string(), z.unknown()),
+});
+export type TelemetryPayload = z.output<typeof TelemetryPayload>;
+
+/** @throws DomainError `telemetry.invalid`, naming the members that do not fit, without their values. */
+export function parsePayload(value: unknown): TelemetryPayload {
+  const parsed = TelemetryPayload.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const detail = parsed.error.issues
+    .slice(0, 5)
+    .map((issue) => `${issue.path.join('.') || 'payload'}: ${issue.message}`)
+    .join('; ');
+  throw new DomainError('telemetry.invalid', { cause: parsed.error, detail });
+}
+
+/**
+ * Hex SHA-256 of the canonical record: JCS of the payload, with `stream` and `epoch` left out where they say the default. The same
+ * record has the same digest in any spelling, under any signature, and later in any batch.
+ * @param value the payload as JSON.parse gives it; @param jcs its JCS bytes, which are the record's in the common case
+ */
+export function recordDigest(value: Record<string, unknown>, jcs: Uint8Array): string {
+  if (value.stream !== DEFAULT_STREAM && value.epoch !== DEFAULT_EPOCH) return sha256Hex(jcs);
+  const { stream, epoch, ...rest } = value;
+  const said = {
+    ...(stream === undefined || stream === DEFAULT_STREAM ? {} : { stream }),
+    ...(epoch === undefined || epoch === DEFAULT_EPOCH ? {} : { epoch }),
+  };
+  return sha256Hex(canonicalize({ ...rest, ...said }));
+}

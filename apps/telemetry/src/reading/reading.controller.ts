@@ -1,0 +1,38 @@
+import { Controller, Get } from '@nestjs/common';
+import { DeviceId } from '@outrider/ids';
+import { RequireOperator } from '@outrider/platform/admission';
+import { On, PathParam, QueryParams } from '@outrider/platform/http';
+import { z } from 'zod';
+import { decodeCursor } from './cursor.js';
+import { ReadingRepository } from './reading.repository.js';
+import { toPage } from './stored-message.js';
+
+const PageQuery = z.strictObject({
+  after: z.string().max(256).optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+});
+type PageQuery = z.output<typeof PageQuery>;
+
+@Controller('/v1')
+export class ReadingController {
+  constructor(private readonly messages: ReadingRepository) {}
+
+  @Get('/telemetry')
+  @On('operator')
+  @RequireOperator('fleet:read')
+  all(@QueryParams(PageQuery) query: PageQuery) {
+    return this.page(undefined, query);
+  }
+
+  @Get('/devices/:device/telemetry')
+  @On('operator')
+  @RequireOperator('fleet:read')
+  ofDevice(@PathParam('device', DeviceId) device: DeviceId, @QueryParams(PageQuery) query: PageQuery) {
+    return this.page(device, query);
+  }
+
+  private async page(device: DeviceId | undefined, { after, limit }: PageQuery) {
+    const position = after === undefined ? undefined : decodeCursor(after);
+    return toPage(await this.messages.page(device, position, limit), after);
+  }
+}

@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { Inject, Injectable } from '@nestjs/common';
+import { vehicleCertificateGet } from '@outrider/contracts';
+import { DomainError } from '@outrider/errors';
+import type { DeviceId, Thumbprint } from '@outrider/ids';
+import { Nats } from '@outrider/platform/nats';
+import { CONFIG } from '@outrider/platform/service';
+import { type ParsedCertificate, parseCertificates } from '@outrider/x509';
+import { LRUCache } from 'lru-cache';
+import type { Config } from '../config.js';
+import { checkSigner, describe, type SigningCertificate, toSigningCertificate } from './signing-certificate.js';
+
+const MAX_CERTIFICATES = 50_000;
+/** How long a `kid` that provisioning does not know is not asked for again. */
+const UNKNOWN_TTL_MS = 1_000;
+const MAX_UNKNOWN = 10_000;
+const RETRY_AFTER_SECONDS = 1;
+
+/** The keys that vehicles sign with, by thumbprint: the connection's own, or one asked of provisioning once. */
+@Injectable()
+export class SigningCertificates {
+  private readonly known = new LRUCache<Thumbprint, SigningCertificate>({ max: MAX_CERTIFICATES });
+  private readonly unknown = new LRUCache<Thumbprint, DomainError>({ max: MAX_UNKNOWN, ttl: UNKNOWN_TTL_MS });
+  private readonly asking = new Map<Thumbprint, Promise<SigningCertificate>>();
+  private readonly vehicleCas: readonly ParsedCertificate[];
+
+  constructor(
+    private readonly nats: Nats,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {
+    this.vehicleCas = parseCertificates(readFileSync(config.trust.vehicleCaFile, 'utf8'));
+  }
+
+  /** Of the connection itself: admission has checked it for this request. */
+  ofConnection(certificate: ParsedCertificate, deviceId: DeviceId): SigningCertificate {
+    const known = this.known.get(certificate.thumbprint);
+    if (known) return known;
+    const own = describe(certificate, deviceId);
+    this.known.set(own.thumbprint, own);
+    return own;
+  }
+
+  /**
+   * By `kid`, for a message of `deviceId`; one query at a time for each kid, whoever asks.
+   * @throws DomainError `telemetry.unknown_kid` (retryable) when provisioning does not know it or does not answer; `checkSigner`'s
+   */
+  async byKid(kid: Thumbprint, deviceId: DeviceId): Promise<SigningCertificate> {
+    const signer = this.known.get(kid) ?? (await this.ask(kid));
+    const nowMs = Date.now();
+    checkSigner(signer, deviceId, { denied: false, nowMs });
+    return signer;
+  }
+
+  private ask(kid: Thumbprint): Promise<SigningCertificate> {
+    const refused = this.unknown.get(kid);
+    if (refused) return Promise.reject(refused);
+    const asked = this.asking.get(kid);
+    if (asked) return asked;
+    const asking = this.fetch(kid).finally(() => this.asking.delete(kid));
+    this.asking.set(kid, asking);
+    return asking;
+  }
+
+  private async fetch(kid: Thumbprint): Promise<SigningCertificate> {
+    try {
+      const found = await this.nats.request(vehicleCertificateGet, { thumbprint: kid });
+      // Superseded and revoked ones are not kept: what changes after this look is the denylist's to say.
+      if (found.status === 'superseded' || found.status === 'revoked') {
+        throw new DomainError('telemetry.bad_signature', { detail: `kid: the signing certificate is ${found.status}` });
+      }
+      const anchors = { vehicleCas: this.vehicleCas, trustDomain: this.config.trustDomain, now: new Date() };
+      const signer = toSigningCertificate(Buffer.from(found.certificate, 'base64'), kid, anchors);
+      this.known.set(kid, signer);
+      return signer;
+    } catch (error) {
+      const refusal = toRefusal(error);
+      this.unknown.set(kid, refusal);
+      throw refusal;
+    }
+  }
+}
+
+function toRefusal(error: unknown): DomainError {
+  if (!(error instanceof DomainError)) throw error;
+  if (error.code === 'telemetry.bad_signature') return error;
+  if (error.code.startsWith('x509.')) {
+    return new DomainError('telemetry.bad_signature', {
+      cause: error,
+      detail: 'kid: the certificate does not validate',
+    });
+  }
+  const detail =
+    error.code === 'provisioning.certificate_not_found' ? {} : { detail: 'kid: it cannot be asked for now' };
+  return new DomainError('telemetry.unknown_kid', { cause: error, retryAfterSeconds: RETRY_AFTER_SECONDS, ...detail });
+}

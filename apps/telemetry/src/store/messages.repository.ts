@@ -1,0 +1,72 @@
+import { Injectable } from '@nestjs/common';
+import type { VerifiedRecord } from '../ingest/check-message.js';
+import type { Connection } from './connection.provider.js';
+
+/** The raw signed messages. Insert and select are all that the runtime role may do to them. */
+@Injectable()
+export class MessagesRepository {
+  /** Stores accepted records; `received_at` is the transaction's start by PostgreSQL's clock, the same for all of them. */
+  async insert(tx: Connection, records: readonly VerifiedRecord[]): Promise<void> {
+    await tx.query({
+      name: 'messages.insert',
+      text: `
+        INSERT INTO messages
+          (device_id, received_at, stream, epoch, seq, ts, thumbprint, canonical_sha256, signature, payload)
+        SELECT device_id, now(), stream, epoch, seq, ts, thumbprint, decode(sha256, 'hex'), signature, payload
+        FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::float8[], $6::text[], $7::text[], $8::text[], $9::bytea[])
+          AS r(device_id, stream, epoch, seq, ts, thumbprint, sha256, signature, payload)`,
+      values: [
+        records.map((r) => r.deviceId),
+        records.map((r) => r.stream),
+        records.map((r) => r.epoch),
+        records.map((r) => r.seq),
+        records.map((r) => r.ts),
+        records.map((r) => r.thumbprint),
+        records.map((r) => r.canonicalSha256),
+        records.map((r) => r.signature),
+        records.map((r) => r.payload),
+      ],
+    });
+  }
+
+  /**
+   * Which of the records are stored already, by number and digest; gives indexes into `records`. The same record has the same `ts`,
+   * which was within `marginSeconds` of its receipt, so that two days' partitions at most are looked at.
+   */
+  async findStored(
+    tx: Connection,
+    records: readonly VerifiedRecord[],
+    marginSeconds: number,
+  ): Promise<ReadonlySet<number>> {
+    const times = records.map((r) => r.ts);
+    const { rows } = await tx.query<{ n: number }>({
+      name: 'messages.findStored',
+      // LATERAL with LIMIT: an index probe for each record, whatever the planner thinks of the tables' sizes.
+      text: `
+        SELECT q.n
+        FROM unnest($1::int[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::float8[], $7::text[])
+          AS q(n, device_id, stream, epoch, seq, ts, sha256)
+        CROSS JOIN LATERAL (
+          SELECT FROM messages m
+          WHERE m.device_id = q.device_id AND m.stream = q.stream AND m.epoch = q.epoch AND m.seq = q.seq
+            AND m.received_at BETWEEN to_timestamp(q.ts - $8) AND to_timestamp(q.ts + $8)
+            AND m.received_at BETWEEN to_timestamp($9) AND to_timestamp($10)
+            AND m.canonical_sha256 = decode(q.sha256, 'hex')
+          LIMIT 1
+        ) AS stored`,
+      values: [
+        records.map((_, index) => index),
+        records.map((r) => r.deviceId),
+        records.map((r) => r.stream),
+        records.map((r) => r.epoch),
+        records.map((r) => r.seq),
+        times,
+        records.map((r) => r.canonicalSha256),
+        marginSeconds,
+        Math.min(...times) - marginSeconds,
+        Math.max(...times) + marginSeconds,
+      ],
+    });
+    return new Set(rows.map(({ n }) => n));
+  }
+}
