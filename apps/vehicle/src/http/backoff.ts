@@ -17,6 +17,7 @@ export function backoffMs(attempt: number, random: number, retryAfterSeconds?: n
 /** `Retry-After` in seconds from either of its forms (RFC 9110 §10.2.3), at most an hour; undefined when absent or unreadable. */
 export function retryAfterSeconds(header: string | undefined, nowMs: number): number | undefined {
   if (header === undefined) return undefined;
-  const seconds = /^\d{1,9}$/.test(header.trim()) ? Number(header) : (Date.parse(header) - nowMs) / 1000;
+  const date = /^[A-Za-z]{3,9},? /.test(header) ? Date.parse(header) : Number.NaN;
+  const seconds = /^\d{1,9}$/.test(header.trim()) ? Number(header) : (date - nowMs) / 1000;
   return Number.isNaN(seconds) ? undefined : Math.min(3600, Math.max(0, seconds));
 }
