@@ -1,0 +1,270 @@
+import 'reflect-metadata';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { certificateGet, certificateSign, crlSign } from '@outrider/contracts';
+import { JWS_TYP, signJws } from '@outrider/crypto';
+import { InstanceId, type SerialNumber, type Service } from '@outrider/ids';
+import { migrate } from '@outrider/platform/postgres';
+import { createApplication, createLogger, Readiness } from '@outrider/platform/service';
+import {
+  createTestDatabase,
+  createTestFleet,
+  issueService,
+  type Party,
+  startNats,
+  type TestDatabase,
+  type TestFleet,
+  type TestNats,
+  testServiceConfig,
+} from '@outrider/testing';
+import { createCertificationRequest, parseCertificate, parseCrl, revocationOf, validateChain } from '@outrider/x509';
+import { Config } from './config.js';
+import { FleetCaModule } from './fleet-ca.module.js';
+import { IssuedCertificates1763801000000 } from './migrations/1763801000000-issued-certificates.migration.js';
+
+const PASSPHRASE = 'a passphrase of forty-one characters 2718';
+const CRL_BASE = 'http://127.0.0.1:9105/crl';
+
+let fleet: TestFleet;
+let database: TestDatabase;
+let nats: TestNats;
+let app: NestFastifyApplication;
+const identities = new Map<Service, Party>();
+
+async function configuration(): Promise<Config> {
+  const { config, directory } = await testServiceConfig('fleet-ca', { fleet, database, nats });
+  const file = (name: string, content: string) => {
+    writeFileSync(join(directory, name), content, { mode: 0o600 });
+    return join(directory, name);
+  };
+  const encrypted = ({ privateKey }: Party) =>
+    privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: PASSPHRASE }) as string;
+  const lifetimes = {
+    minLifetimeSeconds: 60,
+    defaultLifetimeSeconds: 3600,
+    maxLifetimeSeconds: 86_400,
+    backdateSeconds: 60,
+  };
+  return Config.parse({
+    ...config,
+    listeners: { http: config.listeners.http },
+    authorities: {
+      passphraseFile: file('passphrase', PASSPHRASE),
+      vehicleCaKeyFile: file('vehicle-ca.key', encrypted(fleet.vehicleCa)),
+      controlCaKeyFile: file('control-ca.key', encrypted(fleet.controlCa)),
+    },
+    lifetimes: { vehicle: lifetimes, 'command-signer': lifetimes },
+    crl: { baseUrl: CRL_BASE, shardCount: 1 },
+    ocspUrl: 'http://127.0.0.1:9105/ocsp',
+    requestMaxAgeSeconds: 30,
+  });
+}
+
+beforeAll(async () => {
+  fleet = await createTestFleet();
+  [database, nats] = await Promise.all([createTestDatabase('fleet-ca'), startNats()]);
+  for (const service of ['provisioning', 'command', 'revocation'] as const) {
+    identities.set(service, await issueService(fleet, service));
+  }
+  const config = await configuration();
+  const instance = InstanceId.parse('fleet-ca-00000001');
+  const logger = createLogger('fleet-ca', instance, config.logLevel);
+  await migrate(config, [IssuedCertificates1763801000000], logger);
+  app = await createApplication(
+    { module: FleetCaModule, entities: [] },
+    { service: 'fleet-ca', instance, config, logger },
+  );
+}, 60_000);
+
+afterAll(async () => {
+  await app?.close();
+  await nats?.stop();
+  await database?.drop();
+});
+
+function signedBy(service: Service, payload: object): string {
+  const { certificate, privateKey } = identities.get(service) as Party;
+  const x5c = [Buffer.from(certificate.der).toString('base64')];
+  const iat = Math.floor(Date.now() / 1000);
+  return signJws({
+    header: { typ: JWS_TYP.request, x5c },
+    payload: JSON.stringify({ iat, ...payload }),
+    key: privateKey,
+  });
+}
+
+/** `ok` of the reply, or `{ code }` of its error. */
+async function ask(service: Service, subject: string, payload: object): Promise<unknown> {
+  const connection = await nats.connectAs(service);
+  try {
+    const reply = await connection.request(subject, JSON.stringify(payload), { timeout: 5000 });
+    const { ok, error } = reply.json<{ ok?: unknown; error?: { code: string } }>();
+    return ok ?? { code: error?.code };
+  } finally {
+    await connection.close();
+  }
+}
+
+function newCsr(subject: string): string {
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return Buffer.from(createCertificationRequest({ subject, ...keys })).toString('base64');
+}
+
+const vehicleRequest = (deviceId = 'device-12345') => ({
+  aud: 'ca.certificate.sign.v1',
+  requestId: randomUUID(),
+  profile: 'vehicle',
+  csr: newCsr(deviceId),
+  deviceId,
+});
+
+const sign = async (service: Service, request: object) =>
+  (await ask(service, certificateSign.subject, { request: signedBy(service, request) })) as ReturnType<
+    typeof certificateSign.reply.parse
+  >;
+
+async function rows(sql: string, parameters: unknown[] = []): Promise<Record<string, unknown>[]> {
+  const client = await database.admin();
+  try {
+    return (await client.query(sql, parameters)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+describe('ca.certificate.sign.v1', () => {
+  it('signs a vehicle certificate that chains to the fleet, and logs it first', async () => {
+    const reply = certificateSign.reply.parse(await sign('provisioning', vehicleRequest()));
+    const leaf = parseCertificate(reply.certificate);
+    const chain = reply.chain.map((der) => parseCertificate(der));
+    validateChain(leaf, chain, [fleet.root.certificate], { now: new Date(), purpose: 'clientAuth' });
+    expect(leaf).toMatchObject({
+      subjectCommonName: 'device-12345',
+      sanUris: ['spiffe://fleet.example.com/vehicle/device-12345'],
+      crlDistributionPoints: [`${CRL_BASE}/0.crl`],
+    });
+    const [row] = await rows('SELECT * FROM issued_certificates WHERE thumbprint = $1', [leaf.thumbprint]);
+    expect(row).toMatchObject({
+      serial_number: leaf.serialNumber,
+      requested_by: 'provisioning',
+      device_id: 'device-12345',
+    });
+  });
+
+  it('tells revocation of it', async () => {
+    const { ref } = await sign('provisioning', vehicleRequest('device-told'));
+    // A row leaves the outbox when JetStream has acknowledged it.
+    const waiting = () => rows('SELECT payload FROM outbox WHERE payload LIKE $1', [`%${ref.thumbprint}%`]);
+    const until = Date.now() + 5000;
+    while ((await waiting()).length > 0 && Date.now() < until) await new Promise((wake) => setTimeout(wake, 50));
+    expect(await waiting()).toEqual([]);
+  });
+
+  it('gives a retry, even one that overtakes, the same certificate', async () => {
+    const request = vehicleRequest('device-retry');
+    const replies = await Promise.all(Array.from({ length: 8 }, () => sign('provisioning', request)));
+    expect(new Set(replies.map(({ certificate }) => certificate)).size).toBe(1);
+    expect(await rows('SELECT 1 FROM issued_certificates WHERE request_id = $1', [request.requestId])).toHaveLength(1);
+  });
+
+  it('refuses a request id that was used for something else', async () => {
+    const request = vehicleRequest('device-reuse');
+    await sign('provisioning', request);
+    expect(await sign('provisioning', { ...request, csr: newCsr('device-reuse') })).toEqual({
+      code: 'ca.request_refused',
+    });
+  });
+
+  it('signs for the command service what only it may ask for', async () => {
+    const request = { ...vehicleRequest(), profile: 'command-signer', csr: newCsr('command'), deviceId: undefined };
+    const reply = certificateSign.reply.parse(await sign('command', request));
+    expect(parseCertificate(reply.certificate).sanUris).toEqual(['spiffe://fleet.example.com/service/command']);
+    expect(await sign('provisioning', request)).toEqual({ code: 'ca.requester_refused' });
+    expect(await sign('command', vehicleRequest())).toEqual({ code: 'ca.requester_refused' });
+  });
+
+  it('signs nothing without a service’s signature, whoever sends it', async () => {
+    const forged = signedBy('provisioning', vehicleRequest()).replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+    for (const request of [forged, 'a.b.c', '']) {
+      const before = await rows('SELECT count(*) FROM issued_certificates');
+      const reply = await ask('provisioning', certificateSign.subject, { request });
+      expect(reply).toHaveProperty('code', expect.stringMatching(/^(ca\.requester_refused|request\.\w+)$/));
+      expect(await rows('SELECT count(*) FROM issued_certificates')).toEqual(before);
+    }
+  });
+
+  it('refuses a name that is not the device’s', async () => {
+    const request = { ...vehicleRequest('device-12345'), csr: newCsr('device-99999') };
+    expect(await sign('provisioning', request)).toEqual({ code: 'ca.request_refused' });
+  });
+});
+
+describe('the log of issued certificates', () => {
+  it('cannot be changed by the runtime role', async () => {
+    await sign('provisioning', vehicleRequest());
+    const client = await database.admin();
+    try {
+      await client.query('SET ROLE fleet_ca');
+      for (const table of ['issued_certificates', 'signed_crls']) {
+        for (const attempt of [`UPDATE ${table} SET issuer = 'x'`, `DELETE FROM ${table}`, `TRUNCATE ${table}`]) {
+          const sql = attempt.replace('issuer =', table === 'issued_certificates' ? 'profile =' : 'issuer =');
+          await expect(client.query(sql)).rejects.toMatchObject({ code: '42501' });
+        }
+      }
+    } finally {
+      await client.end();
+    }
+  });
+
+  it('answers ca.certificate.get.v1 by serial number and by thumbprint', async () => {
+    const { ref } = await sign('provisioning', vehicleRequest('device-found'));
+    for (const by of [{ serialNumber: ref.serialNumber }, { thumbprint: ref.thumbprint }]) {
+      expect(await ask('revocation', certificateGet.subject, by)).toMatchObject({ profile: 'vehicle', ref });
+    }
+    expect(await ask('revocation', certificateGet.subject, { serialNumber: '0badc0de' })).toEqual({
+      code: 'ca.certificate_unknown',
+    });
+  });
+});
+
+describe('ca.crl.sign.v1', () => {
+  const crlRequest = (number: number, serialNumber?: SerialNumber) => ({
+    aud: 'ca.crl.sign.v1',
+    issuer: 'vehicle-ca',
+    distributionPoint: `${CRL_BASE}/0.crl`,
+    number,
+    thisUpdate: new Date(Math.floor(Date.now() / 1000) * 1000).toISOString(),
+    nextUpdate: new Date(Math.floor(Date.now() / 1000) * 1000 + 3_600_000).toISOString(),
+    entries: serialNumber ? [{ serialNumber, revokedAt: new Date().toISOString(), reason: 'keyCompromise' }] : [],
+  });
+  const signCrl = (service: Service, request: object) =>
+    ask('revocation', crlSign.subject, { request: signedBy(service, request) });
+
+  it('signs a list under the vehicle CA, and its number only goes forward', async () => {
+    const issued = await sign('provisioning', vehicleRequest('device-revoked'));
+    const request = crlRequest(10, issued.ref.serialNumber);
+    const { crl } = crlSign.reply.parse(await signCrl('revocation', request));
+    const leaf = parseCertificate(issued.certificate);
+    const entry = revocationOf(leaf, parseCrl(crl), fleet.vehicleCa.certificate, new Date());
+    expect(entry).toMatchObject({ serialNumber: issued.ref.serialNumber, reason: 'keyCompromise' });
+    expect(await signCrl('revocation', request)).toHaveProperty('crl');
+    expect(await signCrl('revocation', crlRequest(10))).toEqual({ code: 'ca.request_refused' });
+    expect(await signCrl('revocation', crlRequest(9))).toEqual({ code: 'ca.request_refused' });
+    expect(await signCrl('revocation', crlRequest(11))).toHaveProperty('crl');
+  });
+
+  it('signs none for another service', async () => {
+    expect(await signCrl('provisioning', crlRequest(100))).toEqual({ code: 'ca.requester_refused' });
+  });
+});
+
+describe('the service', () => {
+  it('is ready when its CA certificates are valid and its connections are up', async () => {
+    expect(await app.get(Readiness).report()).toMatchObject({
+      checks: { 'ca-certificates': { ok: true }, postgres: { ok: true } },
+    });
+  });
+});
