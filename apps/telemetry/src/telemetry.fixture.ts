@@ -1,0 +1,177 @@
+import https from 'node:https';
+import { canonicalize } from '@outrider/canonicalization';
+import { sign } from '@outrider/crypto';
+import { DeviceId, InstanceId } from '@outrider/ids';
+import { Listeners } from '@outrider/platform/http';
+import { migrate } from '@outrider/platform/postgres';
+import { createApplication, createLogger } from '@outrider/platform/service';
+import {
+  createTestDatabase,
+  createTestFleet,
+  issueVehicle,
+  type KeyType,
+  type Party,
+  startNats,
+  type TestDatabase,
+  type TestFleet,
+  type TestNats,
+  testServiceConfig,
+} from '@outrider/testing';
+import { Config } from './config.js';
+import { TELEMETRY } from './service.provider.js';
+
+/** What every test of the running service shares: a fleet, a database, NATS. */
+export interface Ground {
+  readonly fleet: TestFleet;
+  readonly database: TestDatabase;
+  readonly nats: TestNats;
+  readonly passwordFile: string;
+  stop(): Promise<void>;
+}
+
+export async function prepareGround(): Promise<Ground> {
+  const [fleet, database, nats] = await Promise.all([createTestFleet(), createTestDatabase('telemetry'), startNats()]);
+  const { config } = await testServiceConfig('telemetry', { fleet, database, nats });
+  const parsed = Config.parse({ ...config, ...OWN_KEYS });
+  await migrate(
+    parsed,
+    TELEMETRY.migrations,
+    createLogger('telemetry', InstanceId.parse('telemetry-00000000'), 'fatal'),
+  );
+  return {
+    fleet,
+    database,
+    nats,
+    passwordFile: parsed.database.passwordFile,
+    stop: async () => {
+      await nats.stop();
+      await database.drop();
+    },
+  };
+}
+
+export const OWN_KEYS = { skewSeconds: 120, maxQueuedRecords: 8192 };
+
+export interface Service {
+  readonly vehicleUrl: string;
+  readonly operatorUrl: string;
+  get app(): Awaited<ReturnType<typeof createApplication>>;
+  close(): Promise<void>;
+}
+
+/** One more instance of the service on that ground. */
+export async function startService(ground: Ground, number: number, keys: object = {}): Promise<Service> {
+  const { config } = await testServiceConfig('telemetry', ground);
+  const parsed = Config.parse({ ...config, ...OWN_KEYS, ...keys });
+  const instance = InstanceId.parse(`telemetry-0000000${number}`);
+  const logger = createLogger('telemetry', instance, parsed.logLevel);
+  const app = await createApplication(TELEMETRY, { service: 'telemetry', instance, config: parsed, logger });
+  await app.get(Listeners).open();
+  return {
+    vehicleUrl: `https://127.0.0.1:${parsed.listeners.vehicle!.port}`,
+    operatorUrl: `https://127.0.0.1:${parsed.listeners.operator!.port}`,
+    app,
+    close: () => app.close(),
+  };
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: import('node:http').IncomingHttpHeaders;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came back
+  readonly body: any;
+}
+
+/** A vehicle with its key, its certificate, and a connection kept open. */
+export class TestVehicle {
+  private readonly agent: https.Agent;
+
+  private constructor(
+    readonly deviceId: DeviceId,
+    readonly party: Party,
+    ca: string,
+  ) {
+    this.agent = new https.Agent({
+      keepAlive: true,
+      maxSockets: 4,
+      ca,
+      cert: party.certificatePem,
+      key: party.privateKeyPem,
+    });
+  }
+
+  static async create(fleet: TestFleet, name: string, keyType: KeyType = 'Ed25519'): Promise<TestVehicle> {
+    const deviceId = DeviceId.parse(name);
+    const party = await issueVehicle(fleet, deviceId, { keyType });
+    return new TestVehicle(deviceId, party, fleet.infrastructureCa.certificatePem + fleet.root.certificatePem);
+  }
+
+  payload(seq: unknown, more: object = {}): Record<string, unknown> {
+    return { device_id: this.deviceId, seq, ts: Math.floor(Date.now() / 1000), telemetry: { speed: 42.5 }, ...more };
+  }
+
+  /** A whole message over the JCS of its payload. */
+  message(seq: unknown, more: object = {}): { payload: Record<string, unknown>; signature: string } {
+    return this.signed(this.payload(seq, more));
+  }
+
+  signed(payload: Record<string, unknown>): { payload: Record<string, unknown>; signature: string } {
+    return {
+      payload,
+      signature: sign(this.party.privateKey, Buffer.from(canonicalize(payload))).toString('base64url'),
+    };
+  }
+
+  post(service: Service, body: unknown, type = 'application/json'): Promise<HttpAnswer> {
+    return this.request(
+      service.vehicleUrl,
+      'POST',
+      '/v1/telemetry',
+      typeof body === 'string' ? body : JSON.stringify(body),
+      type,
+    );
+  }
+
+  get(service: Service, path: string): Promise<HttpAnswer> {
+    return this.request(service.vehicleUrl, 'GET', path);
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private request(base: string, method: string, path: string, body?: string, type?: string): Promise<HttpAnswer> {
+    const headers = { ...(type ? { 'content-type': type } : {}) };
+    return httpsRequest(base + path, { method, agent: this.agent, headers }, body);
+  }
+}
+
+export function httpsRequest(url: string, options: https.RequestOptions, body?: string): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const request = https.request(url, options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        resolve({ status: response.statusCode!, headers: response.headers, body: text ? JSON.parse(text) : undefined });
+      });
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+/** What the database holds of a device, by its superuser. */
+export async function stored(ground: Ground, deviceId: string): Promise<{ seq: number; payload: string }[]> {
+  const client = await ground.database.admin();
+  try {
+    const { rows } = await client.query(
+      `SELECT seq::float8 AS seq, convert_from(payload, 'UTF8') AS payload FROM messages WHERE device_id = $1 ORDER BY received_at, seq`,
+      [deviceId],
+    );
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
