@@ -34,9 +34,10 @@ function kindOf(code: string, message: string, timedOut: boolean): NetworkFailur
   return 'cut';
 }
 
+/** By shape: what Node and undici throw need not be an Error of this realm. */
 function describe(error: unknown): { code: string; message: string } {
-  if (!(error instanceof Error)) return { code: '', message: String(error) };
-  if (error instanceof AggregateError && error.errors.length > 0) return describe(error.errors[0]);
-  const { code } = error as NodeJS.ErrnoException;
-  return { code: typeof code === 'string' ? code : '', message: error.message };
+  if (typeof error !== 'object' || error === null) return { code: '', message: String(error) };
+  const { code, message, errors } = error as { code?: unknown; message?: unknown; errors?: unknown };
+  if (Array.isArray(errors) && errors.length > 0) return describe(errors[0]);
+  return { code: typeof code === 'string' ? code : '', message: String(message) };
 }

@@ -1,0 +1,336 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { JWS_TYP, sha256Base64url, signJws } from '@outrider/crypto';
+import { CommandId } from '@outrider/ids';
+import { createTestFleet, issueCommandSigner, issueFactoryDevice, type Party, type TestFleet } from '@outrider/testing';
+import { Command } from '../command/command.js';
+import { CommandStore } from '../command/command.store.js';
+import { simulatedDrive } from '../drive/simulated.js';
+import type { ReportedEvent } from '../report/vehicle-event.js';
+import { TestPlatform } from './platform.fixture.js';
+import { openStateDatabase } from './state-database.store.js';
+import { Vehicle, type VehicleOptions } from './vehicle.service.js';
+
+const ID = CommandId.parse('11111111-2222-4333-8444-555555555555');
+let fleet: TestFleet;
+let signer: Party;
+let platform: TestPlatform;
+let home: string;
+let events: ReportedEvent[];
+
+beforeAll(async () => {
+  fleet = await createTestFleet();
+  signer = await issueCommandSigner(fleet);
+});
+beforeEach(async () => {
+  home = mkdtempSync(join(tmpdir(), 'outrider-vehicle-'));
+  const factory = await issueFactoryDevice(fleet, 'device-1');
+  writeFileSync(join(home, 'factory.crt'), factory.certificatePem);
+  writeFileSync(join(home, 'factory.key'), factory.privateKeyPem);
+  writeFileSync(join(home, 'chain.pem'), fleet.factoryCa.certificatePem);
+  events = [];
+  platform = new TestPlatform(fleet);
+  await platform.start();
+});
+afterEach(async () => {
+  await platform.stop();
+  rmSync(home, { recursive: true });
+});
+
+function options(given: Partial<VehicleOptions> = {}): VehicleOptions {
+  const { origin } = platform;
+  return {
+    stateDirectory: join(home, 'state'),
+    factoryDirectory: home,
+    platform: {
+      origins: { provisioning: origin, token: origin, telemetry: origin, command: origin },
+      serverTrust: fleet.root.certificatePem + fleet.infrastructureCa.certificatePem,
+      fleetRoot: fleet.root.certificatePem,
+    },
+    drive: simulatedDrive('device-1'),
+    sink: (event) => events.push(event),
+    intervalMs: 5,
+    ...given,
+  };
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`${what} did not happen: ${events.map(({ event }) => event)}`);
+    await sleep(5);
+  }
+}
+
+/** Runs a vehicle until `condition`, then stops it. */
+async function drive(given: Partial<VehicleOptions>, condition: () => boolean, what: string): Promise<void> {
+  const vehicle = await Vehicle.open(options(given));
+  const running = vehicle.run();
+  try {
+    await until(condition, what);
+  } finally {
+    vehicle.stop();
+    await running;
+  }
+}
+
+const names = (): string[] => events.map(({ event }) => event);
+const count = (name: string): number => names().filter((event) => event === name).length;
+
+describe.each(['P-256', 'Ed25519'] as const)('a vehicle with a %s key', (keyType) => {
+  it('enrols, fetches a token and sends signed telemetry in order; its count done, it ends', async () => {
+    await (await Vehicle.open(options({ count: 5, keyType }))).run();
+    expect(platform.received.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5]);
+    expect(platform.received.every(({ verified, kid }) => verified && kid === undefined)).toBe(true);
+    expect(platform.received[0]?.telemetry).toMatchObject({ simulated: true });
+    expect(names().slice(0, 3)).toEqual(['started', 'enrolled', 'token']);
+    expect(events.at(-1)).toMatchObject({
+      event: 'stopped',
+      device: 'device-1',
+      queued: 0,
+      sent: 5,
+      held: 0,
+      refused: 0,
+    });
+  });
+});
+
+describe('its state', () => {
+  it('is readable by its owner alone', async () => {
+    await (await Vehicle.open(options({ count: 1 }))).run();
+    const state = join(home, 'state');
+    expect(statSync(join(state, 'keys')).mode & 0o777).toBe(0o700);
+    expect(statSync(join(state, 'keys', 'ldevid-1.key')).mode & 0o777).toBe(0o600);
+    expect(readdirSync(state).some((name) => name.endsWith('.new'))).toBe(false);
+  });
+
+  it('carries on where it was: the same certificate, the next number', async () => {
+    await (await Vehicle.open(options({ count: 2 }))).run();
+    await (await Vehicle.open(options({ count: 2 }))).run();
+    expect(platform.requests).toHaveLength(1);
+    expect(platform.received.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('begins a new epoch when the platform is ahead of it', async () => {
+    platform.windows = [{ stream: 'main', epoch: 0, highest: 900, missing: [], minEpoch: 0 }];
+    await (await Vehicle.open(options({ count: 1 }))).run();
+    expect(events.find(({ event }) => event === 'epoch_raised')).toMatchObject({ epoch: 1, why: 'state_lost' });
+  });
+});
+
+describe('enrolment', () => {
+  it('asks again with the same key and the same bytes when the answer is lost', async () => {
+    platform.loseEnrolments = 2;
+    await (await Vehicle.open(options({ count: 1 }))).run();
+    expect(platform.requests).toHaveLength(3);
+    expect(new Set(platform.requests.map(({ body }) => body)).size).toBe(1);
+    expect(names()).toContain('offline');
+  });
+
+  it('asks again with the same bytes after the process was stopped in between', async () => {
+    platform.loseEnrolments = 1_000;
+    await drive({}, () => platform.requests.length > 0, 'an enrolment');
+    platform.loseEnrolments = 0;
+    await (await Vehicle.open(options({ count: 1 }))).run();
+    expect(new Set(platform.requests.map(({ body }) => body)).size).toBe(1);
+  });
+
+  it('sends nothing to a server that the pinned anchors do not vouch for', async () => {
+    const stranger = await createTestFleet();
+    const trust = { ...options().platform, serverTrust: stranger.root.certificatePem };
+    await drive({ platform: trust }, () => names().includes('offline'), 'a refusal');
+    expect(events.find(({ event }) => event === 'offline')).toMatchObject({ kind: 'untrusted' });
+    expect(platform.requests).toHaveLength(0);
+  });
+});
+
+describe('renewal', () => {
+  it('comes ahead of expiry, with a new key, over the certificate in force; the stream goes on', async () => {
+    platform.certificateSeconds = 3;
+    await drive({}, () => count('renewed') >= 1 && platform.received.length > 20, 'a renewal');
+    expect(platform.requests.slice(0, 2).map(({ operation }) => operation)).toEqual(['simpleenroll', 'simplereenroll']);
+    expect(platform.requests[0]?.body).not.toBe(platform.requests[1]?.body);
+    expect(platform.received.map(({ seq }) => seq)).toEqual(platform.received.map((_, index) => index + 1));
+  });
+
+  it('names the older certificate on what it had signed', async () => {
+    platform.certificateSeconds = 3;
+    platform.telemetryStatus = 503;
+    await drive({}, () => count('renewed') >= 1, 'a renewal');
+    platform.telemetryStatus = undefined;
+    platform.certificateSeconds = 3600;
+    await drive({}, () => platform.received.length > 0, 'the queue to be sent');
+    const first = events.find(({ event }) => event === 'enrolled') as { thumbprint?: string } | undefined;
+    expect(platform.received[0]).toMatchObject({ seq: 1, kid: first?.thumbprint, verified: false });
+  });
+
+  it('is an enrolment with the factory certificate when the fleet certificate has lapsed', async () => {
+    platform.certificateSeconds = 1;
+    await (await Vehicle.open(options({ count: 1 }))).run();
+    await sleep(1_100);
+    platform.certificateSeconds = 3600;
+    await (await Vehicle.open(options({ count: 1 }))).run();
+    expect(platform.requests.at(-1)?.operation).toBe('simpleenroll');
+    expect(existsSync(join(home, 'state', 'keys', 'ldevid-2.key'))).toBe(true);
+  });
+});
+
+describe('the queue', () => {
+  it('outlives a platform that is away, and is sent in order and in batches when it is back', async () => {
+    platform.telemetryStatus = 503;
+    await drive({ intervalMs: 1 }, () => names().includes('offline'), 'the platform to be away');
+    await sleep(100);
+    platform.telemetryStatus = undefined;
+    await (await Vehicle.open(options({ count: 1 }))).run();
+    expect(platform.received.map(({ seq }) => seq)).toEqual(platform.received.map((_, index) => index + 1));
+    expect(Math.max(...platform.batches)).toBeGreaterThan(1);
+    expect(events.at(-1)).toMatchObject({ event: 'stopped', queued: 0 });
+  });
+
+  it('sends again what the platform may have taken: a duplicate is as good as accepted', async () => {
+    platform.cutTelemetry = 1;
+    platform.cutAfter = true;
+    await (await Vehicle.open(options({ count: 2 }))).run();
+    expect(names()).toContain('duplicate');
+    expect(events.at(-1)).toMatchObject({ sent: 2, queued: 0 });
+  });
+
+  it('holds what is too old, sets aside what is refused, and goes on with the rest', async () => {
+    platform.verdict = (seq) => ({ 1: 'skewed', 2: 'replayed' })[seq] ?? 'accepted';
+    await (await Vehicle.open(options({ count: 4 }))).run();
+    expect(events.at(-1)).toMatchObject({ event: 'stopped', sent: 2, held: 1, refused: 1, queued: 0 });
+    expect(events.find(({ event }) => event === 'refused')).toMatchObject({ seq: 2, code: 'telemetry.replayed' });
+  });
+
+  it('finds the one record that nobody can read, and sends those around it', async () => {
+    platform.telemetryStatus = 503;
+    await drive({ intervalMs: 1 }, () => names().includes('offline'), 'the platform to be away');
+    platform.telemetryStatus = 400;
+    await drive({}, () => names().includes('refused'), 'a record to be set aside');
+    platform.telemetryStatus = undefined;
+    await (await Vehicle.open(options({ count: 1 }))).run();
+    expect(platform.received.length).toBeGreaterThan(0);
+    expect(events.at(-1)).toMatchObject({ queued: 0 });
+  });
+
+  it('asks for another token when the platform refuses the one it has', async () => {
+    platform.refuseTokens = 2;
+    await (await Vehicle.open(options({ count: 1, takesCommands: false }))).run();
+    expect(platform.tokensGiven).toBeGreaterThan(1);
+    expect(events.at(-1)).toMatchObject({ sent: 1 });
+  });
+});
+
+describe('commands', () => {
+  function command(payload: Record<string, unknown> = {}): string {
+    const seconds = Math.floor(Date.now() / 1000);
+    const x5c = [signer, fleet.controlCa].map(({ certificate }) => Buffer.from(certificate.der).toString('base64'));
+    const content = {
+      command_id: ID,
+      device_id: 'device-1',
+      epoch: 0,
+      counter: 1,
+      iat: seconds,
+      exp: seconds + 30,
+      name: 'honk',
+      parameters: {},
+      ...payload,
+    };
+    return signJws({ header: { typ: JWS_TYP.command, x5c }, payload: JSON.stringify(content), key: signer.privateKey });
+  }
+  const claims = (jws: string): Record<string, unknown> =>
+    JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString());
+
+  it('are carried out once and answered with a signed outcome; offered again, with the very same one', async () => {
+    const jws = command();
+    platform.offers.push({ id: ID, critical: false, jws }, { id: ID, critical: false, jws });
+    await drive({ drive: undefined }, () => platform.outcomes.length === 2, 'two outcomes');
+    expect(count('command_executing')).toBe(1);
+    const [first, second] = platform.outcomes;
+    expect(first).toEqual(second);
+    const { result, request_hash, device_id, command_id } = claims(first?.outcome ?? '');
+    expect({ result, request_hash, device_id, command_id }).toEqual({
+      result: 'succeeded',
+      request_hash: sha256Base64url(jws),
+      device_id: 'device-1',
+      command_id: ID,
+    });
+  });
+
+  it('that are critical are released against a nonce of the vehicle', async () => {
+    platform.offers.push({ id: ID, critical: true, expires_at: 1 });
+    platform.release = (_id, nonce) => command({ name: 'unlock', nonce });
+    await drive({ drive: undefined }, () => platform.outcomes.length === 1, 'an outcome');
+    expect(claims(platform.outcomes[0]?.outcome ?? '')).toMatchObject({ result: 'succeeded' });
+    expect(events.find(({ event }) => event === 'effect')).toMatchObject({ name: 'doors', value: 'unlocked' });
+  });
+
+  it('get the same nonce after a restart, which alone gets the command released', async () => {
+    platform.offers.push({ id: ID, critical: true });
+    await drive({ drive: undefined }, () => platform.nonces.length === 1, 'a nonce');
+    platform.offers.push({ id: ID, critical: true });
+    platform.release = (_id, nonce) => command({ name: 'unlock', nonce });
+    await drive({ drive: undefined }, () => platform.outcomes.length === 1, 'an outcome');
+    expect(new Set(platform.nonces.map(({ nonce }) => nonce)).size).toBe(1);
+  });
+
+  it('that are critical and come without a nonce are refused, and the refusal is signed', async () => {
+    platform.offers.push({ id: ID, critical: false, jws: command({ name: 'unlock' }) });
+    await drive({ drive: undefined }, () => platform.outcomes.length === 1, 'an outcome');
+    expect(claims(platform.outcomes[0]?.outcome ?? '')).toMatchObject({ result: 'refused' });
+    expect(names()).not.toContain('command_executing');
+  });
+
+  it('of a forger use up no id: the real one is carried out afterwards', async () => {
+    const rogue = await createTestFleet();
+    const forger = await issueCommandSigner(rogue);
+    const x5c = [forger, rogue.controlCa].map(({ certificate }) => Buffer.from(certificate.der).toString('base64'));
+    const real = command();
+    const forged = signJws({
+      header: { typ: JWS_TYP.command, x5c },
+      payload: Buffer.from(real.split('.')[1] ?? '', 'base64url'),
+      key: forger.privateKey,
+    });
+    platform.offers.push({ id: ID, critical: false, jws: forged }, { id: ID, critical: false, jws: real });
+    await drive({ drive: undefined }, () => platform.outcomes.length === 2, 'two outcomes');
+    expect(platform.outcomes.map(({ outcome }) => claims(outcome).result)).toEqual(['refused', 'succeeded']);
+  });
+
+  it('that a crash interrupted are answered uncertain, and never carried out again', async () => {
+    await (await Vehicle.open(options({ count: 1 }))).run();
+    const jws = command();
+    const database = openStateDatabase(join(home, 'state'));
+    new CommandStore(database).begin(Command.parse(claims(jws)), jws, Date.now());
+    database.close();
+    platform.offers.push({ id: ID, critical: false, jws });
+    await drive(
+      { drive: undefined },
+      () => platform.outcomes.length >= 1 && platform.offers.length === 0,
+      'an outcome',
+    );
+    expect(platform.outcomes.map(({ outcome }) => claims(outcome).result)).toContain('uncertain');
+    expect(names()).not.toContain('command_executing');
+  });
+
+  it('set the interval for good', async () => {
+    platform.offers.push({
+      id: ID,
+      critical: false,
+      jws: command({ name: 'set-interval', parameters: { seconds: 3600 } }),
+    });
+    await drive({ drive: undefined }, () => platform.outcomes.length === 1, 'an outcome');
+    await drive({ intervalMs: 1 }, () => platform.received.length === 1, 'a sample');
+    await sleep(50);
+    expect(platform.received).toHaveLength(1);
+  });
+
+  it('are taken without the grant for critical ones, too', async () => {
+    platform.criticalGranted = false;
+    platform.offers.push({ id: ID, critical: false, jws: command() });
+    await drive({ drive: undefined }, () => platform.outcomes.length === 1, 'an outcome');
+    expect(readFileSync(join(home, 'state', 'identity.json'), 'utf8')).toContain('ldevid-1');
+  });
+});
