@@ -1,0 +1,75 @@
+import { describe, expect, test } from '@jest/globals';
+import type { DeviceState } from '@outrider/contracts';
+import type { HeldCertificate } from '../certificate/certificate.js';
+import { held, hours, NOW, named } from './decisions.fixture.js';
+import { decideReEnrol } from './re-enrol.js';
+
+const asked = (by: string, key = 'a new key', keySpent = false) => ({
+  current: named(by),
+  keyThumbprint: key,
+  keySpent,
+});
+const SIGN = { kind: 'sign' };
+const refusal = (code: string) => ({ kind: 'refuse', code });
+const successor = (name: string, parts: Partial<HeldCertificate> = {}) =>
+  held(name, { status: 'pending', askedBy: named('C'), createdAt: hours(0), ...parts });
+
+describe('a fleet certificate asks for its successor', () => {
+  test.each<[string, DeviceState, HeldCertificate[], ReturnType<typeof asked>, object]>([
+    ['with a new key', 'active', [held('C')], asked('C'), SIGN],
+    ['with its own key', 'active', [held('C')], asked('C', 'key of C'), SIGN],
+    [
+      'again: the same',
+      'active',
+      [held('C'), successor('S')],
+      asked('C', 'key of S'),
+      { kind: 'again', thumbprint: named('S') },
+    ],
+    [
+      'again with its own key: the same',
+      'active',
+      [held('C'), successor('S', { keyThumbprint: 'key of C' })],
+      asked('C', 'key of C'),
+      { kind: 'again', thumbprint: named('S') },
+    ],
+    ['again with another key: another', 'active', [held('C'), successor('S')], asked('C'), SIGN],
+    [
+      'again during the overlap: the same',
+      'active',
+      [held('C', { overlapEndsAt: hours(1) }), successor('S', { status: 'live' })],
+      asked('C', 'key of S'),
+      { kind: 'again', thumbprint: named('S') },
+    ],
+    [
+      'during the overlap with another key',
+      'active',
+      [held('C', { overlapEndsAt: hours(1) }), successor('S', { status: 'live' })],
+      asked('C'),
+      refusal('est.certificate_refused'),
+    ],
+    [
+      'the successor, during the overlap',
+      'active',
+      [held('C', { overlapEndsAt: hours(1) }), successor('S', { status: 'live' })],
+      asked('S'),
+      SIGN,
+    ],
+    ['superseded', 'active', [held('C', { status: 'superseded' })], asked('C'), refusal('est.certificate_refused')],
+    ['revoked', 'active', [held('C', { status: 'revoked' })], asked('C'), refusal('est.certificate_refused')],
+    ['lapsed', 'active', [held('C', { notAfter: NOW })], asked('C'), refusal('tls.certificate_expired')],
+    ['of nobody here', 'active', [held('C')], asked('X'), refusal('est.certificate_refused')],
+    ['blocked', 'quarantined', [held('C')], asked('C'), refusal('est.device_state_refused')],
+    ['compromised', 'awaiting_recovery', [held('C')], asked('C'), refusal('est.device_state_refused')],
+    ['retired', 'retired', [held('C')], asked('C'), refusal('est.device_state_refused')],
+    ['a spent key', 'active', [held('C')], asked('C', 'k', true), refusal('est.csr_key_refused')],
+    [
+      'a successor that was revoked is not handed out again',
+      'active',
+      [held('C'), successor('S', { status: 'revoked' })],
+      asked('C', 'key of S', true),
+      refusal('est.csr_key_refused'),
+    ],
+  ])('%s', (_what, state, certificates, request, expected) => {
+    expect(decideReEnrol(state, certificates, request, NOW)).toMatchObject(expected);
+  });
+});
