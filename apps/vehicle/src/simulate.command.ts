@@ -45,7 +45,7 @@ async function equip(ids: readonly DeviceId[], stateDirectory: string, platform:
     if (await ensureFactoryIdentity(id, factoryDirectory(stateDirectory, id), platform)) made.push(id);
   }
   // Known ones too where an operator is at hand: a platform that was reset has forgotten them.
-  if (platform.operatorTokenFile) await registerVehicles(ids, platform);
+  if (platform.operatorTokenFile) await registerVehicles(ids, platform, console.error);
   else if (made.length > 0)
     throw new Error('new vehicles need an operator to register them: endpoints.json names none');
 }

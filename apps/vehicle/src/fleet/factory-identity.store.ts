@@ -3,12 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DeviceId } from '@outrider/ids';
+import { z } from 'zod';
 import { readFileIfThere, writeFileDurably } from '../agent/durable-file.store.js';
 import type { Platform } from '../endpoints/endpoints.store.js';
 import { VehicleClient } from '../http/vehicle.client.js';
 import { DEMO_MANUFACTURER, factorySerialNumber, makeFactoryIdentity } from './factory-identity.js';
 
 const IMPORT_AT_ONCE = 100;
+const Results = z.object({
+  results: z.array(z.object({ device_id: z.string(), status: z.number(), code: z.string().optional() })),
+});
 
 /** Writes `factory.crt`, `factory.key`, `chain.pem` for each vehicle that has none; true for those it made. */
 export async function ensureFactoryIdentity(id: DeviceId, directory: string, platform: Platform): Promise<boolean> {
@@ -27,7 +31,11 @@ export async function ensureFactoryIdentity(id: DeviceId, directory: string, pla
 }
 
 /** Registers demo vehicles through the operator API; registering one again with the same properties changes nothing. */
-export async function registerVehicles(ids: readonly DeviceId[], platform: Platform): Promise<void> {
+export async function registerVehicles(
+  ids: readonly DeviceId[],
+  platform: Platform,
+  warn: (words: string) => void,
+): Promise<void> {
   const { provisioningOperator, operatorTokenFile, serverTrust } = platform;
   if (!provisioningOperator || !operatorTokenFile) throw new Error('endpoints.json names no operator access');
   const client = new VehicleClient(serverTrust, undefined);
@@ -48,6 +56,10 @@ export async function registerVehicles(ids: readonly DeviceId[], platform: Platf
         timeoutMs: 30_000,
       });
       if (answer.status >= 300) throw new Error(`registering vehicles: ${answer.status} ${answer.body.slice(0, 300)}`);
+      for (const result of Results.parse(JSON.parse(answer.body)).results) {
+        // Someone changed what we registered: theirs stands, and enrolment will tell whether it fits.
+        if (result.status >= 400) warn(`${result.device_id}: ${result.code ?? result.status}, left as it is`);
+      }
     }
   } finally {
     await client.close();

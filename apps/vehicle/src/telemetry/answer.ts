@@ -1,7 +1,8 @@
 /** Reads the platform's answer to a telemetry request: verdicts, or what the whole request ran into. */
 import { z } from 'zod';
 
-const Result = z.object({ seq: z.int(), verdict: z.string(), code: z.string().optional() });
+/** `seq`: null where the platform could not read it. */
+const Result = z.object({ seq: z.int().nullable(), verdict: z.string(), code: z.string().optional() });
 export type Result = z.infer<typeof Result>;
 
 const Window = z.object({
@@ -63,7 +64,7 @@ function parse(body: string): z.infer<typeof Body> {
 }
 
 function covers(results: readonly Result[], seqs: readonly number[]): boolean {
-  return results.length === seqs.length && results.every((result, index) => result.seq === seqs[index]);
+  return results.length === seqs.length && results.every(({ seq }, index) => seq === null || seq === seqs[index]);
 }
 
 const SINGLE = new Set([

@@ -13,13 +13,16 @@ export type Continuation =
   | { readonly kind: 'raise'; readonly epoch: number; readonly why: 'platform_asks' | 'state_lost' };
 
 /**
- * `window`: the platform's for this stream; undefined when it knows none. The platform's `minEpoch` is followed. A platform that is ahead
- * of the vehicle means that the vehicle's state was lost or restored: going on would reuse numbers, so the epoch is raised by one instead.
+ * `window`: the platform's for this stream, in the highest epoch it knows or asks for; undefined when it knows none. An epoch in which the
+ * platform has nothing yet is taken up. A platform that has more than the vehicle ever gave out means that the vehicle's state was lost or
+ * restored: going on would use numbers twice, so the epoch is raised by one instead.
  */
 export function continuation(own: Position, window: Window | undefined): Continuation {
   if (!window) return { kind: 'go_on' };
-  const lost = window.epoch > own.epoch || (window.epoch === own.epoch && window.highest >= own.nextSeq);
-  const epoch = lost ? Math.max(window.epoch + 1, window.minEpoch) : Math.max(own.epoch, window.minEpoch);
-  if (epoch === own.epoch) return { kind: 'go_on' };
-  return { kind: 'raise', epoch, why: lost ? 'state_lost' : 'platform_asks' };
+  const present = Math.max(window.epoch, window.minEpoch);
+  if (present < own.epoch) return { kind: 'go_on' };
+  const used = window.epoch === present ? window.highest : 0;
+  if (present > own.epoch && used === 0) return { kind: 'raise', epoch: present, why: 'platform_asks' };
+  const lost = present > own.epoch || used >= own.nextSeq;
+  return lost ? { kind: 'raise', epoch: present + 1, why: 'state_lost' } : { kind: 'go_on' };
 }

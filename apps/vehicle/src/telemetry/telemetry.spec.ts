@@ -21,6 +21,7 @@ describe('after the verdict', () => {
     ['replayed', 1, 'refused', true],
     ['bad_signature', 1, 'refused', true],
     ['wrong_device', 1, 'refused', true],
+    ['failed', 99, 'queued', false],
     ['something new', 1, 'held', true],
   ])('%s on attempt %i a record is %s', (verdict, attempts, state, loud) => {
     expect(afterVerdict(verdict, attempts)).toEqual({ state, loud });
@@ -49,6 +50,17 @@ describe('the answer', () => {
     expect(readAnswer(200, JSON.stringify(two), undefined, [5, 6])).toMatchObject({
       kind: 'verdicts',
       results: two.results,
+    });
+  });
+
+  it('may name no number where a record could not be read', () => {
+    const results = [
+      { seq: 5, verdict: 'accepted' },
+      { seq: null, verdict: 'invalid', code: 'telemetry.invalid' },
+    ];
+    expect(readAnswer(200, JSON.stringify({ results }), undefined, [5, 6])).toMatchObject({
+      kind: 'verdicts',
+      results,
     });
   });
 
@@ -122,9 +134,20 @@ describe('the stream goes on', () => {
       window(0, 20, 2),
       { kind: 'raise', epoch: 2, why: 'platform_asks' },
     ],
+    [
+      'in an epoch that the platform has only opened',
+      at(0, 50),
+      window(2, 0, 2),
+      { kind: 'raise', epoch: 2, why: 'platform_asks' },
+    ],
     ['in its own epoch when that is higher than asked', at(3, 50), window(0, 20, 2), { kind: 'go_on' }],
     ['in its own epoch that the platform has not seen', at(3, 1), window(2, 900), { kind: 'go_on' }],
-    ['at the highest of both demands', at(0, 1), window(1, 5, 7), { kind: 'raise', epoch: 7, why: 'state_lost' }],
+    [
+      'at the higher of what the platform has and asks for',
+      at(0, 1),
+      window(1, 5, 7),
+      { kind: 'raise', epoch: 7, why: 'platform_asks' },
+    ],
   ])('%s', (_name, own, platform, expected) => {
     expect(continuation(own, platform)).toEqual(expected);
   });

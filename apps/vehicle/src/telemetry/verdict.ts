@@ -25,6 +25,9 @@ export function afterVerdict(verdict: string, attempts: number): Transition {
     case 'too_old':
     case 'stale_epoch':
       return { state: 'held', loud: false };
+    // A fault of the platform's own: the same again later.
+    case 'failed':
+      return { state: 'queued', loud: false };
     case 'epoch_refused':
       return { state: 'queued', loud: true };
     case 'unknown_kid':
