@@ -1,5 +1,5 @@
 /** The demo manufacturer makes a factory identity (IDevID, IEEE 802.1AR) for one device. */
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { signDer } from '@outrider/crypto';
 import { type DeviceId, SerialNumber } from '@outrider/ids';
 import { issueCertificate, OID, PROFILES, parseCertificate, toPem } from '@outrider/x509';
@@ -19,14 +19,14 @@ export function factorySerialNumber(deviceId: DeviceId): string {
   return `DM-${deviceId.toUpperCase()}`;
 }
 
-/** `random`: 16 bytes for the certificate's serial number. The certificate begins a minute before `now`, for clocks that differ. */
+/** `keys`: the vehicle's new pair. `random`: 16 bytes for the certificate's serial number. The certificate begins a minute before `now`, for clocks that differ. */
 export async function makeFactoryIdentity(
   deviceId: DeviceId,
   authority: { readonly certificate: string; readonly privateKey: string },
+  keys: { readonly privateKey: KeyObject; readonly publicKey: KeyObject },
   random: Uint8Array,
   now: Date,
 ): Promise<FactoryFiles> {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const caKey = createPrivateKey(authority.privateKey);
   const ca = parseCertificate(authority.certificate);
   const notBefore = new Date(Math.max(now.getTime() - 60_000, ca.notBefore.getTime()));
@@ -41,7 +41,7 @@ export async function makeFactoryIdentity(
         { type: OID.serialNumber, value: serialNumber },
         { type: OID.commonName, value: deviceId },
       ],
-      spkiDer: publicKey.export({ type: 'spki', format: 'der' }),
+      spkiDer: keys.publicKey.export({ type: 'spki', format: 'der' }),
       notBefore: wholeSecond(notBefore),
       notAfter: wholeSecond(new Date(Math.min(wanted, ca.notAfter.getTime()))),
     },
@@ -50,7 +50,7 @@ export async function makeFactoryIdentity(
   );
   return {
     certificate: toPem(certificate.der, 'CERTIFICATE'),
-    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    privateKey: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
     chain: authority.certificate,
     serialNumber,
   };

@@ -1,5 +1,5 @@
 /** `factory make-device`: what a manufacturer does on its line, with the demo manufacturer's CA. */
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Grant } from '@outrider/contracts';
@@ -41,7 +41,8 @@ async function makeDevice({ endpoints, operator, output }: Session, text: string
     readFile(endpoints.factory.ca, 'utf8'),
     readFile(endpoints.factory.key, 'utf8'),
   ]);
-  const files = await makeFactoryIdentity(id.data, { certificate, privateKey }, serialBytes(), new Date());
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const files = await makeFactoryIdentity(id.data, { certificate, privateKey }, keys, serialBytes(), new Date());
   const directory = fromUser(options.out);
   await writeFiles(directory, files);
   const device = {

@@ -1,5 +1,5 @@
 /** Makes factory identities for simulated vehicles where there are none, and registers them with the platform. */
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DeviceId } from '@outrider/ids';
@@ -23,7 +23,8 @@ export async function ensureFactoryIdentity(id: DeviceId, directory: string, pla
     readFile(platform.factory.ca, 'utf8'),
     readFile(platform.factory.key, 'utf8'),
   ]);
-  const made = await makeFactoryIdentity(id, { certificate, privateKey }, serialBytes(), new Date());
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const made = await makeFactoryIdentity(id, { certificate, privateKey }, keys, serialBytes(), new Date());
   await writeFileDurably(join(directory, 'factory.key'), made.privateKey);
   await writeFileDurably(join(directory, 'chain.pem'), made.chain);
   await writeFileDurably(join(directory, 'factory.crt'), made.certificate);
