@@ -4,9 +4,20 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { certificateGet, certificateSign, crlSign } from '@outrider/contracts';
+import { entryHash } from '@outrider/admission';
+import {
+  certificateGet,
+  certificateSign,
+  crlSign,
+  DENYLIST_BUCKET,
+  DENYLIST_HEARTBEAT_KEY,
+  type DenylistEntry,
+  type DenylistHeartbeat,
+  denylistKey,
+} from '@outrider/contracts';
 import { JWS_TYP, signJws } from '@outrider/crypto';
 import { InstanceId, type SerialNumber, type Service } from '@outrider/ids';
+import { DenylistFeed } from '@outrider/platform/admission';
 import { migrate } from '@outrider/platform/postgres';
 import { createApplication, createLogger, Readiness } from '@outrider/platform/service';
 import {
@@ -20,7 +31,14 @@ import {
   type TestNats,
   testServiceConfig,
 } from '@outrider/testing';
-import { createCertificationRequest, parseCertificate, parseCrl, revocationOf, validateChain } from '@outrider/x509';
+import {
+  createCertificationRequest,
+  parseCertificate,
+  parseCertificationRequest,
+  parseCrl,
+  revocationOf,
+  validateChain,
+} from '@outrider/x509';
 import { Config } from './config.js';
 import { FleetCaModule } from './fleet-ca.module.js';
 import { IssuedCertificates1763801000000 } from './migrations/1763801000000-issued-certificates.migration.js';
@@ -108,6 +126,32 @@ async function ask(service: Service, subject: string, payload: object): Promise<
   }
 }
 
+let denied: readonly DenylistEntry[] = [];
+
+/** Writes what revocation would: the entry, then a heartbeat that proves the whole list. */
+async function deny(...entries: readonly Omit<DenylistEntry, 'sequence' | 'mode' | 'reason'>[]): Promise<void> {
+  const connection = await nats.connectAs('revocation');
+  const put = (key: string, record: DenylistEntry | DenylistHeartbeat) =>
+    connection.publish(`$KV.${DENYLIST_BUCKET.name}.${key}`, JSON.stringify(record));
+  for (const entry of entries) {
+    const full: DenylistEntry = { ...entry, mode: 'deny', reason: 'keyCompromise', sequence: denied.length + 1 };
+    denied = [...denied, full];
+    put(denylistKey(full.kind, full.value), full);
+  }
+  const digest = Buffer.alloc(32);
+  for (const { kind, value, mode } of denied) {
+    for (const [i, byte] of entryHash(kind, value, mode).entries()) digest[i] = (digest[i] ?? 0) ^ byte;
+  }
+  const feed = app.get(DenylistFeed);
+  const until = Date.now() + 5000;
+  do {
+    const heartbeat = { generation: 1, sequence: denied.length, count: denied.length, digest: digest.toString('hex') };
+    put(DENYLIST_HEARTBEAT_KEY, heartbeat);
+    await new Promise((wake) => setTimeout(wake, 50));
+  } while ((feed.sequence < denied.length || feed.freshness() !== 'fresh') && Date.now() < until);
+  await connection.close();
+}
+
 function newCsr(subject: string): string {
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return Buffer.from(createCertificationRequest({ subject, ...keys })).toString('base64');
@@ -126,6 +170,18 @@ const sign = async (service: Service, request: object) =>
     typeof certificateSign.reply.parse
   >;
 
+const crlRequest = (number: number, serialNumber?: SerialNumber) => ({
+  aud: 'ca.crl.sign.v1',
+  issuer: 'vehicle-ca',
+  distributionPoint: `${CRL_BASE}/0.crl`,
+  number,
+  thisUpdate: new Date(Math.floor(Date.now() / 1000) * 1000).toISOString(),
+  nextUpdate: new Date(Math.floor(Date.now() / 1000) * 1000 + 3_600_000).toISOString(),
+  entries: serialNumber ? [{ serialNumber, revokedAt: new Date().toISOString(), reason: 'keyCompromise' }] : [],
+});
+const signCrl = (service: Service, request: object) =>
+  ask('revocation', crlSign.subject, { request: signedBy(service, request) });
+
 async function rows(sql: string, parameters: unknown[] = []): Promise<Record<string, unknown>[]> {
   const client = await database.admin();
   try {
@@ -134,6 +190,15 @@ async function rows(sql: string, parameters: unknown[] = []): Promise<Record<str
     await client.end();
   }
 }
+
+describe('before the first heartbeat of the denylist', () => {
+  it('certifies nobody, and signs CRLs all the same', async () => {
+    expect(await sign('provisioning', vehicleRequest())).toEqual({ code: 'revocation.stale' });
+    expect(await signCrl('revocation', crlRequest(1))).toHaveProperty('crl');
+    await deny();
+    expect(await sign('provisioning', vehicleRequest())).toHaveProperty('certificate');
+  });
+});
 
 describe('ca.certificate.sign.v1', () => {
   it('signs a vehicle certificate that chains to the fleet, and logs it first', async () => {
@@ -202,6 +267,29 @@ describe('ca.certificate.sign.v1', () => {
   });
 });
 
+describe('the denylist', () => {
+  it('stops a denied device, a denied key, and a retry that comes after the denial', async () => {
+    const early = vehicleRequest('device-stolen');
+    expect(await sign('provisioning', early)).toHaveProperty('certificate');
+    const other = vehicleRequest('device-innocent');
+    const { keyThumbprint } = parseCertificationRequest(other.csr);
+    await deny({ kind: 'device', value: 'device-stolen' }, { kind: 'key', value: keyThumbprint });
+    for (const request of [early, vehicleRequest('device-stolen'), other]) {
+      expect(await sign('provisioning', request)).toEqual({ code: 'ca.subject_denied' });
+    }
+    expect(await sign('provisioning', vehicleRequest('device-innocent'))).toHaveProperty('certificate');
+  });
+
+  it('stops a service whose certificate is denied', async () => {
+    const before = identities.get('command') as Party;
+    await deny({ kind: 'certificate', value: before.certificate.thumbprint });
+    const request = { ...vehicleRequest(), profile: 'command-signer', csr: newCsr('command'), deviceId: undefined };
+    expect(await sign('command', request)).toEqual({ code: 'ca.requester_refused' });
+    identities.set('command', await issueService(fleet, 'command'));
+    expect(await sign('command', request)).toHaveProperty('certificate');
+  });
+});
+
 describe('the log of issued certificates', () => {
   it('cannot be changed by the runtime role', async () => {
     await sign('provisioning', vehicleRequest());
@@ -231,18 +319,6 @@ describe('the log of issued certificates', () => {
 });
 
 describe('ca.crl.sign.v1', () => {
-  const crlRequest = (number: number, serialNumber?: SerialNumber) => ({
-    aud: 'ca.crl.sign.v1',
-    issuer: 'vehicle-ca',
-    distributionPoint: `${CRL_BASE}/0.crl`,
-    number,
-    thisUpdate: new Date(Math.floor(Date.now() / 1000) * 1000).toISOString(),
-    nextUpdate: new Date(Math.floor(Date.now() / 1000) * 1000 + 3_600_000).toISOString(),
-    entries: serialNumber ? [{ serialNumber, revokedAt: new Date().toISOString(), reason: 'keyCompromise' }] : [],
-  });
-  const signCrl = (service: Service, request: object) =>
-    ask('revocation', crlSign.subject, { request: signedBy(service, request) });
-
   it('signs a list under the vehicle CA, and its number only goes forward', async () => {
     const issued = await sign('provisioning', vehicleRequest('device-revoked'));
     const request = crlRequest(10, issued.ref.serialNumber);

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { Authorities } from './authorities/authorities.service.js';
+import { DeniedSubjects } from './denylist/denied-subjects.service.js';
 import { GetCertificateConsumer } from './get-certificate/get-certificate.consumer.js';
-import { DeniedSubjects } from './sign-certificate/denied-subjects.service.js';
 import { IssuedCertificates } from './sign-certificate/issued-certificates.repository.js';
 import { SignCertificateConsumer } from './sign-certificate/sign-certificate.consumer.js';
 import { SignCertificate } from './sign-certificate/sign-certificate.service.js';

@@ -16,9 +16,9 @@ import type { EntityManager } from 'typeorm';
 import { Authorities } from '../authorities/authorities.service.js';
 import type { OpenAuthority } from '../ceremony/ca-files.store.js';
 import type { Config } from '../config.js';
+import { DeniedSubjects } from '../denylist/denied-subjects.service.js';
 import { verifyRequest } from '../requester/verify-request.js';
 import { decideCertificate, SIGNERS } from './decide-certificate.js';
-import { DeniedSubjects } from './denied-subjects.service.js';
 import { certificateRef, type IssuedCertificate } from './issued-certificate.js';
 import { IssuedCertificates } from './issued-certificates.repository.js';
 
@@ -44,7 +44,8 @@ export class SignCertificate {
     const { trustDomain, requestMaxAgeSeconds: maxAgeSeconds } = this.config;
     const { infrastructureCa } = this.authorities;
     const trust = { infrastructureCa, trustDomain, maxAgeSeconds, now };
-    const { requester, payload } = verifyRequest(compactJws, CertificateSignRequest, trust);
+    const { requester, certificate, payload } = verifyRequest(compactJws, CertificateSignRequest, trust);
+    this.denied.checkRequester(certificate, now);
     const csr = parseCertificationRequest(payload.csr);
     const authority = this.authorities.get(SIGNERS[payload.profile].authority);
     const issued = await this.database.transaction(async (tx) => {

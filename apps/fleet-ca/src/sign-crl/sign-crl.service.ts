@@ -6,6 +6,7 @@ import { CONFIG, Metrics } from '@outrider/platform/service';
 import { createCrl, parseCrl, verifyCrl } from '@outrider/x509';
 import { Authorities } from '../authorities/authorities.service.js';
 import type { Config } from '../config.js';
+import { DeniedSubjects } from '../denylist/denied-subjects.service.js';
 import { verifyRequest } from '../requester/verify-request.js';
 import { decideCrl } from './decide-crl.js';
 import { SignedCrls } from './signed-crls.repository.js';
@@ -18,6 +19,7 @@ export class SignCrl {
     @Inject(CONFIG) private readonly config: Config,
     private readonly authorities: Authorities,
     private readonly crls: SignedCrls,
+    private readonly denied: DeniedSubjects,
     private readonly database: Database,
     metrics: Metrics,
   ) {
@@ -27,7 +29,8 @@ export class SignCrl {
   async sign(compactJws: string, now: Date): Promise<Uint8Array> {
     const { trustDomain, requestMaxAgeSeconds: maxAgeSeconds, crl } = this.config;
     const trust = { infrastructureCa: this.authorities.infrastructureCa, trustDomain, maxAgeSeconds, now };
-    const { requester, payload } = verifyRequest(compactJws, CrlSignRequest, trust);
+    const { requester, certificate: asking, payload } = verifyRequest(compactJws, CrlSignRequest, trust);
+    this.denied.checkRequester(asking, now);
     const { certificate, privateKey } = this.authorities.get(payload.issuer);
     const { iat: _, ...asked } = payload;
     const requestSha256 = sha256Hex(JSON.stringify(asked));
