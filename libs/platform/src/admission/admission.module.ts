@@ -1,4 +1,28 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
+import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
+import { AccessTokens } from './access-tokens.service.js';
+import { AdmissionGuard } from './admission.guard.js';
+import { Connections } from './connections.service.js';
+import { Decisions } from './decisions.service.js';
+import { DenylistFeed } from './denylist-feed.client.js';
+import { InstanceLease } from './instance-lease.client.js';
+import { JwksKeys } from './jwks.client.js';
+import { RouteRules } from './route-rules.service.js';
 
-@Module({})
+/** Admission as every service has it. Global: slices inject the feed, the decisions and the keys by class. */
+@Global()
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    Connections,
+    DenylistFeed,
+    InstanceLease,
+    JwksKeys,
+    AccessTokens,
+    Decisions,
+    RouteRules,
+    { provide: APP_GUARD, useClass: AdmissionGuard },
+  ],
+  exports: [Connections, DenylistFeed, JwksKeys, Decisions],
+})
 export class AdmissionModule {}

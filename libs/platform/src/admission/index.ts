@@ -1,1 +1,14 @@
+export {
+  type Admission,
+  Admitted,
+  admissionOf,
+  type CertificateAdmission,
+  type OperatorAdmission,
+  type VehicleAdmission,
+} from './admitted.provider.js';
+export { clientCertificate } from './client-certificate.js';
+export { Connections } from './connections.service.js';
+export { Decisions } from './decisions.service.js';
 export { AdmitAnyone, AdmitCertificate, AdmitToken, RequireOperator } from './decorators.provider.js';
+export { DenylistFeed } from './denylist-feed.client.js';
+export { JwksKeys } from './jwks.client.js';

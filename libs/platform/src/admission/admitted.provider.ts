@@ -1,0 +1,47 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { DeviceClaims, OperatorClaims } from '@outrider/admission';
+import type { DeviceId } from '@outrider/ids';
+import type { ParsedCertificate } from '@outrider/x509';
+import type { FastifyRequest } from 'fastify';
+
+/** On a route with `@AdmitCertificate()`. `deviceId`: of the certificate's SAN; a certificate of another kind names none. */
+export interface CertificateAdmission {
+  readonly certificate: ParsedCertificate;
+  readonly deviceId: DeviceId | undefined;
+}
+
+/** On a route with `@AdmitToken()`. `recovery`: the device is on the denylist in recovery mode, and this route is open to it. */
+export interface VehicleAdmission {
+  readonly certificate: ParsedCertificate;
+  readonly deviceId: DeviceId;
+  readonly claims: DeviceClaims;
+  readonly recovery: boolean;
+}
+
+/** On a route with `@RequireOperator()`. `subject`: `op:<uuid>`. */
+export interface OperatorAdmission {
+  readonly subject: string;
+  readonly roles: readonly string[];
+  readonly scopes: readonly string[];
+  readonly claims: OperatorClaims;
+}
+
+export type Admission = CertificateAdmission | VehicleAdmission | OperatorAdmission;
+
+const admissions = new WeakMap<FastifyRequest, Admission>();
+
+export function setAdmission(request: FastifyRequest, admission: Admission): void {
+  admissions.set(request, admission);
+}
+
+/** What admission learned of a request's caller. Throws a plain error where the route asked for nobody: that is a bug. */
+export function admissionOf(request: FastifyRequest): Admission {
+  const admission = admissions.get(request);
+  if (!admission) throw new Error('a route that admits anyone asked who was admitted');
+  return admission;
+}
+
+/** Parameter decorator: `@Admitted() admission: VehicleAdmission`, the kind that the route's rule gives. */
+export const Admitted = createParamDecorator((_data: unknown, context: ExecutionContext) =>
+  admissionOf(context.switchToHttp().getRequest<FastifyRequest>()),
+);

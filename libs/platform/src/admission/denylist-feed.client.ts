@@ -1,0 +1,247 @@
+import type { KvWatchEntry } from '@nats-io/kv';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  type DenylistEntry,
+  type DenylistSubject,
+  type Freshness,
+  type FreshnessLimits,
+  freshness,
+} from '@outrider/admission';
+import {
+  DENYLIST_BUCKET,
+  DENYLIST_HEARTBEAT_KEY,
+  DenylistHeartbeat,
+  DenylistKind,
+  denylistEnforced,
+  denylistKey,
+  DenylistEntry as EntryRecord,
+} from '@outrider/contracts';
+import type { Logger } from 'pino';
+import { Nats } from '../nats/nats.client.js';
+import { Metrics } from '../service/metrics.service.js';
+import { type Check, Readiness } from '../service/readiness.service.js';
+import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.js';
+import { Connections } from './connections.service.js';
+import { FeedState, type HeartbeatOutcome } from './feed-state.js';
+
+const RETRY_MS = 250;
+const WATCHDOG_MS = 1000;
+/** A watch that stays silent is opened anew; the writer may be away, so ever more rarely. */
+const MIN_SILENCE_MS = 3000;
+const MAX_SILENCE_MS = 60_000;
+
+/**
+ * The denylist as this process enforces it: watches the bucket, proves what it holds by each heartbeat, closes the connections
+ * that new entries name and then says so. Without NATS the list stays in force and its age grows.
+ */
+@Injectable()
+export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly state = new FeedState();
+  private readonly limits: FreshnessLimits;
+  private readonly applied: DenylistEntry[] = [];
+  private watcher: { stop(): void } | undefined;
+  private watchdog: NodeJS.Timeout | undefined;
+  private stopped = false;
+  private flushing = false;
+  private heardAtMs = performance.now();
+  private silenceMs = MIN_SILENCE_MS;
+  private readonly malformed;
+  private readonly resyncs;
+
+  constructor(
+    private readonly nats: Nats,
+    private readonly connections: Connections,
+    @Inject(RUNTIME) private readonly runtime: Runtime,
+    @Inject(LOGGER) private readonly logger: Logger,
+    readiness: Readiness,
+    metrics: Metrics,
+  ) {
+    const { controlStaleMs, staleMs } = runtime.config.revocation;
+    this.limits = { controlStaleMs, staleMs };
+    this.malformed = metrics.counter('outrider_denylist_malformed_total', 'Denylist records out of contract.');
+    this.resyncs = metrics.counter(
+      'outrider_denylist_resyncs_total',
+      'Times the denylist was read from the beginning.',
+    );
+    const age = metrics.gauge('outrider_denylist_age_seconds', 'Age of the last heartbeat that proved the denylist.');
+    const count = metrics.gauge('outrider_denylist_entries', 'Live denylist entries.');
+    this.observe = () => {
+      age.set(this.ageMs() / 1000);
+      count.set(this.state.live.count);
+    };
+    readiness.add('revocation feed', () => this.check());
+  }
+  private readonly observe: () => void;
+
+  onApplicationBootstrap(): void {
+    void this.watchForEver();
+    void this.restartAtReconnect();
+    this.watchdog = setInterval(() => this.watch(), WATCHDOG_MS);
+  }
+
+  onApplicationShutdown(): void {
+    this.stopped = true;
+    clearInterval(this.watchdog);
+    this.watcher?.stop();
+  }
+
+  /** What the list says of a subject now; undefined = nothing. Whoever acts on it asks `freshness` too. */
+  match(subject: DenylistSubject, nowMs: number = Date.now()): DenylistEntry | undefined {
+    return this.state.live.match(subject, nowMs);
+  }
+
+  /** Monotonic age in milliseconds of the last heartbeat that proved the list; Infinity before the first. */
+  ageMs(): number {
+    return this.state.ageMs(performance.now(), this.limits);
+  }
+
+  freshness(): Freshness {
+    return freshness(this.ageMs(), this.limits);
+  }
+
+  get freshnessLimits(): FreshnessLimits {
+    return this.limits;
+  }
+
+  /** Everything up to it is enforced here. */
+  get sequence(): number {
+    return this.state.sequence ?? 0;
+  }
+
+  private check(): Check {
+    const ageMs = this.ageMs();
+    const { sequence, count } = this.state.live;
+    const detail = { ageMs: Number.isFinite(ageMs) ? Math.round(ageMs) : null, sequence, count };
+    return { ok: this.freshness() === 'fresh', detail };
+  }
+
+  private async watchForEver(): Promise<void> {
+    while (!this.stopped) {
+      try {
+        await this.watchOnce();
+      } catch (error) {
+        if (!this.stopped) this.logger.warn({ err: error }, 'the denylist cannot be watched');
+      }
+      if (!this.stopped) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+
+  private async watchOnce(): Promise<void> {
+    this.heardAtMs = performance.now();
+    const bucket = await this.nats.bucket(DENYLIST_BUCKET.name);
+    const watcher = await bucket.watch({ key: '>' });
+    if (this.stopped) {
+      watcher.stop();
+      return;
+    }
+    this.watcher = watcher;
+    this.state.beginResync();
+    this.resyncs.inc();
+    let reading = true;
+    for await (const record of watcher) {
+      this.take(record);
+      // `delta`: how many records are still to come of those that were there.
+      if (!reading || record.delta !== 0) continue;
+      reading = false;
+      this.conclude(this.state.snapshotComplete());
+    }
+  }
+
+  private take(record: KvWatchEntry): void {
+    this.heardAtMs = performance.now();
+    if (record.operation !== 'PUT') this.forget(record.key);
+    else if (record.key === DENYLIST_HEARTBEAT_KEY) this.takeHeartbeat(record);
+    else this.takeEntry(record);
+  }
+
+  private takeEntry(record: KvWatchEntry): void {
+    const { data: entry } = EntryRecord.safeParse(parseJson(record));
+    if (!entry || denylistKey(entry.kind, entry.value) !== record.key) {
+      this.refuse(record);
+      return;
+    }
+    if (this.state.entry(entry)) this.applied.push(entry);
+    this.scheduleFlush();
+  }
+
+  private takeHeartbeat(record: KvWatchEntry): void {
+    const { data: heartbeat } = DenylistHeartbeat.safeParse(parseJson(record));
+    if (!heartbeat) {
+      this.refuse(record);
+      return;
+    }
+    this.silenceMs = MIN_SILENCE_MS;
+    this.conclude(this.state.heartbeat(heartbeat, performance.now()));
+    this.observe();
+  }
+
+  private conclude(outcome: HeartbeatOutcome): void {
+    if (outcome === 'swapped') {
+      const closed = this.connections.closeMatching(this.state.live, Date.now());
+      this.acknowledge(closed);
+    }
+    if (outcome !== 'resync') return;
+    this.logger.warn({ sequence: this.state.live.sequence }, 'the denylist differs from its writer: reading it again');
+    this.restart();
+  }
+
+  /** Entries that came together are enforced and acknowledged together. */
+  private scheduleFlush(): void {
+    if (this.flushing) return;
+    this.flushing = true;
+    setImmediate(() => {
+      this.flushing = false;
+      this.acknowledge(this.connections.closeNamed(this.applied.splice(0), Date.now()));
+    });
+  }
+
+  private acknowledge(closedConnections: number): void {
+    const { sequence } = this.state;
+    if (sequence === undefined || this.stopped) return;
+    const { instance } = this.runtime;
+    try {
+      this.nats.publish(denylistEnforced, { instance, sequence, closedConnections }, instance);
+    } catch (error) {
+      this.logger.warn({ err: error }, 'the acknowledgement was not sent; the lease carries it');
+    }
+  }
+
+  private forget(key: string): void {
+    const [kind, value] = key.split('.', 2);
+    const known = DenylistKind.safeParse(kind);
+    if (known.success && value) this.state.purged(known.data, Buffer.from(value, 'base64url').toString());
+  }
+
+  private refuse(record: KvWatchEntry): void {
+    this.malformed.inc();
+    this.logger.error({ key: record.key, revision: record.revision }, 'a denylist record is out of contract');
+  }
+
+  private restart(): void {
+    this.watcher?.stop();
+    this.watcher = undefined;
+  }
+
+  private watch(): void {
+    this.observe();
+    if (!this.nats.connected || performance.now() - this.heardAtMs < this.silenceMs) return;
+    this.silenceMs = Math.min(MAX_SILENCE_MS, this.silenceMs * 2);
+    this.restart();
+  }
+
+  private async restartAtReconnect(): Promise<void> {
+    for await (const status of this.nats.connection.status()) {
+      if (status.type !== 'reconnect') continue;
+      this.silenceMs = MIN_SILENCE_MS;
+      this.restart();
+    }
+  }
+}
+
+function parseJson(record: KvWatchEntry): unknown {
+  try {
+    return JSON.parse(record.string());
+  } catch {
+    return undefined;
+  }
+}
