@@ -4,10 +4,9 @@ import { DATABASE, rolePasswordFiles } from './database.ts';
 import { writeWhole } from './files.ts';
 import { fleetFiles, TRUST_DOMAIN } from './fleet.ts';
 import { portsOf } from './ports.ts';
-import { runProduct } from './product.ts';
 import { natsPasswordFile } from './secrets.ts';
 import { appSettings } from './service-settings.ts';
-import { SERVICES, type ServiceSpec, startedServices } from './services.ts';
+import { SERVICES, type ServiceSpec } from './services.ts';
 import { places, type Settings } from './settings.ts';
 
 const HOST = '127.0.0.1';
@@ -22,14 +21,6 @@ export function writeConfigs(settings: Settings): void {
   for (const service of SERVICES) {
     const text = JSON.stringify(configOf(settings, service), null, 2);
     writeWhole(join(config, `${service.name}.json`), `${text}\n`);
-  }
-}
-
-/** Asks every service whether it accepts its file, before any of them runs. */
-export async function checkConfigs(settings: Settings): Promise<void> {
-  const { config } = places(settings);
-  for (const { name } of startedServices()) {
-    await runProduct(`apps/${name}/dist/main.js`, ['--config', join(config, `${name}.json`), '--check-config']);
   }
 }
 

@@ -17,7 +17,6 @@ export function appSettings(settings: Settings, service: string): object {
 const builders: Readonly<Record<string, (settings: Settings) => object>> = {
   'fleet-ca': (settings) => {
     const { passphrase, keys } = fleetFiles(settings);
-    const revocation = `http://127.0.0.1:${portsOf(settings).services.revocation?.http}`;
     return {
       authorities: {
         passphraseFile: passphrase,
@@ -28,8 +27,8 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
         vehicle: lifetimes(60, DAY_SECONDS, 30 * DAY_SECONDS),
         'command-signer': lifetimes(3600, DAY_SECONDS, DAY_SECONDS),
       },
-      crl: { baseUrl: `${revocation}/crl`, shardCount: 1 },
-      ocspUrl: `${revocation}/ocsp`,
+      crl: shards(settings),
+      ocspUrl: `${revocationUrl(settings)}/ocsp`,
       requestMaxAgeSeconds: 30,
     };
   },
@@ -45,7 +44,22 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
       operatorUrl: `https://127.0.0.1:${portsOf(settings).services.token?.operator}`,
     };
   },
+  telemetry: () => ({ skewSeconds: 60, maxQueuedRecords: 20_000 }),
+  command: () => ({ defaultExpirySeconds: 300, defaultTimeoutSeconds: 60, idempotencySeconds: DAY_SECONDS }),
+  revocation: (settings) => ({
+    crl: { ...shards(settings), intervalSeconds: 60, validitySeconds: 3600 },
+    denylist: { renewalGraceSeconds: DAY_SECONDS, skewSeconds: BACKDATE_SECONDS },
+  }),
 };
+
+/** The same for fleet-ca, which names a shard in each certificate, and for revocation, which publishes it. */
+function shards(settings: Settings): { baseUrl: string; shardCount: number } {
+  return { baseUrl: `${revocationUrl(settings)}/crl`, shardCount: 4 };
+}
+
+function revocationUrl(settings: Settings): string {
+  return `http://127.0.0.1:${portsOf(settings).services.revocation?.http}`;
+}
 
 function lifetimes(minLifetimeSeconds: number, defaultLifetimeSeconds: number, maxLifetimeSeconds: number): object {
   return { minLifetimeSeconds, defaultLifetimeSeconds, maxLifetimeSeconds, backdateSeconds: BACKDATE_SECONDS };

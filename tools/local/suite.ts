@@ -2,19 +2,20 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Child, tail } from './child.ts';
-import { checkConfigs, writeConfigs } from './configs.ts';
+import { writeConfigs } from './configs.ts';
 import { prepareDatabase } from './database.ts';
 import { writeEndpoints } from './endpoints.ts';
 import { Failure, inWords } from './failure.ts';
 import { requireRoom, secret } from './files.ts';
 import { makeFleet } from './fleet.ts';
 import { untilReady } from './http.ts';
+import { migrateAll } from './migrations.ts';
 import { natsChild, waitForNats } from './nats.ts';
 import { findNats } from './nats-binary.ts';
 import { makeServiceAccount, OperatorTokenKeeper } from './operator-token.ts';
 import { portsOf, requireFreePorts } from './ports.ts';
 import { type Cluster, postgresChild, preparePostgres, SUPERUSER, waitForPostgres } from './postgres.ts';
-import { built, runProduct } from './product.ts';
+import { built, productEnv, runProduct } from './product.ts';
 import { natsPasswordFile, PROVISIONER, writeNatsAuthorization } from './secrets.ts';
 import { type ServiceSpec, startedServices } from './services.ts';
 import { outsideFolder, places, postgresPlaces, type Settings, shown } from './settings.ts';
@@ -62,8 +63,8 @@ export async function startSuite(settings: Settings, demo: boolean, say: Say, st
     await step(
       say,
       'migrations',
-      () => migrateAll(settings),
-      () => 'done',
+      () => migrateAll(settings, adminUrl),
+      (words) => words,
     );
     const withOperator = startedServices().some(({ name }) => name === 'token');
     if (withOperator) await makeServiceAccount(settings);
@@ -155,18 +156,6 @@ async function startNats(settings: Settings, supervisor: Supervisor, say: Say): 
   await step(say, 'NATS', work, () => words);
 }
 
-async function migrateAll(settings: Settings): Promise<void> {
-  const { config } = places(settings);
-  await checkConfigs(settings);
-  const waiting = startedServices().map(({ name }) => name);
-  const worker = async () => {
-    for (let name = waiting.shift(); name; name = waiting.shift()) {
-      await runProduct(`apps/${name}/dist/main.js`, ['--config', join(config, `${name}.json`), '--migrate']);
-    }
-  };
-  await Promise.all([worker(), worker()]);
-}
-
 async function startServices(
   settings: Settings,
   supervisor: Supervisor,
@@ -206,6 +195,7 @@ function serviceChild(settings: Settings, { name, heapMiB }: ServiceSpec) {
       join(config, `${name}.json`),
     ],
     cwd: settings.project,
+    env: productEnv(),
     logFile: join(logs, `${name}.log`),
     stopSignal: 'SIGTERM' as const,
     graceMs: 10_000,

@@ -1,7 +1,7 @@
 /** The demo fleet: three vehicles in one process, driven by the simulator. */
 import { join } from 'node:path';
 import type { ChildSpec } from './child.ts';
-import { built } from './product.ts';
+import { built, productEnv } from './product.ts';
 import { places, type Settings } from './settings.ts';
 
 export function vehiclesChild(settings: Settings): ChildSpec {
@@ -22,7 +22,7 @@ export function vehiclesChild(settings: Settings): ChildSpec {
       '3',
     ],
     cwd: settings.project,
-    env: process.env,
+    env: productEnv(),
     logFile: join(logs, 'vehicles.log'),
     stopSignal: 'SIGTERM',
     graceMs: 10_000,
