@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { type ParsedCertificate, parseCertificates } from '@outrider/x509';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { TlsListenerConfig, VehicleListenerConfig } from '../service/config.js';
@@ -62,6 +63,7 @@ export function peerOf(request: { socket: object }): Peer {
 export class Listeners implements BeforeApplicationShutdown {
   readonly events = new EventEmitter<ListenerEvents>();
   private readonly servers: http.Server[] = [];
+  private clientAnchors: readonly ParsedCertificate[] = [];
 
   constructor(
     private readonly adapterHost: HttpAdapterHost,
@@ -77,6 +79,9 @@ export class Listeners implements BeforeApplicationShutdown {
     await this.listen('http', http.createServer(), listeners.http);
     if (listeners.operator)
       await this.listen('operator', https.createServer(tlsOptions(listeners.operator)), listeners.operator);
+    this.clientAnchors = (listeners.vehicle?.clientAnchorFiles ?? []).flatMap((file) =>
+      parseCertificates(readFileSync(file, 'utf8')),
+    );
     if (listeners.vehicle)
       await this.listen('vehicle', https.createServer(vehicleTlsOptions(listeners.vehicle)), listeners.vehicle);
   }
@@ -125,7 +130,7 @@ export class Listeners implements BeforeApplicationShutdown {
   }
 
   private accept(name: ListenerName, socket: Socket): void {
-    const peer = peerOfSocket(name, socket);
+    const peer = peerOfSocket(name, socket, name === 'vehicle' ? this.clientAnchors : []);
     if (!peer) {
       socket.destroy();
       return;
@@ -152,9 +157,8 @@ function vehicleTlsOptions(listener: VehicleListenerConfig): https.ServerOptions
   return {
     ...tlsOptions(listener),
     ca: listener.clientAnchorFiles.map((file) => readFileSync(file)),
-    allowPartialTrustChain: true,
     requestCert: true,
-    // Where a client certificate is optional (EST cacerts, JWKS) or comes from a manufacturer, admission decides; it refuses what TLS did not authorize.
+    // Asked for, not insisted on: `peerOfSocket` validates the path, and admission refuses whom it did not lead to an anchor.
     rejectUnauthorized: false,
   };
 }

@@ -1,26 +1,49 @@
 import type { Socket } from 'node:net';
 import { type DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import { DomainError } from '@outrider/errors';
-import { parseCertificate } from '@outrider/x509';
+import { type ParsedCertificate, parseCertificate, validateChain } from '@outrider/x509';
 import type { ListenerName } from './on.provider.js';
 import type { Peer } from './peer.js';
 
 const MAX_CHAIN = 5;
 
-/** Reads the other end of a fresh connection, once. Undefined when its certificate cannot be parsed by our strict parser. */
-export function peerOfSocket(listener: ListenerName, socket: Socket): Peer | undefined {
+/**
+ * Reads the other end of a fresh connection, once. Undefined when its certificate cannot be parsed by our strict parser.
+ * `anchors`: what client certificates of this listener must chain to. We validate the path ourselves: Node's TLS server ignores
+ * `allowPartialTrustChain`, and would take an intermediate for an anchor only beside the root, which then vouches for its other CAs too.
+ */
+export function peerOfSocket(
+  listener: ListenerName,
+  socket: Socket,
+  anchors: readonly ParsedCertificate[],
+): Peer | undefined {
   const remoteAddress = socket.remoteAddress ?? 'unknown';
   if (!(socket instanceof TLSSocket)) return { listener, remoteAddress, chain: [], authorized: false };
   const leaf = socket.getPeerX509Certificate();
   if (!leaf) return { listener, remoteAddress, chain: [], authorized: false };
+  const certificate = orUndefined(() => parseCertificate(leaf.raw));
+  if (!certificate) return undefined;
+  const chain = presentedChain(socket);
+  return { listener, remoteAddress, certificate, chain, authorized: chainsTo(certificate, chain, anchors) };
+}
+
+function chainsTo(
+  leaf: ParsedCertificate,
+  chain: readonly Uint8Array[],
+  anchors: readonly ParsedCertificate[],
+): boolean {
+  if (anchors.length === 0) return false;
+  const intermediates = chain.flatMap((der) => orUndefined(() => parseCertificate(der)) ?? []);
+  const path = orUndefined(() =>
+    validateChain(leaf, intermediates, anchors, { now: new Date(), purpose: 'clientAuth' }),
+  );
+  return path !== undefined;
+}
+
+/** For what a stranger sent: a refusal is an answer, anything else a bug. */
+function orUndefined<T>(work: () => T): T | undefined {
   try {
-    return {
-      listener,
-      remoteAddress,
-      certificate: parseCertificate(leaf.raw),
-      chain: presentedChain(socket),
-      authorized: socket.authorized,
-    };
+    return work();
   } catch (error) {
     if (error instanceof DomainError) return undefined;
     throw error;

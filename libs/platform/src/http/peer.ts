@@ -8,6 +8,6 @@ export interface Peer {
   readonly certificate?: ParsedCertificate;
   /** The rest of the chain as presented (DER), leaf excluded. Attacker-controlled until validated. */
   readonly chain: readonly Uint8Array[];
-  /** Whether the handshake validated the certificate to the listener's anchors. */
+  /** Whether the certificate's path led to one of the listener's anchors, for client authentication, when the connection was opened. */
   readonly authorized: boolean;
 }
