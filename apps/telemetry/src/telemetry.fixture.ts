@@ -2,6 +2,7 @@ import https from 'node:https';
 import { canonicalize } from '@outrider/canonicalization';
 import { sign } from '@outrider/crypto';
 import { DeviceId, InstanceId } from '@outrider/ids';
+import { DenylistFeed, JwksKeys } from '@outrider/platform/admission';
 import { Listeners } from '@outrider/platform/http';
 import { migrate } from '@outrider/platform/postgres';
 import { createApplication, createLogger } from '@outrider/platform/service';
@@ -17,6 +18,7 @@ import {
   type TestNats,
   testServiceConfig,
 } from '@outrider/testing';
+import { Authority, TOKEN_KEY_ID } from './authority.fixture.js';
 import { Config } from './config.js';
 import { TELEMETRY } from './service.provider.js';
 
@@ -25,7 +27,7 @@ export interface Ground {
   readonly fleet: TestFleet;
   readonly database: TestDatabase;
   readonly nats: TestNats;
-  readonly passwordFile: string;
+  readonly authority: Authority;
   stop(): Promise<void>;
 }
 
@@ -38,12 +40,14 @@ export async function prepareGround(): Promise<Ground> {
     TELEMETRY.migrations,
     createLogger('telemetry', InstanceId.parse('telemetry-00000000'), 'fatal'),
   );
+  const authority = await Authority.start(nats);
   return {
     fleet,
     database,
     nats,
-    passwordFile: parsed.database.passwordFile,
+    authority,
     stop: async () => {
+      await authority.stop();
       await nats.stop();
       await database.drop();
     },
@@ -67,6 +71,7 @@ export async function startService(ground: Ground, number: number, keys: object 
   const logger = createLogger('telemetry', instance, parsed.logLevel);
   const app = await createApplication(TELEMETRY, { service: 'telemetry', instance, config: parsed, logger });
   await app.get(Listeners).open();
+  await until(() => app.get(DenylistFeed).freshness() === 'fresh' && app.get(JwksKeys).get(TOKEN_KEY_ID) !== undefined);
   return {
     vehicleUrl: `https://127.0.0.1:${parsed.listeners.vehicle!.port}`,
     operatorUrl: `https://127.0.0.1:${parsed.listeners.operator!.port}`,
@@ -89,6 +94,7 @@ export class TestVehicle {
   private constructor(
     readonly deviceId: DeviceId,
     readonly party: Party,
+    private readonly authority: Authority,
     ca: string,
   ) {
     this.agent = new https.Agent({
@@ -100,10 +106,10 @@ export class TestVehicle {
     });
   }
 
-  static async create(fleet: TestFleet, name: string, keyType: KeyType = 'Ed25519'): Promise<TestVehicle> {
+  static async create({ fleet, authority }: Ground, name: string, keyType: KeyType = 'Ed25519'): Promise<TestVehicle> {
     const deviceId = DeviceId.parse(name);
     const party = await issueVehicle(fleet, deviceId, { keyType });
-    return new TestVehicle(deviceId, party, fleet.infrastructureCa.certificatePem + fleet.root.certificatePem);
+    return new TestVehicle(deviceId, party, authority, fleet.root.certificatePem);
   }
 
   payload(seq: unknown, more: object = {}): Record<string, unknown> {
@@ -136,12 +142,16 @@ export class TestVehicle {
     return this.request(service.vehicleUrl, 'GET', path);
   }
 
+  token(scope = 'telemetry:write'): string {
+    return this.authority.deviceToken(this.deviceId, this.party.certificate.thumbprint, scope);
+  }
+
   close(): void {
     this.agent.destroy();
   }
 
   private request(base: string, method: string, path: string, body?: string, type?: string): Promise<HttpAnswer> {
-    const headers = { ...(type ? { 'content-type': type } : {}) };
+    const headers = { authorization: `Bearer ${this.token()}`, ...(type ? { 'content-type': type } : {}) };
     return httpsRequest(base + path, { method, agent: this.agent, headers }, body);
   }
 }
@@ -173,5 +183,13 @@ export async function stored(ground: Ground, deviceId: string): Promise<{ seq: n
     return rows;
   } finally {
     await client.end();
+  }
+}
+
+export async function until(condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
+  const end = Date.now() + ms;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error('the condition did not come true in time');
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { LOGGER, Metrics } from '@outrider/platform/service';
+import { Decisions } from '@outrider/platform/admission';
+import { currentTrace, LOGGER, Metrics } from '@outrider/platform/service';
 import type { Logger } from 'pino';
 import type { Failed } from '../store/group-commit.service.js';
 import type { Decision } from '../window/decide-batch.js';
@@ -8,6 +9,8 @@ import type { VerifiedRecord } from './check-message.js';
 import { alertsOf, refusalsOf } from './findings.js';
 import type { Sender } from './ingest.service.js';
 
+const ACTION = 'POST /v1/telemetry';
+
 /** Tells what was found: refusals to the decision log, alerts to the log, all of it to the metrics. */
 @Injectable()
 export class Findings {
@@ -15,6 +18,7 @@ export class Findings {
   private readonly alerts;
 
   constructor(
+    private readonly log: Decisions,
     @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
   ) {
@@ -24,20 +28,31 @@ export class Findings {
 
   /** `decisions` and `verified` go together; `outcomes` are those of the whole body. */
   report(
-    sender: Sender,
+    { deviceId, certificate, remoteAddress }: Sender,
     outcomes: readonly Outcome[],
     decisions: readonly (Decision | Failed)[],
     verified: readonly VerifiedRecord[],
   ): void {
-    for (const outcome of outcomes)
+    for (const outcome of outcomes) {
       this.verdicts.inc({ verdict: 'verdict' in outcome ? outcome.verdict : outcome.refused.code });
+    }
     for (const { code, detail } of refusalsOf(outcomes)) {
-      this.logger.info({ code, detail, deviceId: sender.deviceId }, 'refused');
+      this.log.record({
+        decision: 'deny',
+        code,
+        listener: 'vehicle',
+        action: ACTION,
+        deviceId,
+        thumbprint: certificate.thumbprint,
+        remoteAddress,
+        detail,
+        traceId: currentTrace()?.traceId,
+      });
     }
     const seqs = verified.map((record) => record.seq);
     for (const alert of alertsOf(decisions, seqs)) {
       this.alerts.inc({ kind: alert.kind });
-      this.logger.warn({ ...alert, deviceId: sender.deviceId }, 'an unusual record was accepted');
+      this.logger.warn({ ...alert, deviceId }, 'an unusual record was accepted');
     }
   }
 }

@@ -1,10 +1,9 @@
 import { Controller, HttpCode, Post, Req } from '@nestjs/common';
-import { AdmitToken } from '@outrider/platform/admission';
-import { bodyBytes, mediaType, On } from '@outrider/platform/http';
+import { AdmitToken, Admitted, type VehicleAdmission } from '@outrider/platform/admission';
+import { bodyBytes, mediaType, On, peerOf } from '@outrider/platform/http';
 import type { FastifyRequest } from 'fastify';
 import type { Answer } from './answer.js';
-import { IngestService, type Sender } from './ingest.service.js';
-import { From } from './sender.provider.js';
+import { IngestService } from './ingest.service.js';
 
 @Controller('/v1/telemetry')
 export class IngestController {
@@ -14,7 +13,8 @@ export class IngestController {
   @HttpCode(200)
   @On('vehicle')
   @AdmitToken({ scopes: ['telemetry:write'] })
-  receive(@Req() request: FastifyRequest, @From() sender: Sender): Promise<Answer> {
-    return this.ingest.ingest(sender, bodyBytes(request), mediaType(request));
+  receive(@Req() request: FastifyRequest, @Admitted() { deviceId, certificate }: VehicleAdmission): Promise<Answer> {
+    const { remoteAddress } = peerOf(request.raw);
+    return this.ingest.ingest({ deviceId, certificate, remoteAddress }, bodyBytes(request), mediaType(request));
   }
 }

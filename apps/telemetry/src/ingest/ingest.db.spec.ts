@@ -19,7 +19,7 @@ afterAll(async () => {
 });
 
 async function vehicle(name: string, keyType?: 'P-256' | 'Ed25519'): Promise<TestVehicle> {
-  const made = await TestVehicle.create(ground.fleet, name, keyType);
+  const made = await TestVehicle.create(ground, name, keyType);
   vehicles.push(made);
   return made;
 }

@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { vehicleCertificateGet } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
+import { DenylistFeed } from '@outrider/platform/admission';
 import { Nats } from '@outrider/platform/nats';
 import { CONFIG } from '@outrider/platform/service';
 import { type ParsedCertificate, parseCertificates } from '@outrider/x509';
@@ -26,6 +27,7 @@ export class SigningCertificates {
 
   constructor(
     private readonly nats: Nats,
+    private readonly denylist: DenylistFeed,
     @Inject(CONFIG) private readonly config: Config,
   ) {
     this.vehicleCas = parseCertificates(readFileSync(config.trust.vehicleCaFile, 'utf8'));
@@ -47,7 +49,7 @@ export class SigningCertificates {
   async byKid(kid: Thumbprint, deviceId: DeviceId): Promise<SigningCertificate> {
     const signer = this.known.get(kid) ?? (await this.ask(kid));
     const nowMs = Date.now();
-    checkSigner(signer, deviceId, { denied: false, nowMs });
+    checkSigner(signer, deviceId, { denied: this.denylist.match(signer.subject, nowMs) !== undefined, nowMs });
     return signer;
   }
 

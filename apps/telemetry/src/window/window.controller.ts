@@ -1,10 +1,8 @@
 import { Controller, Get } from '@nestjs/common';
 import { StreamName } from '@outrider/ids';
-import { AdmitToken } from '@outrider/platform/admission';
+import { AdmitToken, Admitted, type VehicleAdmission } from '@outrider/platform/admission';
 import { On, QueryParams } from '@outrider/platform/http';
 import { z } from 'zod';
-import type { Sender } from '../ingest/ingest.service.js';
-import { From } from '../ingest/sender.provider.js';
 import { WindowService } from './window.service.js';
 
 const WindowQuery = z.strictObject({ stream: StreamName.optional() });
@@ -17,7 +15,7 @@ export class WindowController {
   @Get()
   @On('vehicle')
   @AdmitToken({ scopes: ['telemetry:write'] })
-  async read(@From() { deviceId }: Sender, @QueryParams(WindowQuery) { stream }: WindowQuery) {
+  async read(@Admitted() { deviceId }: VehicleAdmission, @QueryParams(WindowQuery) { stream }: WindowQuery) {
     return { windows: await this.windows.read(deviceId, stream) };
   }
 }

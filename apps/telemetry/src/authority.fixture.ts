@@ -1,0 +1,108 @@
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { Denylist, OPERATOR_AUDIENCE, vehicleAudience } from '@outrider/admission';
+import {
+  DENYLIST_BUCKET,
+  DENYLIST_HEARTBEAT_KEY,
+  type DenylistEntry,
+  denylistKey,
+  jwksGet,
+  vehicleCertificateGet,
+} from '@outrider/contracts';
+import { JWS_TYP, signJws } from '@outrider/crypto';
+import type { DeviceId, Thumbprint } from '@outrider/ids';
+import type { TestNats } from '@outrider/testing';
+
+export const TOKEN_KEY_ID = 'test-key';
+const ISSUER = 'https://127.0.0.1:8442';
+
+type Connection = Awaited<ReturnType<TestNats['connectAs']>>;
+/** What provisioning would answer for a thumbprint. */
+export type KnownCertificate = { certificate: string; deviceId: string; status: string };
+
+/** Stands in for the services around telemetry, on the real NATS under their own users: token, revocation, provisioning. */
+export class Authority {
+  /** Signing certificates that provisioning knows, by thumbprint. */
+  readonly certificates = new Map<string, KnownCertificate>();
+  /** How often provisioning was asked. */
+  asked = 0;
+  private readonly denylist = new Denylist();
+  private readonly keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  private beat: NodeJS.Timeout | undefined;
+
+  private constructor(
+    private readonly token: Connection,
+    private readonly revocation: Connection,
+    private readonly provisioning: Connection,
+  ) {}
+
+  static async start(nats: TestNats): Promise<Authority> {
+    const [token, revocation, provisioning] = await Promise.all(
+      ['token', 'revocation', 'provisioning'].map((user) => nats.connectAs(user)),
+    );
+    const authority = new Authority(token!, revocation!, provisioning!);
+    authority.serve();
+    authority.heartbeat();
+    authority.beat = setInterval(() => authority.heartbeat(), 1000);
+    return authority;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.beat);
+    await Promise.all([this.token.close(), this.revocation.close(), this.provisioning.close()]);
+  }
+
+  deviceToken(deviceId: DeviceId, thumbprint: Thumbprint, scope: string): string {
+    const cnf = { 'x5t#S256': thumbprint };
+    return this.sign({ sub: deviceId, client_id: deviceId, aud: vehicleAudience('telemetry'), scope, cnf });
+  }
+
+  operatorToken(scope: string): string {
+    const sub = `op:${randomUUID()}`;
+    return this.sign({ sub, client_id: 'local-admin', aud: OPERATOR_AUDIENCE, scope, roles: ['admin'] });
+  }
+
+  /** Puts an entry on the denylist and lets the next heartbeat prove it. */
+  deny(kind: DenylistEntry['kind'], value: string): void {
+    const sequence = this.denylist.sequence + 1;
+    const entry: DenylistEntry = { kind, value, mode: 'deny', reason: 'test', sequence };
+    this.denylist.apply(entry);
+    this.put(denylistKey(kind, value), entry);
+    this.heartbeat();
+  }
+
+  private sign(claims: object): string {
+    const now = Math.floor(Date.now() / 1000);
+    const times = { iss: ISSUER, iat: now, nbf: now, exp: now + 120, jti: randomUUID() };
+    return signJws({
+      header: { typ: JWS_TYP.accessToken, kid: TOKEN_KEY_ID },
+      payload: JSON.stringify({ ...times, ...claims }),
+      key: this.keys.privateKey,
+    });
+  }
+
+  private serve(): void {
+    const { x, y } = this.keys.publicKey.export({ format: 'jwk' });
+    const jwk = { kty: 'EC', crv: 'P-256', x, y, kid: TOKEN_KEY_ID, use: 'sig', alg: 'ES256' };
+    this.token.subscribe(jwksGet.subject, {
+      callback: (_error, message) => void message.respond(JSON.stringify({ ok: { keys: [jwk] } })),
+    });
+    this.provisioning.subscribe(vehicleCertificateGet.subject, {
+      callback: (_error, message) => {
+        this.asked++;
+        const { thumbprint } = message.json<{ thumbprint: string }>();
+        const found = this.certificates.get(thumbprint);
+        const reply = found ? { ok: found } : { error: { code: 'provisioning.certificate_not_found' } };
+        message.respond(JSON.stringify(reply));
+      },
+    });
+  }
+
+  private heartbeat(): void {
+    const { sequence, count, digest } = this.denylist;
+    this.put(DENYLIST_HEARTBEAT_KEY, { generation: 1, sequence, count, digest });
+  }
+
+  private put(key: string, value: object): void {
+    this.revocation.publish(`$KV.${DENYLIST_BUCKET.name}.${key}`, JSON.stringify(value));
+  }
+}
