@@ -1,1 +1,14 @@
-export {};
+import 'reflect-metadata';
+import { boot } from '@outrider/platform/service';
+import { CommandRow } from './command/command.entity.js';
+import { CommandModule } from './command.module.js';
+import { Config } from './config.js';
+import { Commands1763803000000 } from './migrations/1763803000000-commands.migration.js';
+
+await boot({
+  service: 'command',
+  config: Config,
+  module: CommandModule,
+  entities: [CommandRow],
+  migrations: [Commands1763803000000],
+});

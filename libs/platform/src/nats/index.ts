@@ -1,2 +1,3 @@
 export { Nats } from './nats.client.js';
+export { ServiceIdentity } from './service-identity.provider.js';
 export { type EventMeta, Subscriptions } from './subscriptions.service.js';

@@ -1,3 +1,4 @@
+export type { Logger } from 'pino';
 export { boot, createApplication, type ServiceDefinition } from './boot.provider.js';
 export { type CommonConfig, ConfigError, loadConfig, readSecret, serviceConfig } from './config.js';
 export { createLogger } from './logger.provider.js';

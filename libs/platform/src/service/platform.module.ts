@@ -6,6 +6,7 @@ import { AdmissionModule } from '../admission/admission.module.js';
 import { Listeners } from '../http/listeners.service.js';
 import { ProblemFilter } from '../http/problem.filter.js';
 import { Nats } from '../nats/nats.client.js';
+import { ServiceIdentity } from '../nats/service-identity.provider.js';
 import { Subscriptions } from '../nats/subscriptions.service.js';
 import { Database } from '../postgres/database.service.js';
 import { Outbox } from '../postgres/outbox.service.js';
@@ -42,6 +43,7 @@ export class PlatformModule implements OnApplicationShutdown {
       Database,
       Outbox,
       Subscriptions,
+      ServiceIdentity,
     ];
     return {
       module: PlatformModule,

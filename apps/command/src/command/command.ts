@@ -1,0 +1,101 @@
+/** The life of a command: which state follows which, and why. Time is an argument; nothing here reads or writes. */
+import type { CommandState } from '@outrider/contracts';
+import { DomainError } from '@outrider/errors';
+import type { CommandId, DeviceId } from '@outrider/ids';
+
+export interface Command {
+  readonly id: CommandId;
+  readonly deviceId: DeviceId;
+  readonly name: string;
+  readonly parameters: Record<string, unknown>;
+  readonly critical: boolean;
+  readonly state: CommandState;
+  readonly requestedBy: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  /** Seconds after the release without an outcome: then `unknown`. */
+  readonly timeoutSeconds: number;
+  readonly nonce: string | null;
+  /** The compact JWS; the same bytes for every delivery. */
+  readonly jws: string | null;
+  readonly releasedAt: Date | null;
+  readonly resolvedAt: Date | null;
+  readonly reason: string | null;
+}
+
+/** A command that changed, and the history line that says so. */
+export interface Transition {
+  readonly command: Command;
+  readonly at: Date;
+  readonly reason?: string;
+}
+
+const BEFORE_RELEASE: readonly CommandState[] = ['queued', 'offered', 'challenged'];
+
+export function isBeforeRelease(state: CommandState): boolean {
+  return BEFORE_RELEASE.includes(state);
+}
+
+/** A critical command is shown to its vehicle without content. The same offer again changes nothing. */
+export function offer(command: Command, now: Date): Transition | undefined {
+  return command.state === 'queued' ? move(command, 'offered', now) : undefined;
+}
+
+/**
+ * The vehicle's nonce for a critical command. Undefined: this nonce has released it already, the same JWS is the answer.
+ * Throws `command.nonce_refused` for another nonce after release, `command.expired`, `command.state_conflict`.
+ */
+export function challenge(command: Command, nonce: string, now: Date): Transition | undefined {
+  if (!command.critical) throw new DomainError('command.nonce_refused', { detail: 'this command takes no nonce' });
+  if (command.state === 'released') {
+    if (command.nonce !== nonce)
+      throw new DomainError('command.nonce_refused', { detail: 'released against another nonce' });
+    if (now >= command.expiresAt) throw new DomainError('command.expired');
+    return undefined;
+  }
+  if (!isBeforeRelease(command.state)) throw conflict(command);
+  if (now >= command.expiresAt) throw new DomainError('command.expired');
+  return move({ ...command, nonce }, 'challenged', now);
+}
+
+/** Signed and handed out: from here it may have happened. */
+export function release(command: Command, jws: string, now: Date): Transition {
+  const ready = command.critical ? command.state === 'challenged' : isBeforeRelease(command.state);
+  if (!ready) throw conflict(command);
+  return move({ ...command, jws, releasedAt: now }, 'released', now);
+}
+
+export type OutcomeState = 'succeeded' | 'failed' | 'refused' | 'unknown';
+
+/** The vehicle's word. A late one resolves `unknown`, and says that it was late; the first word stands against any later one. */
+export function resolve(command: Command, outcome: OutcomeState, detail: string | undefined, now: Date): Transition {
+  const late = command.state === 'unknown';
+  if (command.state !== 'released' && !(late && command.resolvedAt === null)) throw conflict(command);
+  const reason = [late ? 'late' : undefined, outcome === 'unknown' ? 'the vehicle is uncertain' : undefined, detail]
+    .filter((part) => part !== undefined)
+    .join(': ');
+  return move({ ...command, resolvedAt: now }, outcome, now, reason || undefined);
+}
+
+/** What time alone does: expiry before the release, `unknown` after it. */
+export function elapse(command: Command, now: Date): Transition | undefined {
+  if (isBeforeRelease(command.state) && now >= command.expiresAt)
+    return move(command, 'expired', now, 'not released in time');
+  if (command.state !== 'released' || !command.releasedAt) return undefined;
+  const deadline = command.releasedAt.getTime() + command.timeoutSeconds * 1000;
+  return now.getTime() >= deadline ? move(command, 'unknown', now, 'released, no outcome in time') : undefined;
+}
+
+/** Throws `command.state_conflict` once released: it may have happened. */
+export function cancel(command: Command, reason: string, now: Date): Transition {
+  if (!isBeforeRelease(command.state)) throw conflict(command);
+  return move(command, 'cancelled', now, reason);
+}
+
+function move(command: Command, state: CommandState, at: Date, reason?: string): Transition {
+  return { command: { ...command, state, reason: reason ?? null }, at, ...(reason ? { reason } : {}) };
+}
+
+function conflict(command: Command): DomainError {
+  return new DomainError('command.state_conflict', { detail: `the command is ${command.state}` });
+}

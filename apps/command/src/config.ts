@@ -1,0 +1,13 @@
+import { serviceConfig } from '@outrider/platform/service';
+import { z } from 'zod';
+
+/** The command service's file: the common part, and the times of commands. All in seconds. */
+export const Config = serviceConfig({
+  /** How long a command may wait for its vehicle when the operator does not say. */
+  defaultExpirySeconds: z.int().min(10).max(604_800),
+  /** How long a released command may stay without an outcome before it is `unknown`. */
+  defaultTimeoutSeconds: z.int().min(1).max(3600),
+  /** How long an Idempotency-Key answers the same. */
+  idempotencySeconds: z.int().min(3600),
+});
+export type Config = z.infer<typeof Config>;

@@ -1,0 +1,96 @@
+import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { certificateSign } from '@outrider/contracts';
+import { JWS_TYP, signJws } from '@outrider/crypto';
+import { DomainError } from '@outrider/errors';
+import { Nats, ServiceIdentity } from '@outrider/platform/nats';
+import { LOGGER, type Logger, Readiness } from '@outrider/platform/service';
+import { createCertificationRequest, OID, type ParsedCertificate, parseCertificate } from '@outrider/x509';
+import { canSign, renewalDue } from './signer-lifetime.js';
+
+const CHECK_MS = 30_000;
+const RETRY_MS = 1000;
+
+interface Signer {
+  readonly key: KeyObject;
+  readonly certificate: ParsedCertificate;
+  /** Leaf and control CA, standard base64 of DER. */
+  readonly x5c: readonly string[];
+}
+
+/** Holds the command signer's key, in this process's memory only, and its 24-hour certificate of the control CA. */
+@Injectable()
+export class CommandSigner implements OnApplicationBootstrap, OnApplicationShutdown {
+  private signer: Signer | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly nats: Nats,
+    private readonly identity: ServiceIdentity,
+    @Inject(LOGGER) private readonly logger: Logger,
+    readiness: Readiness,
+  ) {
+    readiness.add('command signer', () => ({
+      ok: this.signer !== undefined && canSign(this.signer.certificate, new Date()),
+    }));
+  }
+
+  onApplicationBootstrap(): void {
+    void this.keepFresh();
+  }
+
+  onApplicationShutdown(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  /** The compact JWS over `payload`. Throws `service.upstream_unavailable` while there is no valid certificate. */
+  sign(payload: string, now: Date): string {
+    if (!this.signer || !canSign(this.signer.certificate, now)) {
+      throw new DomainError('service.upstream_unavailable', {
+        detail: 'no command signer certificate: fleet-ca is away',
+        retryAfterSeconds: 2,
+      });
+    }
+    return signJws({ header: { typ: JWS_TYP.command, x5c: this.signer.x5c }, payload, key: this.signer.key });
+  }
+
+  private async keepFresh(): Promise<void> {
+    let wait = CHECK_MS;
+    try {
+      if (!this.signer || renewalDue(this.signer.certificate, new Date())) this.signer = await this.obtain();
+    } catch (error) {
+      this.logger.warn({ err: error }, 'no command signer certificate yet');
+      wait = this.signer ? CHECK_MS : RETRY_MS;
+    }
+    if (this.stopped) return;
+    this.timer = setTimeout(() => void this.keepFresh(), wait);
+  }
+
+  private async obtain(): Promise<Signer> {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const csr = createCertificationRequest({
+      subject: [{ type: OID.commonName, value: 'command' }],
+      privateKey,
+      publicKey,
+    });
+    const reply = await this.nats.request(certificateSign, {
+      request: this.identity.signRequest({
+        aud: 'ca.certificate.sign.v1',
+        iat: Math.floor(Date.now() / 1000),
+        requestId: randomUUID(),
+        profile: 'command-signer',
+        csr: Buffer.from(csr).toString('base64'),
+      } as { aud: string }),
+    });
+    const [controlCa] = reply.chain;
+    if (!controlCa) throw new DomainError('service.upstream_invalid', { detail: 'fleet-ca sent no control CA' });
+    const certificate = parseCertificate(reply.certificate);
+    this.logger.info(
+      { serialNumber: certificate.serialNumber, notAfter: certificate.notAfter },
+      'command signer certificate',
+    );
+    return { key: privateKey, certificate, x5c: [reply.certificate, controlCa] };
+  }
+}
