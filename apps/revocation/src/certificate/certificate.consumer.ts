@@ -1,0 +1,20 @@
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { certificateEnrolled, certificateIssued, certificateSuperseded } from '@outrider/contracts';
+import { Subscriptions } from '@outrider/platform/nats';
+import { CertificateService } from './certificate.service.js';
+
+@Injectable()
+export class CertificateConsumer implements OnApplicationBootstrap {
+  constructor(
+    private readonly subscriptions: Subscriptions,
+    private readonly certificates: CertificateService,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.subscriptions.consume(certificateIssued, ({ ref }) => this.certificates.seen(ref, undefined, new Date()));
+    this.subscriptions.consume(certificateEnrolled, ({ ref, renewedFrom }) =>
+      this.certificates.seen(ref, renewedFrom, new Date()),
+    );
+    this.subscriptions.consume(certificateSuperseded, ({ ref }) => this.certificates.superseded(ref, new Date()));
+  }
+}

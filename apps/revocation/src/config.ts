@@ -1,0 +1,24 @@
+import { serviceConfig } from '@outrider/platform/service';
+import { z } from 'zod';
+
+export const Config = serviceConfig({
+  crl: z.strictObject({
+    /** As in fleet-ca's configuration, and as the certificates name it: without a trailing slash, `/<shard>.crl` follows. */
+    baseUrl: z.string().regex(/^http:\/\/[^\s]{1,180}[^/\s]$/, 'a plain http URL without a trailing slash'),
+    /** As in fleet-ca's configuration; fixed for the life of the certificates that name a shard. */
+    shardCount: z.int().min(1).max(65_536),
+    /** How often a shard is published anew though nothing hurries. */
+    intervalSeconds: z.int().min(5).max(86_400),
+    /** nextUpdate - thisUpdate: how long a relying party may go on with one list. */
+    validitySeconds: z.int().min(60).max(2_592_000),
+  }),
+  denylist: z.strictObject({
+    /** How long after notAfter a certificate may still be let in to renew. */
+    renewalGraceSeconds: z.int().min(0).max(31_536_000),
+    skewSeconds: z.int().min(0).max(3600),
+  }),
+}).refine(({ crl }) => crl.intervalSeconds * 2 <= crl.validitySeconds, {
+  path: ['crl', 'validitySeconds'],
+  message: 'at least twice intervalSeconds, or a late list is no list',
+});
+export type Config = z.infer<typeof Config>;

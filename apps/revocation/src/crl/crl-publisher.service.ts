@@ -1,0 +1,101 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { crlSign } from '@outrider/contracts';
+import { JWS_TYP, signJws } from '@outrider/crypto';
+import { Nats } from '@outrider/platform/nats';
+import { Database } from '@outrider/platform/postgres';
+import { CONFIG, LOGGER, Metrics } from '@outrider/platform/service';
+import { parseCertificates } from '@outrider/x509';
+import type { Logger } from 'pino';
+import type { Config } from '../config.js';
+import { crlSignRequest } from './crl.js';
+import { Crls } from './crl.repository.js';
+
+const TICK_MS = 1000;
+const BATCH = 64;
+const SIGN_TIMEOUT_MS = 5000;
+
+/** Has fleet-ca sign the lists: on a cadence, and at once where a key is compromised. Nothing waits for it. */
+@Injectable()
+export class CrlPublisher implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly key: KeyObject;
+  private readonly x5c: readonly string[];
+  private readonly soon = new Set<number>();
+  private running: Promise<void> | undefined;
+  private stopped = false;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly published;
+
+  constructor(
+    private readonly database: Database,
+    private readonly crls: Crls,
+    private readonly nats: Nats,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(LOGGER) private readonly logger: Logger,
+    metrics: Metrics,
+  ) {
+    this.key = createPrivateKey(readFileSync(config.identity.keyFile));
+    this.x5c = parseCertificates(readFileSync(config.identity.certificateFile, 'utf8')).map(({ der }) =>
+      Buffer.from(der).toString('base64'),
+    );
+    this.published = metrics.counter('outrider_crls_published_total', 'Certificate revocation lists published.');
+  }
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => this.run(), TICK_MS);
+    this.run();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearInterval(this.timer);
+    await this.running;
+  }
+
+  publishSoon(shards: readonly number[]): void {
+    for (const shard of shards) this.soon.add(shard);
+    this.run();
+  }
+
+  private run(): void {
+    if (this.stopped) return;
+    this.running ??= this.publishDue()
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'the CRLs wait: PostgreSQL or fleet-ca is away'))
+      .finally(() => {
+        this.running = undefined;
+      });
+  }
+
+  private async publishDue(): Promise<void> {
+    const { shardCount, intervalSeconds } = this.config.crl;
+    const due = await this.crls.due(shardCount, new Date(Date.now() - intervalSeconds * 1000), BATCH);
+    for (const shard of due) this.soon.add(shard);
+    for (const shard of this.soon) {
+      if (this.stopped) return;
+      // Out first: one that is asked for again meanwhile is published again.
+      this.soon.delete(shard);
+      await this.publish(shard, new Date());
+    }
+  }
+
+  private async publish(shard: number, now: Date): Promise<void> {
+    const { baseUrl, validitySeconds } = this.config.crl;
+    await this.database.transaction(async (tx) => {
+      await this.crls.lock(tx, shard);
+      const entries = await this.crls.entries(tx, shard, new Date(now.getTime() - validitySeconds * 1000));
+      const number = await this.crls.takeNumber(shard, now);
+      const request = crlSignRequest({ baseUrl, shard, validitySeconds }, number, entries, now);
+      const jws = signJws({
+        header: { typ: JWS_TYP.request, x5c: this.x5c },
+        payload: JSON.stringify(request),
+        key: this.key,
+      });
+      const { crl } = await this.nats.request(crlSign, { request: jws }, { timeoutMs: SIGN_TIMEOUT_MS });
+      const der = Buffer.from(crl, 'base64');
+      await this.crls.save(tx, shard, { number, der, nextUpdate: request.nextUpdate }, now);
+      this.published.inc();
+      this.logger.info({ shard, number, entries: entries.length }, 'CRL published');
+    });
+  }
+}

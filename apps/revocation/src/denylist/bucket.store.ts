@@ -1,0 +1,101 @@
+import type { KV } from '@nats-io/kv';
+import { headers } from '@nats-io/transport-node';
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  DENYLIST_BUCKET,
+  DENYLIST_HEARTBEAT_KEY,
+  DenylistEntry,
+  DenylistHeartbeat,
+  denylistKey,
+} from '@outrider/contracts';
+import { Nats } from '@outrider/platform/nats';
+import { LOGGER } from '@outrider/platform/service';
+import type { Logger } from 'pino';
+import type { EntryName } from './claim.js';
+import type { BucketContent } from './merge.js';
+
+/** The bucket DENYLIST, from its writer's side. */
+@Injectable()
+export class DenylistBucket {
+  private opened: Promise<KV> | undefined;
+  /** Markers of keys taken away by this process, oldest first; what a restart forgets stays: some hundred bytes each. */
+  private readonly markers: { subject: string; seq: number; atMs: number }[] = [];
+
+  constructor(
+    private readonly nats: Nats,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** All that lies in it. What cannot be read counts as not there. Throws where it could not be read to the end. */
+  async read(): Promise<BucketContent> {
+    const kv = await this.bucket();
+    const expected = (await kv.status()).values;
+    const entries: DenylistEntry[] = [];
+    let heartbeat: DenylistHeartbeat | undefined;
+    let seen = 0;
+    for await (const { key, value, operation } of await kv.history()) {
+      seen += 1;
+      if (operation !== 'PUT') continue;
+      const json = parseJson(value);
+      if (key === DENYLIST_HEARTBEAT_KEY) heartbeat = DenylistHeartbeat.safeParse(json).data;
+      else {
+        const entry = DenylistEntry.safeParse(json);
+        if (entry.success) entries.push(entry.data);
+        else this.logger.error({ key, err: entry.error }, 'an entry of the denylist bucket cannot be read');
+      }
+    }
+    if (seen < expected) throw new Error(`the denylist bucket was read in part: ${seen} of ${expected}`);
+    return { entries, heartbeat };
+  }
+
+  /** Puts entries in the order given, many at a time: one connection keeps the order. */
+  async put(entries: readonly DenylistEntry[]): Promise<void> {
+    const kv = await this.bucket();
+    await Promise.all(
+      entries.map((entry) => kv.put(denylistKey(entry.kind, entry.value), JSON.stringify(DenylistEntry.parse(entry)))),
+    );
+  }
+
+  /** @returns the bucket's revision, which grows with every write as long as it is the same bucket. */
+  async beat(heartbeat: DenylistHeartbeat): Promise<number> {
+    const kv = await this.bucket();
+    return kv.put(DENYLIST_HEARTBEAT_KEY, JSON.stringify(DenylistHeartbeat.parse(heartbeat)));
+  }
+
+  /** Takes the key itself away, leaving a marker that tells readers so. */
+  async purge({ kind, value }: EntryName): Promise<void> {
+    const marker = headers();
+    marker.set('KV-Operation', 'PURGE');
+    marker.set('Nats-Rollup', 'sub');
+    const subject = `$KV.${DENYLIST_BUCKET.name}.${denylistKey(kind, value)}`;
+    const { seq } = await this.nats.jetstream.publish(subject, '', { headers: marker });
+    this.markers.push({ subject, seq, atMs: Date.now() });
+  }
+
+  /** Takes away the markers too that are older than that, up to each marker alone: a key may be alive again. */
+  async purgeMarkers(olderThanMs: number): Promise<void> {
+    const manager = await this.nats.jetstreamManager();
+    for (;;) {
+      const [oldest] = this.markers;
+      if (!oldest || Date.now() - oldest.atMs < olderThanMs) return;
+      await manager.streams.purge(`KV_${DENYLIST_BUCKET.name}`, { filter: oldest.subject, seq: oldest.seq + 1 });
+      this.markers.shift();
+    }
+  }
+
+  private bucket(): Promise<KV> {
+    this.opened ??= this.nats.bucket(DENYLIST_BUCKET.name).catch((error: unknown) => {
+      this.opened = undefined;
+      throw error;
+    });
+    return this.opened;
+  }
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}

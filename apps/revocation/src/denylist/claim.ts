@@ -1,0 +1,52 @@
+/** Decides what entry follows from the claims on it: it stands as long as anyone claims it, in the hardest mode claimed. */
+import type { DenylistKind, DenylistMode } from '@outrider/contracts';
+
+/**
+ * `revoke`: a revocation, never withdrawn. `superseded`: a certificate that gave way. `request`: another service's wish, the one
+ * kind that `denylistRemove` withdraws. `bucket`: found in the bucket and not here, after a restore.
+ */
+export type ClaimSource = 'revoke' | 'superseded' | 'request' | 'bucket';
+
+export interface EntryName {
+  readonly kind: DenylistKind;
+  readonly value: string;
+}
+
+export interface Claim extends EntryName {
+  readonly mode: DenylistMode;
+  readonly reason: string;
+  /** Absent: for ever. */
+  readonly until?: Date | undefined;
+}
+
+export interface SourcedClaim extends Claim {
+  readonly source: ClaimSource;
+}
+
+const GRAVITY: Readonly<Record<ClaimSource, number>> = { revoke: 3, bucket: 2, request: 1, superseded: 0 };
+
+/** The entry that the claims on one name add up to at `now`; undefined where none of them stands. */
+export function effectiveEntry(claims: readonly SourcedClaim[], now: Date): Claim | undefined {
+  const standing = claims.filter(({ until }) => until === undefined || until > now);
+  const mode = standing.some((claim) => claim.mode === 'deny') ? 'deny' : 'recovery';
+  const [first, ...rest] = standing.filter((claim) => claim.mode === mode);
+  if (!first) return undefined;
+  const { kind, value, reason, until } = rest.reduce(stronger, first);
+  return { kind, value, mode, reason, until };
+}
+
+/** The longer claim; of two alike the graver. */
+function stronger(left: SourcedClaim, right: SourcedClaim): SourcedClaim {
+  const [leftEnd, rightEnd] = [left, right].map(({ until }) => until?.getTime() ?? Number.POSITIVE_INFINITY) as [
+    number,
+    number,
+  ];
+  if (leftEnd !== rightEnd) return leftEnd > rightEnd ? left : right;
+  return GRAVITY[left.source] >= GRAVITY[right.source] ? left : right;
+}
+
+/** Whether two entries of one name say the same. */
+export function sameEntry(left: Claim | undefined, right: Claim | undefined): boolean {
+  if (!left || !right) return left === right;
+  return left.mode === right.mode && left.reason === right.reason && left.until?.getTime() === right.until?.getTime();
+}

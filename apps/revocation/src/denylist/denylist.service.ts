@@ -1,0 +1,44 @@
+import { Injectable } from '@nestjs/common';
+import type { Enforcement } from '@outrider/contracts';
+import { afterCommit, Database } from '@outrider/platform/postgres';
+import type { EntityManager } from 'typeorm';
+import { EnforcementService } from '../enforcement/enforcement.service.js';
+import type { Claim, ClaimSource, EntryName } from './claim.js';
+import { type Change, DenylistRepository } from './denylist.repository.js';
+import { DenylistWriter } from './denylist-writer.service.js';
+import { requireEntryValue } from './entry-value.js';
+
+/** Changes of the list: by other services' requests, and within the transactions of this one. */
+@Injectable()
+export class DenylistService {
+  constructor(
+    private readonly database: Database,
+    private readonly denylist: DenylistRepository,
+    private readonly writer: DenylistWriter,
+    private readonly enforcement: EnforcementService,
+  ) {}
+
+  /** Within `tx`; written to the bucket as soon as it has committed. */
+  async claim(tx: EntityManager, source: ClaimSource, claims: readonly Claim[], now: Date): Promise<Change> {
+    const change = await this.denylist.claim(tx, source, claims, now);
+    if (change.changed) afterCommit(tx, this.writer.kick);
+    return change;
+  }
+
+  /** On behalf of another service. @throws DomainError `request.invalid` */
+  async add(claims: readonly Claim[], waitMs: number, now: Date): Promise<Enforcement> {
+    for (const claim of claims) requireEntryValue(claim);
+    const { sequence } = await this.database.transaction((tx) => this.claim(tx, 'request', claims, now));
+    return this.enforcement.of(sequence, performance.now(), waitMs);
+  }
+
+  /** Withdraws what was requested. What was revoked stays: the entry lives on by that claim. */
+  async remove(names: readonly EntryName[], waitMs: number, now: Date): Promise<Enforcement> {
+    const { sequence } = await this.database.transaction(async (tx) => {
+      const change = await this.denylist.withdraw(tx, ['request', 'bucket'], names, now);
+      if (change.changed) afterCommit(tx, this.writer.kick);
+      return change;
+    });
+    return this.enforcement.of(sequence, performance.now(), waitMs);
+  }
+}

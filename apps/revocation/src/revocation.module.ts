@@ -1,0 +1,54 @@
+import { Module } from '@nestjs/common';
+import type { ServiceDefinition } from '@outrider/platform/service';
+import { CertificateConsumer } from './certificate/certificate.consumer.js';
+import { CertificateService } from './certificate/certificate.service.js';
+import { Certificates } from './certificate/certificates.repository.js';
+import { Config } from './config.js';
+import { CrlController } from './crl/crl.controller.js';
+import { Crls } from './crl/crl.repository.js';
+import { CrlPublisher } from './crl/crl-publisher.service.js';
+import { DenylistBucket } from './denylist/bucket.store.js';
+import { DenylistConsumer } from './denylist/denylist.consumer.js';
+import { DenylistRepository } from './denylist/denylist.repository.js';
+import { DenylistService } from './denylist/denylist.service.js';
+import { DenylistPurge } from './denylist/denylist-purge.service.js';
+import { DenylistWriter } from './denylist/denylist-writer.service.js';
+import { WriterLocks } from './denylist/writer-lock.store.js';
+import { EnforcementService } from './enforcement/enforcement.service.js';
+import { RevocationTables1764000000000 } from './migrations/1764000000000-revocation-tables.migration.js';
+import { Revocations } from './revoke/revocations.repository.js';
+import { RevokeController } from './revoke/revoke.controller.js';
+import { RevokeService } from './revoke/revoke.service.js';
+import { SaveRevocation } from './revoke/save-revocation.service.js';
+
+@Module({
+  controllers: [RevokeController, CrlController],
+  providers: [
+    Certificates,
+    CertificateService,
+    CertificateConsumer,
+    DenylistRepository,
+    DenylistBucket,
+    WriterLocks,
+    DenylistWriter,
+    DenylistPurge,
+    DenylistService,
+    DenylistConsumer,
+    EnforcementService,
+    Crls,
+    CrlPublisher,
+    Revocations,
+    SaveRevocation,
+    RevokeService,
+  ],
+})
+export class RevocationModule {}
+
+/** What `boot` and the tests start. */
+export const definition: ServiceDefinition<Config> = {
+  service: 'revocation',
+  config: Config,
+  module: RevocationModule,
+  entities: [],
+  migrations: [RevocationTables1764000000000],
+};
