@@ -49,7 +49,7 @@ export class Subscriptions implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     this.stopped = true;
-    for (const subscription of this.open) {
+    for (const subscription of [...this.open]) {
       if ('drain' in subscription) await subscription.drain().catch(() => undefined);
       else await subscription.close().catch(() => undefined);
     }
