@@ -1,0 +1,151 @@
+import https from 'node:https';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  type Ground,
+  type HttpAnswer,
+  httpsRequest,
+  prepareGround,
+  type Service,
+  startService,
+  TestVehicle,
+  until,
+} from '../telemetry.fixture.js';
+
+let ground: Ground;
+let service: Service;
+let agent: https.Agent;
+const vehicles: TestVehicle[] = [];
+
+beforeAll(async () => {
+  ground = await prepareGround();
+  service = await startService(ground, 1);
+  agent = new https.Agent({ keepAlive: true, ca: ground.fleet.root.certificatePem });
+}, 60_000);
+
+afterAll(async () => {
+  for (const vehicle of vehicles) vehicle.close();
+  agent?.destroy();
+  await service?.close();
+  await ground?.stop();
+});
+
+async function vehicle(name: string): Promise<TestVehicle> {
+  const made = await TestVehicle.create(ground, name);
+  vehicles.push(made);
+  return made;
+}
+
+function read(path: string, token = ground.authority.operatorToken('fleet:read')): Promise<HttpAnswer> {
+  return httpsRequest(service.operatorUrl + path, { agent, headers: { authorization: `Bearer ${token}` } });
+}
+
+/** Follows the cursors until a page is empty. */
+async function readAll(path: string, limit: number): Promise<{ device_id: string; seq: number }[]> {
+  const items = [];
+  for (let after = ''; ; ) {
+    const { status, body } = await read(`${path}?limit=${limit}${after && `&after=${after}`}`);
+    expect(status).toBe(200);
+    if (body.items.length === 0) return items;
+    items.push(...body.items);
+    after = body.next;
+  }
+}
+
+describe("a device's messages", () => {
+  it('are read as they were received, with what proves them', async () => {
+    const car = await vehicle('device-read');
+    const sent = car.message(5, { stream: 'can' });
+    await car.post(service, sent);
+    await until(async () => (await read('/v1/devices/device-read/telemetry')).body.items.length === 1);
+    const { body } = await read('/v1/devices/device-read/telemetry');
+    expect(body.items[0]).toEqual({
+      device_id: 'device-read',
+      stream: 'can',
+      epoch: 0,
+      seq: 5,
+      ts: sent.payload.ts,
+      received_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+      payload: JSON.stringify(sent.payload),
+      signature: sent.signature,
+      thumbprint: car.party.certificate.thumbprint,
+      canonical_sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+  });
+
+  it('come page by page, each once, in order of receipt', async () => {
+    const car = await vehicle('device-pages');
+    for (let batch = 0; batch < 3; batch++) {
+      await car.post(
+        service,
+        Array.from({ length: 7 }, (_, index) => car.message(batch * 7 + index + 1)),
+      );
+    }
+    await until(async () => (await readAll('/v1/devices/device-pages/telemetry', 500)).length === 21);
+    for (const limit of [1, 4, 7, 100]) {
+      const items = await readAll('/v1/devices/device-pages/telemetry', limit);
+      expect(items.map(({ seq }) => seq)).toEqual(Array.from({ length: 21 }, (_, index) => index + 1));
+    }
+  });
+
+  it('an empty page keeps the cursor, where later messages will follow', async () => {
+    const car = await vehicle('device-tail');
+    expect((await read('/v1/devices/device-tail/telemetry')).body).toEqual({ items: [], next: null });
+    await car.post(service, car.message(1));
+    await until(async () => (await read('/v1/devices/device-tail/telemetry')).body.items.length === 1);
+    const { next } = (await read('/v1/devices/device-tail/telemetry')).body;
+    expect((await read(`/v1/devices/device-tail/telemetry?after=${next}`)).body).toEqual({ items: [], next });
+    await car.post(service, car.message(2));
+    await until(async () => (await read(`/v1/devices/device-tail/telemetry?after=${next}`)).body.items.length === 1);
+  });
+});
+
+describe('following all devices under load', () => {
+  it('misses nothing and doubles nothing, whatever commits last', async () => {
+    const cars = await Promise.all(['a', 'b', 'c'].map((letter) => vehicle(`device-follow-${letter}`)));
+    const sending = Promise.all(
+      cars.map(async (car) => {
+        for (let seq = 1; seq <= 60; seq++) await car.post(service, car.message(seq));
+      }),
+    );
+    const seen = new Map<string, number>();
+    let after = '';
+    const follow = async () => {
+      const { body } = await read(`/v1/telemetry?limit=50${after && `&after=${after}`}`);
+      for (const { device_id, seq } of body.items)
+        seen.set(`${device_id} ${seq}`, (seen.get(`${device_id} ${seq}`) ?? 0) + 1);
+      after = body.next ?? after;
+    };
+    let done = false;
+    void sending.then(() => {
+      done = true;
+    });
+    while (!done) await follow();
+    const ours = () => [...seen.keys()].filter((key) => key.startsWith('device-follow-')).length;
+    await until(async () => {
+      await follow();
+      return ours() === 180;
+    });
+    expect([...seen.values()].every((times) => times === 1)).toBe(true);
+  });
+});
+
+describe('who may read', () => {
+  it('is an operator with fleet:read', async () => {
+    const car = await vehicle('device-curious');
+    expect((await read('/v1/telemetry', car.token())).status).toBe(401);
+    expect((await read('/v1/telemetry', ground.authority.operatorToken('command:send'))).status).toBe(403);
+    expect((await httpsRequest(`${service.operatorUrl}/v1/telemetry`, { agent })).status).toBe(401);
+  });
+
+  it('and gets a coded refusal for a request that makes no sense', async () => {
+    for (const path of [
+      '/v1/telemetry?limit=0',
+      '/v1/telemetry?limit=501',
+      '/v1/telemetry?after=!',
+      '/v1/telemetry?unknown=1',
+      '/v1/devices/NO/telemetry',
+    ]) {
+      expect(await read(path)).toMatchObject({ status: 400, body: { code: 'request.invalid' } });
+    }
+  });
+});

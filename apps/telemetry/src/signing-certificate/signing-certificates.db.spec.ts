@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { issueVehicle } from '@outrider/testing';
+import { type Ground, prepareGround, type Service, startService, TestVehicle, until } from '../telemetry.fixture.js';
+
+let ground: Ground;
+let service: Service;
+const vehicles: TestVehicle[] = [];
+
+beforeAll(async () => {
+  ground = await prepareGround();
+  service = await startService(ground, 1);
+}, 60_000);
+
+afterAll(async () => {
+  for (const vehicle of vehicles) vehicle.close();
+  await service?.close();
+  await ground?.stop();
+});
+
+/** Two certificates of one device: the connection's, and the one before it, whose key signs. */
+async function renewed(name: string, status = 'live') {
+  const [before, now] = await Promise.all([TestVehicle.create(ground, name), TestVehicle.create(ground, name)]);
+  vehicles.push(before, now);
+  const { certificate } = before.party;
+  ground.authority.certificates.set(certificate.thumbprint, {
+    certificate: Buffer.from(certificate.der).toString('base64'),
+    deviceId: name,
+    status,
+  });
+  const message = (seq: number) => ({ ...before.message(seq), kid: certificate.thumbprint });
+  return { before, now, message };
+}
+
+describe('kid', () => {
+  it('names an earlier certificate of the device, asked of provisioning once', async () => {
+    const { now, message } = await renewed('device-renewed');
+    const asked = ground.authority.asked;
+    const answers = await Promise.all([1, 2, 3, 4].map((seq) => now.post(service, message(seq))));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(await now.post(service, [message(5), now.message(6)])).toMatchObject({ body: { accepted: 2 } });
+    expect(ground.authority.asked - asked).toBe(1);
+  });
+
+  it('may name the connection itself', async () => {
+    const car = await TestVehicle.create(ground, 'device-self');
+    vehicles.push(car);
+    expect(await car.post(service, { ...car.message(1), kid: car.party.certificate.thumbprint })).toMatchObject({
+      status: 200,
+    });
+  });
+
+  it('unknown to provisioning is unknown_kid, retryable, and taken once it is known', async () => {
+    const { before, now, message } = await renewed('device-not-yet');
+    const { thumbprint } = before.party.certificate;
+    const known = ground.authority.certificates.get(thumbprint)!;
+    ground.authority.certificates.delete(thumbprint);
+    const refused = await now.post(service, message(1));
+    expect(refused).toMatchObject({ status: 422, body: { code: 'telemetry.unknown_kid' } });
+    expect(refused.headers['retry-after']).toBe('1');
+    ground.authority.certificates.set(thumbprint, known);
+    await until(async () => (await now.post(service, message(1))).status === 200, 3000);
+  });
+
+  it.each(['superseded', 'revoked'])('of a %s certificate is refused', async (status) => {
+    const { now, message } = await renewed(`device-${status}`, status);
+    expect(await now.post(service, message(1))).toMatchObject({
+      status: 422,
+      body: { code: 'telemetry.bad_signature' },
+    });
+  });
+
+  it('of a certificate on the denylist is refused, though its key was known before', async () => {
+    const { before, now, message } = await renewed('device-denied');
+    expect((await now.post(service, message(1))).status).toBe(200);
+    ground.authority.deny('certificate', before.party.certificate.thumbprint);
+    await until(async () => (await now.post(service, message(2))).body.code === 'telemetry.bad_signature', 3000);
+    expect((await now.post(service, now.message(3))).status).toBe(200);
+  });
+
+  it("of another device's certificate is wrong_device, even with that device's key", async () => {
+    const { before } = await renewed('device-other');
+    const car = await TestVehicle.create(ground, 'device-thief');
+    vehicles.push(car);
+    const stolen = before.signed(car.payload(1));
+    expect(await car.post(service, { ...stolen, kid: before.party.certificate.thumbprint })).toMatchObject({
+      status: 403,
+      body: { code: 'telemetry.wrong_device' },
+    });
+  });
+
+  it('is not believed of a certificate that does not chain to the vehicle CA, whoever vouches for it', async () => {
+    const { now } = await renewed('device-foreign');
+    const foreign = await issueVehicle({ ...ground.fleet, vehicleCa: ground.fleet.factoryCa }, now.deviceId, {
+      keyType: 'Ed25519',
+    });
+    const { thumbprint, der } = foreign.certificate;
+    ground.authority.certificates.set(thumbprint, {
+      certificate: Buffer.from(der).toString('base64'),
+      deviceId: now.deviceId,
+      status: 'live',
+    });
+    expect(await now.post(service, { ...now.message(1), kid: thumbprint })).toMatchObject({
+      status: 422,
+      body: { code: 'telemetry.bad_signature' },
+    });
+  });
+
+  it('of many unknown certificates in one body asks for four of them at most', async () => {
+    const car = await TestVehicle.create(ground, 'device-many-kids');
+    vehicles.push(car);
+    const asked = ground.authority.asked;
+    const names = [...'BCDFGHJKLM'].map((letter) => `${letter.repeat(42)}A`);
+    const answer = await car.post(
+      service,
+      names.map((kid, index) => ({ ...car.message(index + 1), kid })),
+    );
+    expect(answer.body.results.every(({ verdict }: { verdict: string }) => verdict === 'unknown_kid')).toBe(true);
+    expect(ground.authority.asked - asked).toBe(4);
+  });
+});
