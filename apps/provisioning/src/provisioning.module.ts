@@ -12,6 +12,7 @@ import { Denied } from './est/denied.service.js';
 import { Enrolment } from './est/enrolment.service.js';
 import { EstController } from './est/est.controller.js';
 import { EstClients } from './est/est-client.service.js';
+import { EstDecisions } from './est/est-decisions.service.js';
 import { FleetCa } from './est/fleet-ca.client.js';
 import { FleetTrust } from './est/fleet-trust.store.js';
 import { SigningRequestRow } from './est/signing-request.entity.js';
@@ -39,6 +40,7 @@ export const MIGRATIONS = [Registry1763802000000];
     Denied,
     Enrolment,
     EstClients,
+    EstDecisions,
     FleetCa,
     FleetTrust,
     SigningRequests,

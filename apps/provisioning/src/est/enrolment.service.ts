@@ -17,6 +17,7 @@ import { Overlap } from '../overlap/overlap.service.js';
 import { Denied } from './denied.service.js';
 import { type Decision, decideEnrol } from './enrol.js';
 import { type EstClient, EstClients } from './est-client.service.js';
+import { EstDecisions } from './est-decisions.service.js';
 import { readRequest } from './est-message.js';
 import { FleetCa } from './fleet-ca.client.js';
 import { decideReEnrol } from './re-enrol.js';
@@ -49,16 +50,34 @@ export class Enrolment {
     private readonly overlap: Overlap,
     private readonly fleetCa: FleetCa,
     private readonly denied: Denied,
+    private readonly decisions: EstDecisions,
   ) {}
 
   /** DER of the fleet certificate for a factory certificate. */
-  async enrol(peer: Peer, body: Uint8Array): Promise<Uint8Array> {
-    return this.handOut(await this.clients.byFactoryCertificate(peer, new Date()), 'enrol', body);
+  enrol(peer: Peer, body: Uint8Array): Promise<Uint8Array> {
+    return this.recorded(peer, 'simpleenroll', body, 'enrol', this.clients.byFactoryCertificate(peer, new Date()));
   }
 
   /** DER of the successor of a fleet certificate. */
-  async reEnrol(peer: Peer, body: Uint8Array): Promise<Uint8Array> {
-    return this.handOut(await this.clients.byFleetCertificate(peer, new Date()), 're-enrol', body);
+  reEnrol(peer: Peer, body: Uint8Array): Promise<Uint8Array> {
+    return this.recorded(peer, 'simplereenroll', body, 're-enrol', this.clients.byFleetCertificate(peer, new Date()));
+  }
+
+  private async recorded(
+    peer: Peer,
+    route: string,
+    body: Uint8Array,
+    operation: Ask['operation'],
+    identified: Promise<EstClient>,
+  ): Promise<Uint8Array> {
+    let client: EstClient | undefined;
+    try {
+      client = await identified;
+      return await this.handOut(client, operation, body);
+    } catch (error) {
+      this.decisions.refused(error, peer, route, client?.deviceId);
+      throw error;
+    }
   }
 
   private async handOut(client: EstClient, operation: Ask['operation'], body: Uint8Array): Promise<Uint8Array> {

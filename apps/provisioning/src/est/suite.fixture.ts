@@ -1,0 +1,343 @@
+/** provisioning as it runs, on a real PostgreSQL and NATS, with a small signer in fleet-ca's place and clients that speak TLS. */
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Kvm } from '@nats-io/kv';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Denylist, OPERATOR_AUDIENCE } from '@outrider/admission';
+import {
+  CertificateSignRequest,
+  certificateSign,
+  DENYLIST_BUCKET,
+  DENYLIST_HEARTBEAT_KEY,
+  type DenylistKind,
+  denylistKey,
+  jwksGet,
+} from '@outrider/contracts';
+import { JWS_TYP, parseJws, signDer, signJws, verificationKey, verifyJws } from '@outrider/crypto';
+import { deviceSpiffeId, InstanceId, SerialNumber } from '@outrider/ids';
+import { DenylistFeed, JwksKeys } from '@outrider/platform/admission';
+import { Listeners } from '@outrider/platform/http';
+import { migrate } from '@outrider/platform/postgres';
+import { createApplication, createLogger } from '@outrider/platform/service';
+import {
+  createTestDatabase,
+  createTestFleet,
+  type Party,
+  startNats,
+  type TestDatabase,
+  type TestFleet,
+  type TestNats,
+  TRUST_DOMAIN,
+  testServiceConfig,
+} from '@outrider/testing';
+import {
+  createCertificationRequest,
+  issueCertificate,
+  OID,
+  type ParsedCertificate,
+  parseCertificate,
+  parseCertificationRequest,
+  parseCertsOnlyCms,
+  toPem,
+} from '@outrider/x509';
+import { Config } from '../config.js';
+import { ENTITIES, MIGRATIONS, ProvisioningModule } from '../provisioning.module.js';
+
+export const OVERLAP_SECONDS = 2;
+
+export interface Suite {
+  readonly app: NestFastifyApplication;
+  readonly fleet: TestFleet;
+  readonly database: TestDatabase;
+  readonly nats: TestNats;
+  readonly vehicleUrl: string;
+  readonly operatorUrl: string;
+  readonly signer: Signer;
+  readonly revocation: Revocation;
+  readonly operatorToken: (scope: string) => string;
+  stop(): Promise<void>;
+}
+
+export async function startSuite(): Promise<Suite> {
+  const [fleet, database, nats] = await Promise.all([
+    createTestFleet(),
+    createTestDatabase('provisioning'),
+    startNats(),
+  ]);
+  const { config, directory } = await testServiceConfig('provisioning', { fleet, database, nats });
+  const caFile = join(directory, 'factory.ca');
+  writeFileSync(caFile, fleet.factoryCa.certificatePem);
+  const parsed = Config.parse({
+    ...config,
+    certificates: { lifetimeSeconds: 3600, overlapSeconds: OVERLAP_SECONDS },
+    manufacturers: [{ name: 'demo-motors', caFile }],
+  });
+  const instance = InstanceId.parse('provisioning-00000001');
+  const logger = createLogger('provisioning', instance, parsed.logLevel);
+  await migrate(parsed, MIGRATIONS, logger);
+  const definition = { module: ProvisioningModule, entities: ENTITIES };
+  const app = await createApplication(definition, { service: 'provisioning', instance, config: parsed, logger });
+  await app.get(Listeners).open();
+  const [signer, revocation, token] = await Promise.all([
+    startSigner(fleet, nats),
+    startRevocation(nats),
+    startToken(nats, parsed.tokenIssuer),
+  ]);
+  await until(async () => app.get(DenylistFeed).freshness() === 'fresh' && app.get(JwksKeys).get('test') !== undefined);
+  return {
+    app,
+    fleet,
+    database,
+    nats,
+    signer,
+    revocation,
+    operatorToken: token.operatorToken,
+    vehicleUrl: `https://127.0.0.1:${parsed.listeners.vehicle?.port}`,
+    operatorUrl: `https://127.0.0.1:${parsed.listeners.operator?.port}`,
+    stop: async () => {
+      await Promise.all([signer.stop(), token.stop()]);
+      await app.close();
+      await revocation.stop();
+      await nats.stop();
+      await database.drop();
+    },
+  };
+}
+
+export interface Signer {
+  /** Every certificate signed, by request id. */
+  readonly signed: Map<string, ParsedCertificate>;
+  /** Runs before an answer goes out. */
+  beforeAnswer: () => Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Signs as fleet-ca does: a request by our service's key, the same request id gets the same certificate. */
+export async function startSigner(fleet: TestFleet, nats: TestNats): Promise<Signer> {
+  const connection = await nats.connectAs('fleet-ca');
+  const subscription = connection.subscribe(certificateSign.subject);
+  const working = new Map<string, Promise<ParsedCertificate>>();
+  const signer: Signer = {
+    signed: new Map(),
+    beforeAnswer: async () => undefined,
+    stop: () => connection.close(),
+  };
+  void (async () => {
+    for await (const msg of subscription) {
+      void (async () => {
+        const request = readSignRequest(certificateSign.payload.parse(msg.json()).request);
+        const issued = working.get(request.requestId) ?? signVehicle(fleet, request);
+        working.set(request.requestId, issued);
+        const certificate = await issued;
+        signer.signed.set(request.requestId, certificate);
+        await signer.beforeAnswer();
+        const reply = {
+          certificate: Buffer.from(certificate.der).toString('base64'),
+          chain: [Buffer.from(fleet.vehicleCa.certificate.der).toString('base64')],
+          ref: {
+            deviceId: request.deviceId,
+            issuerKeyId: fleet.vehicleCa.certificate.subjectKeyId,
+            serialNumber: certificate.serialNumber,
+            thumbprint: certificate.thumbprint,
+            keyThumbprint: certificate.keyThumbprint,
+            notBefore: certificate.notBefore.toISOString(),
+            notAfter: certificate.notAfter.toISOString(),
+          },
+        };
+        msg.respond(JSON.stringify({ ok: reply }));
+      })().catch((error: unknown) => {
+        msg.respond(JSON.stringify({ error: { code: 'ca.request_refused', detail: String(error) } }));
+      });
+    }
+  })();
+  return signer;
+}
+
+function readSignRequest(compact: string): CertificateSignRequest {
+  const jws = parseJws(compact, 1_048_576);
+  const [leaf] = jws.header['x5c'] as string[];
+  const service = parseCertificate(leaf as string);
+  const verdict = verifyJws(jws, verificationKey(service.spkiDer), { typ: JWS_TYP.request, allowedHeaders: ['x5c'] });
+  if (!verdict.ok || service.subjectCommonName !== 'provisioning') throw new Error('not a request of provisioning');
+  return CertificateSignRequest.parse(JSON.parse(Buffer.from(jws.payload).toString()));
+}
+
+function signVehicle(fleet: TestFleet, request: CertificateSignRequest): Promise<ParsedCertificate> {
+  const deviceId = request.deviceId;
+  if (!deviceId) throw new Error('no device');
+  const now = Date.now();
+  return issueCertificate(
+    {
+      profile: 'vehicle',
+      serialNumber: SerialNumber.parse(`7${randomBytes(16).toString('hex').slice(1)}`),
+      subject: [{ type: OID.commonName, value: deviceId }],
+      spkiDer: parseCertificationRequest(request.csr).spkiDer,
+      notBefore: new Date(now - 60_000),
+      notAfter: new Date(now + (request.lifetimeSeconds ?? 3600) * 1000),
+      sanUri: deviceSpiffeId(TRUST_DOMAIN, deviceId),
+      crlUrl: 'http://127.0.0.1:9105/crl/0.crl',
+      ocspUrl: 'http://127.0.0.1:9105/ocsp',
+    },
+    fleet.vehicleCa.certificate,
+    (tbs) => signDer(fleet.vehicleCa.privateKey, tbs),
+  );
+}
+
+export interface Revocation {
+  deny(kind: DenylistKind, value: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Writes the denylist as revocation does: entries, and a heartbeat that proves them. */
+async function startRevocation(nats: TestNats): Promise<Revocation> {
+  const connection = await nats.connectAs('revocation');
+  const bucket = await new Kvm(connection).open(DENYLIST_BUCKET.name, { bindOnly: true });
+  const list = new Denylist();
+  const beat = () => {
+    const { sequence, count, digest } = list;
+    return bucket.put(DENYLIST_HEARTBEAT_KEY, JSON.stringify({ generation: 1, sequence, count, digest }));
+  };
+  await beat();
+  const timer = setInterval(() => void beat().catch(() => undefined), 500);
+  return {
+    deny: async (kind, value) => {
+      const entry = { kind, value, mode: 'deny', reason: 'test', sequence: list.sequence + 1 } as const;
+      list.apply(entry);
+      await bucket.put(denylistKey(kind, value), JSON.stringify(entry));
+      await beat();
+    },
+    stop: async () => {
+      clearInterval(timer);
+      await connection.close();
+    },
+  };
+}
+
+/** The token service's keys, and operator tokens by them. */
+async function startToken(nats: TestNats, issuer: string) {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { x, y } = publicKey.export({ format: 'jwk' });
+  const jwk = { kty: 'EC', crv: 'P-256', x, y, kid: 'test', use: 'sig', alg: 'ES256' };
+  const connection = await nats.connectAs('token');
+  const subscription = connection.subscribe(jwksGet.subject);
+  void (async () => {
+    for await (const msg of subscription) msg.respond(JSON.stringify({ ok: { keys: [jwk] } }));
+  })();
+  const operatorToken = (scope: string): string => {
+    const iat = Math.floor(Date.now() / 1000);
+    const subject = { sub: `op:${randomUUID()}`, client_id: 'test', roles: ['admin'] };
+    const claims = { iss: issuer, aud: OPERATOR_AUDIENCE, iat, nbf: iat, exp: iat + 60, jti: randomUUID(), scope };
+    return signJws({
+      header: { typ: JWS_TYP.accessToken, kid: 'test' },
+      payload: JSON.stringify({ ...claims, ...subject }),
+      key: privateKey,
+    });
+  };
+  return { operatorToken, stop: () => connection.close() };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+}
+
+type Client = Pick<Party, 'certificatePem' | 'privateKeyPem'>;
+
+/** One request on a connection of its own. */
+export function send(
+  suite: Pick<Suite, 'fleet'>,
+  url: string,
+  options: { method?: string; headers?: Record<string, string>; body?: string; client?: Client | undefined } = {},
+): Promise<Answer> {
+  const { method = 'GET', headers = {}, body, client } = options;
+  return new Promise((resolve, reject) => {
+    const request = https.request(
+      url,
+      {
+        method,
+        headers,
+        agent: false,
+        ca: suite.fleet.root.certificatePem,
+        ...(client ? { cert: client.certificatePem, key: client.privateKeyPem } : {}),
+      },
+      (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(parts).toString(),
+          }),
+        );
+      },
+    );
+    request.once('error', reject);
+    request.end(body);
+  });
+}
+
+export interface KeyPair {
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+}
+
+export const newKeys = (): KeyPair => generateKeyPairSync('ed25519');
+
+/** Base64 of a request with this name. */
+export function request(name: string, keys: KeyPair): string {
+  return Buffer.from(createCertificationRequest({ subject: name, ...keys })).toString('base64');
+}
+
+export function est(
+  suite: Suite,
+  operation: 'simpleenroll' | 'simplereenroll',
+  client: Client | undefined,
+  body: string,
+): Promise<Answer> {
+  const headers = { 'content-type': 'application/pkcs10', 'user-agent': 'test' };
+  return send(suite, `${suite.vehicleUrl}/.well-known/est/${operation}`, { method: 'POST', headers, body, client });
+}
+
+/** The certificate of an answer, with the key it was asked for. Throws the answer's text for any status but 200. */
+export function received(answer: Answer, keys: KeyPair): Client & { readonly certificate: ParsedCertificate } {
+  if (answer.status !== 200) throw new Error(`${answer.status} ${answer.body}`);
+  const [der] = parseCertsOnlyCms(answer.body);
+  const certificate = parseCertificate(der as Uint8Array);
+  return {
+    certificate,
+    certificatePem: toPem(certificate.der, 'CERTIFICATE'),
+    privateKeyPem: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+  };
+}
+
+/** Runs a program of the system; resolves with its output whatever its exit code. */
+export function run(
+  program: string,
+  args: readonly string[],
+  input?: string,
+): Promise<{ code: number; stdout: Buffer; stderr: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(program, [...args], { encoding: 'buffer', timeout: 20_000 }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr: stderr.toString() }),
+    );
+    child.stdin?.end(input);
+  });
+}
+
+export function temporaryDirectory(): string {
+  return mkdtempSync(join(tmpdir(), 'outrider-est-'));
+}
+
+export async function until(condition: () => Promise<boolean>, ms = 10_000): Promise<void> {
+  const end = Date.now() + ms;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error('the condition did not come true in time');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
