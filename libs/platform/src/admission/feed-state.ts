@@ -72,10 +72,13 @@ export class FeedState {
   heartbeat(heartbeat: DenylistHeartbeat, nowMs: number): HeartbeatOutcome {
     const staging = this.#staging;
     if (!staging) return this.#judgeLive(heartbeat, nowMs);
-    if (!staging.complete) {
+    if (!staging.complete && !staging.heartbeat) {
       staging.heartbeat = heartbeat;
       return 'waiting';
     }
+    // The bucket keeps one heartbeat: a second one in one reading is live, and everything that was there came before it. The
+    // server's count of what is to come cannot tell, since a heartbeat replaced while it was being read is never delivered.
+    staging.complete = true;
     const verdict = compareToHeartbeat(staging.list, heartbeat);
     if (verdict === 'same') {
       this.#swap(staging.list, heartbeat);
