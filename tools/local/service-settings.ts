@@ -50,6 +50,7 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
     crl: { ...shards(settings), intervalSeconds: 60, validitySeconds: 3600 },
     denylist: { renewalGraceSeconds: DAY_SECONDS, skewSeconds: BACKDATE_SECONDS },
   }),
+  gateway: () => ({ enforcementWaitMs: 1000 }),
 };
 
 /** The same for fleet-ca, which names a shard in each certificate, and for revocation, which publishes it. */

@@ -1,1 +1,4 @@
-export {};
+import { boot } from '@outrider/platform/service';
+import { definition } from './gateway.module.js';
+
+await boot(definition);

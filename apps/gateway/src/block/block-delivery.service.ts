@@ -1,0 +1,78 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { denylistAdd, denylistRemove, type Enforcement } from '@outrider/contracts';
+import { DomainError } from '@outrider/errors';
+import type { DeviceId } from '@outrider/ids';
+import { Nats } from '@outrider/platform/nats';
+import { Database } from '@outrider/platform/postgres';
+import { LOGGER } from '@outrider/platform/service';
+import type { Logger } from 'pino';
+import type { Block } from './block.js';
+import { Blocks } from './blocks.repository.js';
+
+const RETRY_MS = 1000;
+const BATCH = 50;
+const ANSWER_MS = 1500;
+
+/** Hands blocks to revocation, which owns the denylist: at once, and again from the table until it has taken them over. */
+@Injectable()
+export class BlockDelivery implements OnApplicationBootstrap, OnApplicationShutdown {
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly blocks: Blocks,
+    private readonly nats: Nats,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => {
+      this.running ??= this.retry()
+        .catch((error: unknown) => this.logger.warn({ err: error }, 'blocks wait for revocation'))
+        .finally(() => {
+          this.running = undefined;
+        });
+    }, RETRY_MS);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearInterval(this.timer);
+    await this.running;
+  }
+
+  /** @returns who enforces the device's present state; undefined where revocation could not be reached: it is tried again. */
+  async deliver(deviceId: DeviceId, waitMs: number): Promise<Enforcement | undefined> {
+    try {
+      return await this.database.transaction(async (tx) => {
+        const block = await this.blocks.lockDelivery(tx, deviceId);
+        if (!block) throw new Error(`${deviceId} has no block to deliver`);
+        const enforcement = await this.request(block, waitMs);
+        await this.blocks.delivered(tx, block);
+        return enforcement;
+      });
+    } catch (error) {
+      // The block itself is committed: whatever went wrong here, the table is tried again.
+      if (error instanceof DomainError)
+        this.logger.warn({ deviceId, code: error.code, detail: error.detail }, 'a block is not delivered yet');
+      else this.logger.error({ err: error, deviceId }, 'the delivery of a block failed');
+      return undefined;
+    }
+  }
+
+  private request({ deviceId: value, blocked, mode }: Block, waitMs: number): Promise<Enforcement> {
+    const timeout = { timeoutMs: waitMs + ANSWER_MS };
+    const kind = 'device';
+    return blocked
+      ? this.nats.request(denylistAdd, { entries: [{ kind, value, mode, reason: 'blocked' }], waitMs }, timeout)
+      : this.nats.request(denylistRemove, { entries: [{ kind, value }], waitMs }, timeout);
+  }
+
+  private async retry(): Promise<void> {
+    for (const deviceId of await this.blocks.undelivered(BATCH)) {
+      if (this.stopped || !(await this.deliver(deviceId, 0))) return;
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { blockChanged, type DenylistMode, deviceGet, type Enforcement } from '@outrider/contracts';
+import { DomainError } from '@outrider/errors';
+import type { DeviceId, Thumbprint } from '@outrider/ids';
+import { Nats } from '@outrider/platform/nats';
+import { Database, Outbox } from '@outrider/platform/postgres';
+import { CONFIG, LOGGER } from '@outrider/platform/service';
+import type { Logger } from 'pino';
+import type { EntityManager } from 'typeorm';
+import type { Config } from '../config.js';
+import { Devices } from '../device/devices.repository.js';
+import { type Block, block, unblock } from './block.js';
+import { BlockDelivery } from './block-delivery.service.js';
+import { type BlockBody, requireDevice, type UnblockBody } from './block-request.js';
+import { Blocks } from './blocks.repository.js';
+
+const ASK_TIMEOUT_MS = 1000;
+
+/** `pending` names `revocation` itself, without a time, where it has not taken the change over yet. */
+export interface BlockAnswer {
+  readonly device_id: DeviceId;
+  readonly blocked: boolean;
+  readonly mode?: DenylistMode;
+  readonly enforcedBy: Enforcement['enforcedBy'];
+  readonly pending: readonly { readonly instance: string; readonly failsClosedAt?: string }[];
+}
+
+/** Block and unblock. What PostgreSQL has committed holds: provisioning and revocation get it, sooner or later. */
+@Injectable()
+export class BlockService {
+  constructor(
+    private readonly database: Database,
+    private readonly blocks: Blocks,
+    private readonly devices: Devices,
+    private readonly delivery: BlockDelivery,
+    private readonly outbox: Outbox,
+    private readonly nats: Nats,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async block(body: BlockBody, by: string, now: Date): Promise<BlockAnswer> {
+    const deviceId = requireDevice(body.device_id);
+    const { thumbprint, reason = 'blocked by an operator', mode = 'deny' } = body;
+    await this.requireDeviceToExist(deviceId, thumbprint);
+    await this.database.transaction(async (tx) => {
+      const before = await this.blocks.lock(tx, deviceId);
+      const after = block(before, { deviceId, mode, thumbprint }, { by, reason, now });
+      if (after) await this.save(tx, after);
+    });
+    return this.answer(deviceId, { blocked: true, mode });
+  }
+
+  async unblock(body: UnblockBody, by: string, now: Date): Promise<BlockAnswer> {
+    const deviceId = requireDevice(body.device_id);
+    const { reason } = body;
+    if (!reason) throw new DomainError('gateway.reason_required');
+    const isCompromised = await this.devices.isCompromised(deviceId);
+    await this.database.transaction(async (tx) => {
+      const after = unblock(await this.blocks.lock(tx, deviceId), isCompromised, { by, reason, now });
+      await this.save(tx, after);
+    });
+    return this.answer(deviceId, { blocked: false });
+  }
+
+  private async save(tx: EntityManager, after: Block): Promise<void> {
+    const { deviceId, blocked, mode, reason, changedBy: by, changedAt } = after;
+    await this.blocks.save(tx, after);
+    const event = { deviceId, blocked, reason, by, at: changedAt.toISOString(), ...(blocked ? { mode } : {}) };
+    await this.outbox.add(tx, blockChanged, event, deviceId);
+  }
+
+  private async answer(
+    device_id: DeviceId,
+    state: Pick<BlockAnswer, 'blocked'> & { mode?: DenylistMode },
+  ): Promise<BlockAnswer> {
+    const enforcement = await this.delivery.deliver(device_id, this.config.enforcementWaitMs);
+    const { enforcedBy, pending } = enforcement ?? { enforcedBy: [], pending: [{ instance: 'revocation' }] };
+    return { device_id, ...state, enforcedBy, pending };
+  }
+
+  /**
+   * Asks provisioning where our own projection cannot tell. Its silence stops no block.
+   * @throws DomainError `gateway.target_conflict`, `provisioning.device_not_found`
+   */
+  private async requireDeviceToExist(deviceId: DeviceId, thumbprint: Thumbprint | undefined): Promise<void> {
+    if (!thumbprint && (await this.devices.isKnown(deviceId))) return;
+    try {
+      const { device, certificates } = await this.nats.request(deviceGet, { deviceId }, { timeoutMs: ASK_TIMEOUT_MS });
+      await this.devices.save(device);
+      if (thumbprint && !certificates.some((certificate) => certificate.thumbprint === thumbprint))
+        throw new DomainError('gateway.target_conflict');
+    } catch (error) {
+      if (!(error instanceof DomainError) || !error.code.startsWith('service.')) throw error;
+      this.logger.warn(
+        { deviceId, code: error.code },
+        'provisioning does not answer: the block is not checked with it',
+      );
+    }
+  }
+}

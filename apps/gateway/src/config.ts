@@ -1,0 +1,8 @@
+import { serviceConfig } from '@outrider/platform/service';
+import { z } from 'zod';
+
+export const Config = serviceConfig({
+  /** How long the answer to a block waits for every instance to enforce it; what took longer is named in `pending`. */
+  enforcementWaitMs: z.int().min(0).max(1500),
+});
+export type Config = z.infer<typeof Config>;
