@@ -58,9 +58,16 @@ export class Enrolment {
     return this.recorded(peer, 'simpleenroll', body, 'enrol', this.clients.byFactoryCertificate(peer, new Date()));
   }
 
-  /** DER of the successor of a fleet certificate. */
+  /**
+   * DER of the successor of a fleet certificate. strongSwan's pki renews whatever certificate it is given, so a factory certificate
+   * comes here too: it is an enrolment, and decided as one.
+   */
   reEnrol(peer: Peer, body: Uint8Array): Promise<Uint8Array> {
-    return this.recorded(peer, 'simplereenroll', body, 're-enrol', this.clients.byFleetCertificate(peer, new Date()));
+    const now = new Date();
+    const [operation, identified] = this.clients.isFactory(peer, now)
+      ? (['enrol', this.clients.byFactoryCertificate(peer, now)] as const)
+      : (['re-enrol', this.clients.byFleetCertificate(peer, now)] as const);
+    return this.recorded(peer, 'simplereenroll', body, operation, identified);
   }
 
   private async recorded(

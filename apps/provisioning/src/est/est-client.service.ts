@@ -28,6 +28,11 @@ export class EstClients {
     private readonly certificates: Certificates,
   ) {}
 
+  /** Whether there is a certificate that the fleet did not issue. */
+  isFactory({ certificate, chain }: Peer, now: Date): boolean {
+    return certificate !== undefined && !isFleetCertificate(certificate, parsePresented(chain), this.trust.all, now);
+  }
+
   /** By factory certificate (IDevID): its manufacturer vouches, and the registry knows (manufacturer, serialNumber). */
   async byFactoryCertificate(peer: Peer, now: Date): Promise<EstClient> {
     const certificate = required(peer);

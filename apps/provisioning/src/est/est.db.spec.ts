@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -21,6 +22,9 @@ import {
 } from './suite.fixture.js';
 
 let suite: Suite;
+const pkiHelp = spawnSync('pki', ['--help'], { encoding: 'utf8' });
+/** Skipped by its name where strongSwan's pki is not installed or knows no EST. */
+const withStrongSwan = `${pkiHelp.stdout}${pkiHelp.stderr}`.includes('--est') ? it : it.skip;
 
 beforeAll(async () => {
   suite = await startSuite();
@@ -326,10 +330,12 @@ describe('simplereenroll', () => {
     const ask = (client: Parameters<typeof est>[2], name = 'device-mine') =>
       est(suite, 'simplereenroll', client, request(name, keys));
     expectRefused(await ask(undefined), 401, 'est.certificate_required');
+    await seen('device-mine', mine.certificate.thumbprint);
+    await until(async () => (await statusOf('device-mine', mine.certificate.thumbprint)) === 'live');
     expectRefused(await ask(mine.factory), 403, 'est.certificate_refused');
     expectRefused(await ask(mine, 'device-first'), 400, 'est.csr_name_mismatch');
     const forged = await issueVehicle(await createTestFleet(), DeviceId.parse('device-mine'));
-    expectRefused(await ask(forged), 403, 'est.certificate_refused');
+    expectRefused(await ask(forged), 403, 'est.manufacturer_unknown');
     const unknown = await issueVehicle(suite.fleet, DeviceId.parse('device-mine'));
     expectRefused(await ask(unknown), 403, 'est.certificate_refused');
     const minute = 60_000;
@@ -424,7 +430,7 @@ describe('other people’s clients', () => {
       ...['-H', 'Content-Type: application/pkcs10', '--data-binary', `@${body}`],
       `${suite.vehicleUrl}/.well-known/est/simpleenroll`,
     ]);
-    expect({ code, answer: stdout.toString().slice(0, 4) }).toEqual({ code: 0, answer: 'MIID' });
+    expect({ code, answer: stdout.toString().slice(0, 3) }).toEqual({ code: 0, answer: 'MII' });
     const pkcs7 = `-----BEGIN PKCS7-----\n${stdout.toString()}-----END PKCS7-----\n`;
     const leaf = file('leaf.crt', (await run('openssl', ['pkcs7', '-print_certs'], pkcs7)).stdout.toString());
     const chain = file('chain.pem', suite.fleet.vehicleCa.certificatePem);
@@ -445,14 +451,7 @@ describe('other people’s clients', () => {
     );
   });
 
-  it('strongSwan fetches the CAs, enrols and renews', async () => {
-    if (
-      !(await run('pki', ['--help'])).stderr.includes('--est') &&
-      !(await run('pki', ['--help'])).stdout.includes('--est')
-    ) {
-      console.warn('skipped: strongSwan pki with --est is not installed');
-      return;
-    }
+  withStrongSwan('strongSwan (pki --est) fetches the CAs, enrols and renews', async () => {
     const factory = await registered('device-swan');
     const directory = temporaryDirectory();
     const path = (name: string) => join(directory, name);
@@ -489,7 +488,7 @@ describe('other people’s clients', () => {
         path('vehicle.pem'),
         ...files,
       ]);
-      expect({ code, stderr }).toMatchObject({ code: 0 });
+      if (code !== 0) throw new Error(stderr);
       return stdout;
     };
     writeFileSync(path('vehicle.pem'), suite.fleet.vehicleCa.certificatePem);

@@ -14,6 +14,7 @@ import {
   DENYLIST_BUCKET,
   DENYLIST_HEARTBEAT_KEY,
   type DenylistKind,
+  denylistAdd,
   denylistKey,
   jwksGet,
 } from '@outrider/contracts';
@@ -188,6 +189,8 @@ function signVehicle(fleet: TestFleet, request: CertificateSignRequest): Promise
 }
 
 export interface Revocation {
+  /** What provisioning asked to have on the denylist: `<kind> <value>`. */
+  readonly added: readonly string[];
   deny(kind: DenylistKind, value: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -197,6 +200,14 @@ async function startRevocation(nats: TestNats): Promise<Revocation> {
   const connection = await nats.connectAs('revocation');
   const bucket = await new Kvm(connection).open(DENYLIST_BUCKET.name, { bindOnly: true });
   const list = new Denylist();
+  const added: string[] = [];
+  const subscription = connection.subscribe(denylistAdd.subject);
+  void (async () => {
+    for await (const msg of subscription) {
+      for (const { kind, value } of denylistAdd.payload.parse(msg.json()).entries) added.push(`${kind} ${value}`);
+      msg.respond(JSON.stringify({ ok: { sequence: list.sequence, enforcedBy: [], pending: [] } }));
+    }
+  })();
   const beat = () => {
     const { sequence, count, digest } = list;
     return bucket.put(DENYLIST_HEARTBEAT_KEY, JSON.stringify({ generation: 1, sequence, count, digest }));
@@ -204,6 +215,7 @@ async function startRevocation(nats: TestNats): Promise<Revocation> {
   await beat();
   const timer = setInterval(() => void beat().catch(() => undefined), 500);
   return {
+    added,
     deny: async (kind, value) => {
       const entry = { kind, value, mode: 'deny', reason: 'test', sequence: list.sequence + 1 } as const;
       list.apply(entry);
