@@ -16,7 +16,8 @@ export interface NatsServer {
   readonly authorizationFile: string;
 }
 
-export function natsChild(server: NatsServer, binary: NatsBinary): ChildSpec {
+/** Writes the server's configuration. Returns its file. */
+export function writeNatsConfig(server: NatsServer): string {
   const file = join(server.folder, 'nats-server.conf');
   writeWhole(
     file,
@@ -34,6 +35,11 @@ export function natsChild(server: NatsServer, binary: NatsBinary): ChildSpec {
       '',
     ].join('\n'),
   );
+  return file;
+}
+
+export function natsChild(server: NatsServer, binary: NatsBinary): ChildSpec {
+  const file = writeNatsConfig(server);
   const common = { name: 'nats', logFile: server.logFile, stopSignal: 'SIGTERM', graceMs: 10_000 } as const;
   if (binary.kind === 'process') return { ...common, program: binary.program, args: ['-c', file] };
   const user = `${process.getuid?.()}:${process.getgid?.()}`;

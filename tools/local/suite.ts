@@ -1,31 +1,24 @@
 /** The whole suite from nothing to ready, in order; whatever fails on the way leaves nothing running. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Child, tail } from './child.ts';
 import { writeConfigs } from './configs.ts';
-import { prepareDatabase } from './database.ts';
 import { writeEndpoints } from './endpoints.ts';
 import { Failure, inWords } from './failure.ts';
-import { requireRoom, secret } from './files.ts';
+import { requireRoom } from './files.ts';
 import { makeFleet } from './fleet.ts';
 import { untilReady } from './http.ts';
 import { migrateAll } from './migrations.ts';
-import { natsChild, waitForNats } from './nats.ts';
-import { findNats } from './nats-binary.ts';
 import { makeServiceAccount, OperatorTokenKeeper } from './operator-token.ts';
 import { portsOf, requireFreePorts } from './ports.ts';
-import { type Cluster, postgresChild, preparePostgres, SUPERUSER, waitForPostgres } from './postgres.ts';
-import { built, productEnv, runProduct } from './product.ts';
-import { natsPasswordFile, PROVISIONER, writeNatsAuthorization } from './secrets.ts';
+import { built, productEnv } from './product.ts';
+import { HOPELESS_FALLS, lastLines, patience, startNats, startPostgres } from './servers.ts';
 import { type ServiceSpec, startedServices } from './services.ts';
-import { outsideFolder, places, postgresPlaces, type Settings, shown } from './settings.ts';
+import { outsideFolder, places, type Settings, shown } from './settings.ts';
 import { claim, readState } from './state.ts';
 import { Supervisor } from './supervisor.ts';
 import { type Say, step } from './terminal.ts';
 import { vehiclesChild } from './vehicles.ts';
 
-/** Falls in a row after which a service that never was ready is given up on. */
-const HOPELESS_FALLS = 4;
 const READY_WITHIN_MS = 120_000;
 const SERVERS_LAST = ['nats', 'postgres'];
 
@@ -51,31 +44,22 @@ export async function startSuite(settings: Settings, demo: boolean, say: Say, st
     stopped.throwIfAborted();
     await startNats(settings, supervisor, say);
     stopped.throwIfAborted();
-    await step(
-      say,
-      'fleet',
-      () => makeFleet(settings),
-      (words) => words,
-    );
+    await step(say, 'fleet', () => makeFleet(settings), String);
     stopped.throwIfAborted();
     writeConfigs(settings);
     writeEndpoints(settings, adminUrl);
-    await step(
-      say,
-      'migrations',
-      () => migrateAll(settings, adminUrl),
-      (words) => words,
-    );
+    await step(say, 'migrations', () => migrateAll(settings, adminUrl), String);
     const withOperator = startedServices().some(({ name }) => name === 'token');
     if (withOperator) await makeServiceAccount(settings);
     stopped.throwIfAborted();
     await startServices(settings, supervisor, say, stopped);
     if (withOperator) {
+      const file = shown(settings, places(settings).operatorToken);
       await step(
         say,
         'operator',
         () => keeper.start(),
-        () => `token kept fresh in ${shown(settings, places(settings).operatorToken)}`,
+        () => `token kept fresh in ${file}`,
       );
     }
     if (demo) supervisor.start(vehiclesChild(settings));
@@ -92,68 +76,6 @@ export async function startSuite(settings: Settings, demo: boolean, say: Say, st
 function prepareHome(settings: Settings): void {
   for (const folder of [settings.home, outsideFolder(settings)?.folder ?? settings.home]) requireRoom(folder, 256);
   mkdirSync(places(settings).logs, { recursive: true, mode: 0o700 });
-}
-
-/** Returns a URL for the superuser, into the suite's database. */
-async function startPostgres(settings: Settings, supervisor: Supervisor, say: Say): Promise<string> {
-  const { secrets, logs } = places(settings);
-  if (settings.postgresUrl) {
-    const given = settings.postgresUrl;
-    await step(
-      say,
-      'PostgreSQL',
-      () => waitForPostgres(given, patience(10_000)),
-      () => 'yours, from OUTRIDER_PG_URL',
-    );
-    return prepareDatabase(given, secrets);
-  }
-  const { postgres: port } = portsOf(settings);
-  const cluster: Cluster = {
-    ...postgresPlaces(settings, secret(join(secrets, 'postgres-cluster'))),
-    port,
-    password: secret(join(secrets, `postgres-${SUPERUSER}`)),
-    logFile: join(logs, 'postgres.log'),
-    durable: true,
-  };
-  const url = `postgres://${SUPERUSER}:${cluster.password}@127.0.0.1:${port}/postgres`;
-  const work = async () => {
-    await preparePostgres(cluster);
-    const child = supervisor.start(postgresChild(cluster));
-    await orHopeless(child, (giveUp) => waitForPostgres(url, giveUp));
-    return prepareDatabase(url, secrets);
-  };
-  return step(say, 'PostgreSQL', work, () => `on port ${port}`);
-}
-
-async function startNats(settings: Settings, supervisor: Supervisor, say: Say): Promise<void> {
-  const { secrets, logs, nats: folder } = places(settings);
-  const { nats: port } = portsOf(settings);
-  const authorizationFile = join(folder, 'authorization.conf');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const work = async () => {
-    await writeNatsAuthorization(secrets, authorizationFile);
-    const url = settings.natsUrl ?? `nats://127.0.0.1:${port}`;
-    if (settings.natsUrl) {
-      await waitForNats(url, patience(10_000));
-    } else {
-      const child = supervisor.start(
-        natsChild({ port, folder, logFile: join(logs, 'nats.log'), authorizationFile }, findNats(say)),
-      );
-      await orHopeless(child, (giveUp) => waitForNats(url, giveUp));
-    }
-    await runProduct('libs/platform/dist/nats/provision.command.js', [
-      '--url',
-      url,
-      '--user',
-      PROVISIONER,
-      '--password-file',
-      natsPasswordFile(secrets, PROVISIONER),
-    ]);
-  };
-  const words = settings.natsUrl
-    ? `yours, from OUTRIDER_NATS_URL; its users must be those in ${shown(settings, authorizationFile)}`
-    : `on port ${port}`;
-  await step(say, 'NATS', work, () => words);
 }
 
 async function startServices(
@@ -200,30 +122,6 @@ function serviceChild(settings: Settings, { name, heapMiB }: ServiceSpec) {
     stopSignal: 'SIGTERM' as const,
     graceMs: 10_000,
   };
-}
-
-/** Waits for a server of ours with `wait`; one that falls again and again, or takes too long, is given up on in its own words. */
-async function orHopeless(child: Child, wait: (giveUp: () => boolean) => Promise<void>): Promise<void> {
-  const giveUp = patience(60_000);
-  try {
-    await wait(() => child.falls >= HOPELESS_FALLS || giveUp());
-  } catch (error) {
-    throw new Failure(`${inWords(error)}\nThe end of ${child.spec.logFile}:\n${lastLines(child)}`);
-  }
-}
-
-function patience(ms: number): () => boolean {
-  const deadline = Date.now() + ms;
-  return () => Date.now() > deadline;
-}
-
-function lastLines(child: Child): string {
-  return (
-    tail(child.spec.logFile)
-      .slice(-12)
-      .map((line) => `  ${line.slice(0, 400)}`)
-      .join('\n') || '  (nothing)'
-  );
 }
 
 /** What a caller prints when a start fails. */
