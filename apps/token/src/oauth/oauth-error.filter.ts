@@ -1,6 +1,8 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
-import { listenerOf, toDomainError } from '@outrider/platform/http';
-import { LOGGER, Metrics } from '@outrider/platform/service';
+import type { DomainError } from '@outrider/errors';
+import { admissionOf, type CertificateAdmission, Decisions } from '@outrider/platform/admission';
+import { peerOf, toDomainError } from '@outrider/platform/http';
+import { currentTrace, LOGGER, Metrics } from '@outrider/platform/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { oauthError } from './oauth-error.js';
@@ -12,6 +14,7 @@ export class OAuthErrorFilter implements ExceptionFilter {
 
   constructor(
     @Inject(LOGGER) private readonly logger: Logger,
+    private readonly decisions: Decisions,
     metrics: Metrics,
   ) {
     this.refused = metrics.counter('outrider_token_refused_total', 'Token requests refused, by code.', ['code']);
@@ -22,11 +25,28 @@ export class OAuthErrorFilter implements ExceptionFilter {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const error = toDomainError(thrown);
     if (error.code === 'service.internal') this.logger.error({ err: thrown }, 'a token request failed');
-    else this.logger.info({ code: error.code, detail: error.detail }, 'refused');
     this.refused.inc({ code: error.code });
+    // The guard has reported its own refusals; these are decided behind it.
+    if (error.code.startsWith('token.')) this.report(error, request);
     if (reply.sent) return;
-    const authentication = listenerOf(request.raw) === 'vehicle' ? 'tls_client_auth' : 'private_key_jwt';
-    const { status, headers, body } = oauthError(error, authentication);
+    const vehicle = peerOf(request.raw).listener === 'vehicle';
+    const { status, headers, body } = oauthError(error, vehicle ? 'tls_client_auth' : 'private_key_jwt');
     void reply.status(status).headers(headers).type('application/json').send(JSON.stringify(body));
+  }
+
+  private report({ code, detail }: DomainError, request: FastifyRequest): void {
+    const { listener, remoteAddress, certificate } = peerOf(request.raw);
+    const { deviceId } = listener === 'vehicle' ? (admissionOf(request) as CertificateAdmission) : {};
+    this.decisions.record({
+      decision: 'deny',
+      code,
+      listener,
+      action: 'POST /oauth2/token',
+      deviceId,
+      thumbprint: certificate?.thumbprint,
+      remoteAddress,
+      detail,
+      traceId: currentTrace()?.traceId,
+    });
   }
 }

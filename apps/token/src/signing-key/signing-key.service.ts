@@ -9,6 +9,7 @@ import type { DeviceClaims, OperatorClaims } from '@outrider/admission';
 import { type Jwks, jwksChanged, jwksGet } from '@outrider/contracts';
 import { JWS_TYP, signJws } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
+import { JwksKeys } from '@outrider/platform/admission';
 import { Nats, Subscriptions } from '@outrider/platform/nats';
 import { LOGGER } from '@outrider/platform/service';
 import type { Logger } from 'pino';
@@ -29,6 +30,7 @@ export class SigningKeyService implements OnModuleInit, OnApplicationBootstrap, 
     private readonly keys: SigningKeyRepository,
     private readonly nats: Nats,
     private readonly subscriptions: Subscriptions,
+    private readonly admissionKeys: JwksKeys,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -71,5 +73,6 @@ export class SigningKeyService implements OnModuleInit, OnApplicationBootstrap, 
   private use(keys: readonly SigningKey[]): void {
     this.signing = currentSigningKey(keys);
     this.published = publishedJwks(keys);
+    this.admissionKeys.accept(this.published);
   }
 }

@@ -1,6 +1,5 @@
 import { Controller, Header, HttpCode, Post, Req, UseFilters } from '@nestjs/common';
-import { DomainError } from '@outrider/errors';
-import { AdmitCertificate } from '@outrider/platform/admission';
+import { AdmitCertificate, Admitted, type CertificateAdmission } from '@outrider/platform/admission';
 import { On, peerOf } from '@outrider/platform/http';
 import type { FastifyRequest } from 'fastify';
 import { OAuthErrorFilter } from '../oauth/oauth-error.filter.js';
@@ -19,9 +18,7 @@ export class VehicleTokenController {
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @Header('pragma', 'no-cache')
-  issue(@Req() request: FastifyRequest): Promise<TokenAnswer> {
-    const { certificate, authorized, remoteAddress } = peerOf(request.raw);
-    if (!certificate || !authorized) throw new DomainError('tls.certificate_required');
-    return this.tokens.issue(tokenForm(request), certificate, remoteAddress);
+  issue(@Req() request: FastifyRequest, @Admitted() { certificate }: CertificateAdmission): Promise<TokenAnswer> {
+    return this.tokens.issue(tokenForm(request), certificate, peerOf(request.raw).remoteAddress);
   }
 }

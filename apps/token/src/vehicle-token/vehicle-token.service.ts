@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import { DomainError } from '@outrider/errors';
+import { DenylistFeed } from '@outrider/platform/admission';
 import { CONFIG, Metrics } from '@outrider/platform/service';
 import type { ParsedCertificate } from '@outrider/x509';
 import { CertificateSeenService } from '../certificate-seen/certificate-seen.service.js';
@@ -12,12 +14,15 @@ import { authenticateVehicle } from './authenticate-vehicle.js';
 import { ControlTokenRepository } from './control-token.repository.js';
 import { issueVehicleToken, readVehicleTokenRequest } from './issue-vehicle-token.js';
 
+const STALE_RETRY_SECONDS = 1;
+
 @Injectable()
 export class VehicleTokenService {
   private readonly issued;
 
   constructor(
     @Inject(CONFIG) private readonly config: TokenConfig,
+    private readonly denylist: DenylistFeed,
     private readonly devices: DeviceService,
     private readonly controlTokens: ControlTokenRepository,
     private readonly certificatesSeen: CertificateSeenService,
@@ -33,6 +38,7 @@ export class VehicleTokenService {
     const { trustDomain, tokenIssuer } = this.config;
     const deviceId = authenticateVehicle(request.clientId, certificate, { trustDomain, nowMs: Date.now() });
     const control = request.grant.family === 'control';
+    if (control) this.requireFreshDenylist();
     const device = await (control ? this.devices.current(deviceId) : this.devices.remembered(deviceId));
     const { thumbprint, notAfter } = certificate;
     const claims = issueVehicleToken(request, {
@@ -48,5 +54,11 @@ export class VehicleTokenService {
     this.certificatesSeen.note({ thumbprint, deviceId, notAfter, seenAt: new Date() });
     this.issued.inc({ family: request.grant.family });
     return tokenAnswer(this.signingKeys.sign(claims), claims);
+  }
+
+  /** The guard has let the request through on a denylist good enough for telemetry; control fails closed earlier (DESIGN §4). */
+  private requireFreshDenylist(): void {
+    if (this.denylist.freshness() === 'fresh') return;
+    throw new DomainError('revocation.stale', { retryAfterSeconds: STALE_RETRY_SECONDS });
   }
 }

@@ -1,0 +1,299 @@
+import { createPublicKey } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { verifyDeviceToken } from '@outrider/admission';
+import { certificateSeen, EVENTS_STREAM, Jwks } from '@outrider/contracts';
+import { verificationKeyOf } from '@outrider/crypto';
+import { issue, issueFactoryDevice, issueVehicle, type LeafOptions, type Party } from '@outrider/testing';
+import type pg from 'pg';
+import {
+  type Answer,
+  askToken,
+  call,
+  device,
+  type Ground,
+  prepareGround,
+  startService,
+  until,
+} from '../token.fixture.js';
+
+let ground: Ground;
+let app: NestFastifyApplication;
+let admin: pg.Client;
+
+beforeAll(async () => {
+  ground = await prepareGround();
+  admin = await ground.database.admin();
+  app = await startService(ground, 1);
+}, 60_000);
+
+afterEach(() => {
+  ground.neighbours.asked = [];
+  ground.neighbours.registryAway = false;
+});
+
+afterAll(async () => {
+  await app?.close();
+  await admin?.end();
+  await ground?.stop();
+});
+
+const ask = (party: Party | undefined, id: string, fields: object = {}) => askToken(ground, party, id, fields);
+const control = (party: Party, id: string) => ask(party, id, { scope: 'command:receive' });
+const certificate = (id: string, options: LeafOptions = {}) => issueVehicle(ground.fleet, device(id), options);
+
+async function vehicle(
+  id: string,
+  changed: Parameters<Ground['neighbours']['register']>[1] = {},
+  options: LeafOptions = {},
+) {
+  ground.neighbours.register(id, changed);
+  return certificate(id, options);
+}
+
+/** As any service would, by the JWKS alone. */
+async function verified({ body }: Answer, app: 'telemetry' | 'command') {
+  const { keys } = Jwks.parse((await call(ground, 'vehicle', '/oauth2/jwks')).body);
+  const known = new Map(keys.map((jwk) => [jwk.kid, verificationKeyOf(createPublicKey({ key: jwk, format: 'jwk' }))]));
+  const expected = {
+    issuer: ground.config.tokenIssuer,
+    audience: `urn:outrider:${app}`,
+    nowMs: Date.now(),
+    skewSeconds: 0,
+  };
+  return verifyDeviceToken(body.access_token, (kid) => known.get(kid), expected);
+}
+
+async function claimsOf(answer: Answer, app: 'telemetry' | 'command') {
+  const verdict = await verified(answer, app);
+  if (!verdict.ok) throw new Error(verdict.reason);
+  return verdict.claims;
+}
+
+describe('a vehicle gets a token', () => {
+  it('for telemetry, bound to its certificate, verifiable by the JWKS alone, for no other service', async () => {
+    const party = await vehicle('vehicle-telemetry');
+    const answer = await ask(party, 'vehicle-telemetry', { scope: 'telemetry:write' });
+    expect(answer).toMatchObject({
+      status: 200,
+      headers: { 'cache-control': 'no-store', pragma: 'no-cache', date: expect.any(String) },
+      body: { token_type: 'Bearer', expires_in: 120, scope: 'telemetry:write' },
+    });
+    expect(answer.headers['content-type']).toMatch(/^application\/json/);
+    expect(await claimsOf(answer, 'telemetry')).toMatchObject({
+      sub: 'vehicle-telemetry',
+      cnf: { 'x5t#S256': party.certificate.thumbprint },
+    });
+    expect(await verified(answer, 'command')).toMatchObject({ ok: false });
+  });
+
+  it.each(['Ed25519', 'P-384'] as const)('with a key of type %s', async (keyType) => {
+    const id = `vehicle-${keyType.toLowerCase()}`;
+    expect((await ask(await vehicle(id, {}, { keyType }), id)).status).toBe(200);
+  });
+
+  it('for control with the grant, clamped, audited before the answer', async () => {
+    const party = await vehicle('vehicle-control', { grants: ['command:receive'] });
+    const fields = { scope: 'command:receive', resource: 'urn:outrider:command', requested_lifetime: '86400' };
+    const answer = await ask(party, 'vehicle-control', fields);
+    expect(answer).toMatchObject({ status: 200, body: { expires_in: 60, scope: 'command:receive' } });
+    const { jti, exp } = await claimsOf(answer, 'command');
+    const { rows } = await admin.query('SELECT * FROM control_tokens WHERE device_id = $1', ['vehicle-control']);
+    const thumbprint = party.certificate.thumbprint;
+    const expires_at = new Date(exp * 1000);
+    expect(rows).toMatchObject([
+      { jti, thumbprint, scope: 'command:receive', remote_address: '127.0.0.1', expires_at },
+    ]);
+  });
+
+  it('that never outlives its certificate', async () => {
+    const notAfter = new Date(Math.floor(Date.now() / 1000) * 1000 + 20_000);
+    const party = await vehicle('vehicle-short', {}, { notAfter });
+    expect((await claimsOf(await ask(party, 'vehicle-short'), 'telemetry')).exp * 1000).toBe(notAfter.getTime());
+  });
+});
+
+describe('a request that must fail, in OAuth words', () => {
+  let party: Party;
+  beforeAll(async () => {
+    party = await vehicle('vehicle-refused', { grants: ['command:receive'] });
+  });
+
+  it.each<[string, Record<string, string>, number, string]>([
+    ["another vehicle's client_id", { client_id: 'device-99999' }, 401, 'invalid_client'],
+    ['a grant it does not have', { scope: 'command:receive command:critical' }, 400, 'invalid_scope'],
+    ['mixed scopes', { scope: 'telemetry:write command:receive' }, 400, 'invalid_scope'],
+    ['a resource that does not fit', { resource: 'urn:outrider:command' }, 400, 'invalid_target'],
+    ['another grant type', { grant_type: 'password' }, 400, 'unsupported_grant_type'],
+    ['a secret', { client_secret: 'x' }, 400, 'invalid_request'],
+  ])('%s', async (_name, fields, status, error) => {
+    const answer = await ask(party, 'vehicle-refused', fields);
+    const body = { error, code: `token.${error}`, error_description: expect.any(String) };
+    expect(answer).toMatchObject({ status, headers: { 'cache-control': 'no-store' }, body });
+    expect(answer.headers['www-authenticate'] !== undefined).toBe(status === 401);
+  });
+
+  it('JSON, a duplicate parameter, an oversized form, a wrong method', async () => {
+    const post = (form: string, headers = {}) => call(ground, 'vehicle', '/oauth2/token', { party, form, headers });
+    expect(await post('{}', { 'content-type': 'application/json' })).toMatchObject({
+      status: 400,
+      body: { error: 'invalid_request', code: 'request.unsupported_media_type' },
+    });
+    for (const form of ['client_id=a&client_id=b', `x=${'y'.repeat(9000)}`, 'a=%zz', '']) {
+      expect(await post(form)).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+    }
+    expect((await post(`x=${'y'.repeat(1_048_577)}`)).status).toBe(413);
+    const get = await call(ground, 'vehicle', '/oauth2/token', { party });
+    expect(get).toMatchObject({ status: 405, headers: { allow: 'POST' } });
+  });
+
+  it('no client certificate, a factory certificate, a self-made one, an expired one', async () => {
+    const factory = await issueFactoryDevice(ground.fleet, 'vehicle-refused');
+    const selfMade = await issue('root', 'self', { name: 'vehicle-refused' });
+    const expired = await certificate('vehicle-refused', { notAfter: new Date(Date.now() - 60_000) });
+    for (const client of [undefined, factory, selfMade, expired]) {
+      const answer = await ask(client, 'vehicle-refused');
+      const body = { error: 'invalid_client', code: expect.stringMatching(/^tls\./) };
+      expect(answer).toMatchObject({
+        status: 401,
+        headers: { 'www-authenticate': 'tls_client_auth realm="outrider"' },
+        body,
+      });
+    }
+  });
+
+  it('a certificate on the denylist', async () => {
+    const denied = await vehicle('vehicle-denied');
+    expect((await ask(denied, 'vehicle-denied')).status).toBe(200);
+    ground.neighbours.deny('certificate', denied.certificate.thumbprint);
+    await until(async () => (await ask(denied, 'vehicle-denied')).status === 401);
+    expect(await ask(denied, 'vehicle-denied')).toMatchObject({
+      body: { error: 'invalid_client', code: 'denylist.certificate' },
+    });
+  });
+});
+
+describe('the registry', () => {
+  it('is asked once for many requests of a vehicle enrolled a moment ago, and then not again', async () => {
+    const party = await vehicle('vehicle-new', { grants: ['command:receive'] });
+    const answers = await Promise.all(Array.from({ length: 10 }, () => control(party, 'vehicle-new')));
+    expect(answers.map((answer) => answer.status)).toEqual(Array(10).fill(200));
+    const before = ground.neighbours.asked.length;
+    expect(before).toBeLessThan(10);
+    expect((await control(party, 'vehicle-new')).status).toBe(200);
+    expect(ground.neighbours.asked).toHaveLength(before);
+  });
+
+  it('is asked again where we heard of the device before it enrolled', async () => {
+    ground.neighbours.tell(ground.neighbours.register('vehicle-enrols', { state: 'registered' }));
+    await until(async () => projected('vehicle-enrols'));
+    const party = await vehicle('vehicle-enrols', { grants: ['command:receive'], version: 2 });
+    expect((await control(party, 'vehicle-enrols')).status).toBe(200);
+  });
+
+  it('reaches tokens by its events, and an old event changes nothing', async () => {
+    const { neighbours } = ground;
+    const party = await vehicle('vehicle-moved', { grants: ['command:receive'], version: 5 });
+    expect((await control(party, 'vehicle-moved')).status).toBe(200);
+    neighbours.tell(neighbours.register('vehicle-moved', { state: 'quarantined', version: 6 }));
+    neighbours.tell(neighbours.register('vehicle-moved', { grants: ['command:receive'], version: 4 }));
+    neighbours.tell(neighbours.register('vehicle-moved-last'));
+    await until(() => projected('vehicle-moved-last'));
+    for (const scope of ['command:receive', 'telemetry:write']) {
+      const answer = await ask(party, 'vehicle-moved', { scope });
+      expect(answer).toMatchObject({ status: 400, body: { error: 'unauthorized_client' } });
+    }
+  });
+
+  it('being away: control fails closed with Retry-After, telemetry goes on', async () => {
+    ground.neighbours.registryAway = true;
+    const party = await certificate('vehicle-unknown');
+    expect(await control(party, 'vehicle-unknown')).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '2' },
+      body: { error: 'temporarily_unavailable', code: 'service.upstream_unavailable' },
+    });
+    expect((await ask(party, 'vehicle-unknown')).status).toBe(200);
+  });
+
+  it('saying that there is no such device: neither', async () => {
+    const party = await certificate('vehicle-nowhere');
+    for (const scope of ['command:receive', 'telemetry:write']) {
+      const answer = await ask(party, 'vehicle-nowhere', { scope });
+      expect(answer).toMatchObject({ status: 400, body: { error: 'unauthorized_client' } });
+    }
+  });
+
+  const projected = async (id: string) =>
+    (await admin.query('SELECT 1 FROM devices WHERE device_id = $1', [id])).rowCount === 1;
+});
+
+it('tells provisioning of a certificate once, however many tokens it gets and whoever restarts', async () => {
+  const party = await vehicle('vehicle-seen');
+  for (let i = 0; i < 5; i += 1) await ask(party, 'vehicle-seen');
+  const subject = `${certificateSeen.subject}.vehicle-seen`;
+  const provisioner = await ground.nats.connectAs('provisioner');
+  const kept = async () => {
+    const ask = JSON.stringify({ subjects_filter: subject });
+    const info = (await provisioner.request(`$JS.API.STREAM.INFO.${EVENTS_STREAM.name}`, ask)).json();
+    return (info as { state: { subjects?: Record<string, number> } }).state.subjects?.[subject] ?? 0;
+  };
+  await until(async () => (await kept()) === 1);
+  await app.close();
+  app = await startService(ground, 2);
+  await ask(party, 'vehicle-seen');
+  ground.neighbours.register('vehicle-seen-after');
+  const after = await certificate('vehicle-seen-after');
+  await ask(after, 'vehicle-seen-after');
+  await until(async () => (await seen(after)) === 1);
+  expect(await kept()).toBe(1);
+  await provisioner.close();
+});
+
+const seen = async ({ certificate }: Party) =>
+  (await admin.query('SELECT 1 FROM certificates_seen WHERE thumbprint = $1', [certificate.thumbprint])).rowCount;
+
+it('gives no control token on a denylist older than five seconds, and telemetry tokens still', async () => {
+  const party = await vehicle('vehicle-stale', { grants: ['command:receive'] });
+  expect((await control(party, 'vehicle-stale')).status).toBe(200);
+  ground.neighbours.stopBeating();
+  await until(async () => (await control(party, 'vehicle-stale')).status !== 200);
+  expect(await control(party, 'vehicle-stale')).toMatchObject({
+    status: 503,
+    headers: { 'retry-after': '1' },
+    body: { error: 'temporarily_unavailable', code: 'revocation.stale' },
+  });
+  expect((await ask(party, 'vehicle-stale')).status).toBe(200);
+  ground.neighbours.startBeating();
+  await until(async () => (await control(party, 'vehicle-stale')).status === 200);
+});
+
+it.each(['UPDATE control_tokens SET scope = scope', 'DELETE FROM control_tokens', 'TRUNCATE control_tokens'])(
+  'the audit of control tokens refuses %s to the runtime role and to its owner',
+  async (sql) => {
+    for (const role of ['token', 'token_owner']) {
+      const client = await ground.database.admin();
+      await client.query(`SET ROLE ${role}`);
+      await expect(client.query(sql)).rejects.toMatchObject({ code: '42501' });
+      await client.end();
+    }
+  },
+);
+
+describe('without PostgreSQL', () => {
+  it('telemetry tokens go on, control tokens are 503 with Retry-After, and all comes back by itself', async () => {
+    const party = await vehicle('vehicle-away', { grants: ['command:receive'] });
+    const late = await vehicle('vehicle-late');
+    expect((await ask(party, 'vehicle-away')).status).toBe(200);
+    ground.postgres.cut();
+    const refused = await control(party, 'vehicle-away');
+    const body = { error: 'temporarily_unavailable', code: 'service.unavailable' };
+    expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '1' }, body });
+    expect((await ask(party, 'vehicle-away')).status).toBe(200);
+    expect((await ask(late, 'vehicle-late')).status).toBe(200);
+    await ground.postgres.mend();
+    await until(async () => (await control(party, 'vehicle-away')).status === 200);
+    await ask(late, 'vehicle-late');
+    await until(async () => (await seen(late)) === 1);
+  });
+});
