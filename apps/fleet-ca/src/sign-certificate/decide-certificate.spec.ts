@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { CertificateSignRequest } from '@outrider/contracts';
 import { SerialNumber } from '@outrider/ids';
 import { createTestFleet, type TestFleet, TRUST_DOMAIN } from '@outrider/testing';
-import { createCertificationRequest, parseCertificationRequest } from '@outrider/x509';
+import { createCertificationRequest, type NameAttribute, OID, parseCertificationRequest } from '@outrider/x509';
 import { decideCertificate, type IssuingRules } from './decide-certificate.js';
 
 const NOW = new Date();
@@ -30,7 +30,7 @@ beforeAll(async () => {
 
 interface Case {
   readonly requester?: 'provisioning' | 'command' | 'revocation';
-  readonly subject?: string;
+  readonly subject?: string | readonly NameAttribute[];
   readonly sanUris?: string[];
   readonly keyType?: 'P-256' | 'Ed25519';
   readonly request?: object;
@@ -76,6 +76,15 @@ describe('decideCertificate', () => {
       crlUrl: 'http://localhost:9105/crl/2.crl',
       ocspUrl: 'http://localhost:9105/ocsp',
     });
+  });
+
+  it('names the vehicle where the request names nobody', () => {
+    expect(decide({ subject: [] })).toMatchObject({ subject: [{ value: 'device-12345' }], sanUri: OWN_URI });
+  });
+
+  it('refuses a second name beside the right one', () => {
+    const subject = ['device-12345', 'device-99999'].map((value) => ({ type: OID.commonName, value }));
+    expect(() => decide({ subject })).toThrow(expect.objectContaining({ code: 'ca.request_refused' }));
   });
 
   it('describes a command signer: one name whatever is asked, no revocation pointers', () => {

@@ -87,7 +87,11 @@ function identityOf(request: CertificateSignRequest, trustDomain: TrustDomain): 
  * the same: it is a mistake or an attack, and either should be seen. Other wishes (DNS names, usages) are dropped.
  */
 function checkAsked(csr: ParsedCertificationRequest, identity: Identity): void {
-  if (csr.subjectCommonName !== identity.commonName) throw refused('the request names another subject');
+  // A vehicle may leave its name to the registry; a second name beside its own is somebody else's.
+  const names = csr.subject.attributes.filter(({ type }) => type === OID.commonName);
+  if (names.length > 1 || names.some(({ value }) => value !== identity.commonName)) {
+    throw refused('the request names another subject');
+  }
   if (!csr.sanUris.every((uri) => uri === identity.sanUri)) throw refused('the request asks for another URI name');
   const { basicConstraints, keyUsage } = csr.requestedExtensions;
   if (basicConstraints?.ca) throw refused('the request asks to be a CA');
