@@ -1,0 +1,206 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { canonicalize } from '@outrider/canonicalization';
+import { sign, signDer } from '@outrider/crypto';
+import { SerialNumber } from '@outrider/ids';
+import {
+  createCertificationRequest,
+  issueCertificate,
+  OID,
+  parseCertificate,
+  parseCertsOnlyCms,
+  toPem,
+} from '@outrider/x509';
+import { Agent, Client, request } from 'undici';
+import { z } from 'zod';
+
+const Endpoints = z.object({
+  trust: z.object({ server: z.string() }),
+  factory: z.object({ ca: z.string(), key: z.string() }),
+  services: z.record(
+    z.string(),
+    z.object({ vehicle: z.string().optional(), operator: z.string().optional(), http: z.string() }),
+  ),
+  operator: z.object({ tokenFile: z.string() }),
+});
+
+interface KeyPair {
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+}
+
+/** The running suite, as `.outrider/endpoints.json` describes it. */
+export class Suite {
+  private readonly ca: string;
+
+  private constructor(
+    private readonly endpoints: z.output<typeof Endpoints>,
+    private readonly read: (path: string) => string,
+  ) {
+    this.ca = read(endpoints.trust.server);
+  }
+
+  static find(): Suite {
+    const home = process.env.OUTRIDER_HOME ?? resolve(import.meta.dirname, '../../../.outrider');
+    const file = process.env.OUTRIDER_ENDPOINTS ?? resolve(home, 'endpoints.json');
+    const endpoints = Endpoints.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return new Suite(endpoints, (path) => readFileSync(resolve(dirname(dirname(file)), path), 'utf8'));
+  }
+
+  /** A metric of the service, summed over its labels that hold `labels`. */
+  async metric(service: string, name: string, labels = ''): Promise<number> {
+    const { body } = await request(`${this.origin(service, 'http')}/metrics`);
+    const lines = (await body.text()).split('\n').filter((line) => line.startsWith(name) && line.includes(labels));
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+
+  /** Makes a factory identity, registers it, enrols it and connects it. `keyType` is that of the key that signs. */
+  async vehicle(deviceId: string, keyType: 'Ed25519' | 'P-256'): Promise<BenchVehicle> {
+    const serialNumber = `DM-${deviceId.toUpperCase()}`;
+    const factory = await this.factoryIdentity(deviceId, serialNumber);
+    await this.register(deviceId, serialNumber);
+    const keys =
+      keyType === 'Ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const certificate = await this.enrol(deviceId, factory, keys);
+    const tls = { ca: this.ca, cert: certificate, key: pem(keys.privateKey) };
+    const token = await this.token(deviceId, tls);
+    return new BenchVehicle(
+      deviceId,
+      keys.privateKey,
+      new Client(this.origin('telemetry', 'vehicle'), { connect: tls }),
+      token,
+    );
+  }
+
+  private origin(service: string, listener: 'vehicle' | 'operator' | 'http'): string {
+    const url = this.endpoints.services[service]?.[listener];
+    if (!url) throw new Error(`${service} has no ${listener} listener`);
+    return url.replace(/\/+$/, '');
+  }
+
+  private async factoryIdentity(deviceId: string, serialNumber: string) {
+    const ca = parseCertificate(this.read(this.endpoints.factory.ca));
+    const caKey = createPrivateKey(this.read(this.endpoints.factory.key));
+    const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const from = Math.max(Math.floor(Date.now() / 1000) * 1000 - 60_000, ca.notBefore.getTime());
+    const certificate = await issueCertificate(
+      {
+        profile: 'factory-device',
+        serialNumber: SerialNumber.parse(`5${randomBytes(16).toString('hex').slice(1)}`),
+        subject: [
+          { type: OID.organizationName, value: 'Demo Motors' },
+          { type: OID.serialNumber, value: serialNumber },
+          { type: OID.commonName, value: deviceId },
+        ],
+        spkiDer: keys.publicKey.export({ type: 'spki', format: 'der' }),
+        notBefore: new Date(from),
+        notAfter: ca.notAfter,
+      },
+      ca,
+      (tbs) => signDer(caKey, tbs),
+    );
+    return { cert: toPem(certificate.der, 'CERTIFICATE'), key: pem(keys.privateKey) };
+  }
+
+  private async register(deviceId: string, serialNumber: string): Promise<void> {
+    await this.call(
+      `${this.origin('provisioning', 'operator')}/v1/devices`,
+      { ca: this.ca },
+      {
+        headers: {
+          'content-type': 'application/json',
+          authorization: `Bearer ${this.read(this.endpoints.operator.tokenFile).trim()}`,
+        },
+        body: JSON.stringify({ device_id: deviceId, manufacturer: 'demo-motors', serial_number: serialNumber }),
+      },
+    );
+  }
+
+  private async enrol(deviceId: string, factory: { cert: string; key: string }, keys: KeyPair): Promise<string> {
+    const csr = createCertificationRequest({ subject: deviceId, ...keys });
+    const url = `${this.origin('provisioning', 'vehicle')}/.well-known/est/simpleenroll`;
+    const answer = await this.call(
+      url,
+      { ca: this.ca, ...factory },
+      {
+        headers: { 'content-type': 'application/pkcs10' },
+        body: Buffer.from(csr).toString('base64'),
+      },
+    );
+    const [leaf] = parseCertsOnlyCms(Buffer.from(answer, 'base64'));
+    return toPem(leaf!, 'CERTIFICATE');
+  }
+
+  private async token(deviceId: string, tls: object): Promise<string> {
+    const form = { grant_type: 'client_credentials', client_id: deviceId, scope: 'telemetry:write' };
+    const answer = await this.call(`${this.origin('token', 'vehicle')}/oauth2/token`, tls, {
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams(form).toString(),
+    });
+    return z.object({ access_token: z.string() }).parse(JSON.parse(answer)).access_token;
+  }
+
+  private async call(
+    url: string,
+    tls: object,
+    options: { headers: Record<string, string>; body: string },
+  ): Promise<string> {
+    const agent = new Agent({ connect: tls });
+    try {
+      const { statusCode, body } = await request(url, { method: 'POST', dispatcher: agent, ...options });
+      const text = await body.text();
+      if (statusCode >= 300) throw new Error(`${url}: ${statusCode} ${text.slice(0, 300)}`);
+      return text;
+    } finally {
+      await agent.close();
+    }
+  }
+}
+
+/** One vehicle over one connection. */
+export class BenchVehicle {
+  private seq = 0;
+
+  constructor(
+    private readonly deviceId: string,
+    private readonly key: KeyObject,
+    private readonly client: Client,
+    private readonly token: string,
+  ) {}
+
+  /** A body of `count` messages, signed ahead of the measurement: the vehicle's work is not what is measured. */
+  body(count: number): string {
+    const messages = Array.from({ length: count }, () => {
+      const payload = canonicalize({
+        device_id: this.deviceId,
+        seq: ++this.seq,
+        ts: Math.floor(Date.now() / 1000),
+        telemetry: { lat: 37.42, lon: -122.08, speed: 42.3, heading: 271, fuel: 0.63 },
+      });
+      return `{"payload":${payload},"signature":"${Buffer.from(sign(this.key, Buffer.from(payload))).toString('base64url')}"}`;
+    });
+    return count === 1 ? messages[0]! : `[${messages.join(',')}]`;
+  }
+
+  /** Sends one body; gives how many messages were accepted. */
+  async send(body: string): Promise<number> {
+    const answer = await this.client.request({
+      method: 'POST',
+      path: '/v1/telemetry',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${this.token}` },
+      body,
+    });
+    const text = await answer.body.text();
+    if (answer.statusCode !== 200) throw new Error(`telemetry: ${answer.statusCode} ${text.slice(0, 300)}`);
+    return z.object({ accepted: z.number() }).parse(JSON.parse(text)).accepted;
+  }
+
+  close(): Promise<void> {
+    return this.client.close();
+  }
+}
+
+function pem(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }) as string;
+}
