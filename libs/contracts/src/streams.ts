@@ -28,13 +28,13 @@ export const DENYLIST_BUCKET: BucketSpec = {
   storage: 'file',
 };
 
-/** Leases: an instance that does not renew within the TTL is gone. */
+/** Leases: an instance that does not renew within the TTL is gone. On disk, so that the bucket outlives a NATS that was killed. */
 export const INSTANCES_BUCKET: BucketSpec = {
   name: 'INSTANCES',
   writer: null,
   readers: ['revocation'],
   ttlSeconds: 10,
-  storage: 'memory',
+  storage: 'file',
 };
 
 export const BUCKETS: readonly BucketSpec[] = [DENYLIST_BUCKET, INSTANCES_BUCKET];

@@ -29,7 +29,7 @@ export class DenylistBucket {
   /** All that lies in it. What cannot be read counts as not there. Throws where it could not be read to the end. */
   async read(): Promise<BucketContent> {
     const kv = await this.bucket();
-    const expected = (await kv.status()).values;
+    const expected = await this.records();
     const entries: DenylistEntry[] = [];
     let heartbeat: DenylistHeartbeat | undefined;
     let seen = 0;
@@ -46,6 +46,11 @@ export class DenylistBucket {
     }
     if (seen < expected) throw new Error(`the denylist bucket was read in part: ${seen} of ${expected}`);
     return { entries, heartbeat };
+  }
+
+  /** How many records lie in it: entries, tombstones, markers, and the heartbeat. */
+  async records(): Promise<number> {
+    return (await (await this.bucket()).status()).values;
   }
 
   /** Puts entries in the order given, many at a time: one connection keeps the order. */

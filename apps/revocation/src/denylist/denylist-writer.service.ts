@@ -10,6 +10,8 @@ import { type WriterLock, WriterLocks } from './writer-lock.store.js';
 
 const BEAT_MS = 1000;
 const BATCH = 1000;
+/** Every so many heartbeats the bucket is counted: what somebody emptied is filled again. */
+const COUNT_EVERY = 10;
 
 /** What the writer knows of the bucket while it holds the lock. */
 interface Held {
@@ -29,6 +31,7 @@ export class DenylistWriter implements OnApplicationBootstrap, OnApplicationShut
   private running: Promise<void> | undefined;
   private wanted: 'nothing' | 'changes' | 'beat' = 'nothing';
   private lastRevision = 0;
+  private beats = 0;
   private stopped = false;
   private timer: NodeJS.Timeout | undefined;
   private readonly entriesGauge;
@@ -162,14 +165,21 @@ export class DenylistWriter implements OnApplicationBootstrap, OnApplicationShut
     return true;
   }
 
-  private async beat({ mirror, generation, written }: Held): Promise<void> {
+  private async beat({ lock, mirror, generation, written }: Held): Promise<void> {
     const { count, digest } = mirror;
     const revision = await this.bucket.beat({ generation, sequence: written, count, digest });
-    const isAnother = revision <= this.lastRevision;
+    const isWhole = revision > this.lastRevision && !(await this.lacksEntries(lock));
     this.lastRevision = revision;
-    if (!isAnother) return;
-    this.logger.warn({ revision }, 'the denylist bucket has gone back: it is merged again');
+    if (isWhole) return;
+    this.logger.warn({ revision }, 'the denylist bucket has gone back or lost entries: it is merged again');
     await this.letGo();
     this.wanted = 'beat';
+  }
+
+  private async lacksEntries(lock: WriterLock): Promise<boolean> {
+    this.beats += 1;
+    if (this.beats % COUNT_EVERY !== 0) return false;
+    // Tombstones leave the bucket before they leave the table, so only the live are counted on.
+    return (await this.bucket.records()) <= (await this.denylist.liveCount(lock.query));
   }
 }

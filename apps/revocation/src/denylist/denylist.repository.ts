@@ -164,6 +164,11 @@ export class DenylistRepository {
     return { generation: Number(row?.generation), sequence: Number(row?.sequence) };
   }
 
+  async liveCount(query: Query): Promise<number> {
+    const [row] = await query<{ n: string }>('SELECT count(*) AS n FROM denylist_entries WHERE NOT removed');
+    return Number(row?.n);
+  }
+
   /** Entries above `after` up to `to`, tombstones among them, in order. */
   async entries(query: Query, after: number, to: number, limit: number): Promise<DenylistEntry[]> {
     const rows = await query<EntryRow>(

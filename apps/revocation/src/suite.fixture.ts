@@ -1,0 +1,263 @@
+/** revocation as it runs, on a real PostgreSQL and NATS; the services around it are real clients under their own NATS users. */
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import https from 'node:https';
+import { jetstream } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { OPERATOR_AUDIENCE } from '@outrider/admission';
+import {
+  type CertificateRef,
+  CrlSignRequest,
+  certificateGet,
+  crlSign,
+  denylistEnforced,
+  type EventContract,
+  INSTANCES_BUCKET,
+  jwksGet,
+  subjectOf,
+} from '@outrider/contracts';
+import { JWS_TYP, keyThumbprint, parseJws, signDer, signJws, verificationKey, verifyJws } from '@outrider/crypto';
+import { DeviceId, InstanceId } from '@outrider/ids';
+import { JwksKeys } from '@outrider/platform/admission';
+import { Listeners } from '@outrider/platform/http';
+import { migrate } from '@outrider/platform/postgres';
+import { createApplication, createLogger } from '@outrider/platform/service';
+import {
+  createTestDatabase,
+  createTestFleet,
+  issueVehicle,
+  startNats,
+  type TestDatabase,
+  type TestFleet,
+  type TestNats,
+  testServiceConfig,
+} from '@outrider/testing';
+import { createCrl, type ParsedCertificate, parseCertificate } from '@outrider/x509';
+import { Config } from './config.js';
+import { definition } from './revocation.module.js';
+
+const KEY_ID = 'test';
+
+export interface Suite {
+  readonly fleet: TestFleet;
+  readonly database: TestDatabase;
+  readonly nats: TestNats;
+  readonly config: Config;
+  readonly caClerk: CaClerk;
+  readonly httpUrl: string;
+  app: NestFastifyApplication;
+  /** Another replica of the service, or the same again after `app.close()`. */
+  startApp(instance?: string): Promise<NestFastifyApplication>;
+  /** POST on the operator listener with `curl -d`'s content type, unless told otherwise. */
+  post(path: string, body: object | string, options?: PostOptions): Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+export interface PostOptions {
+  readonly scope?: string;
+  readonly contentType?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: what came over the wire is looked at by tests alone
+  readonly body: any;
+}
+
+export async function startSuite(): Promise<Suite> {
+  const [fleet, database, nats] = await Promise.all([createTestFleet(), createTestDatabase('revocation'), startNats()]);
+  const { config: common } = await testServiceConfig('revocation', { fleet, database, nats });
+  const { vehicle: _, ...listeners } = common.listeners;
+  const config = Config.parse({
+    ...common,
+    listeners,
+    crl: { baseUrl: 'http://127.0.0.1:9105/crl', shardCount: 2, intervalSeconds: 3600, validitySeconds: 7200 },
+    denylist: { renewalGraceSeconds: 3600, skewSeconds: 60 },
+  });
+  await migrate(
+    config,
+    definition.migrations,
+    createLogger('revocation', 'revocation-00000000' as InstanceId, 'fatal'),
+  );
+  const [caClerk, tokens] = await Promise.all([startCaClerk(fleet, nats), startTokens(nats, config.tokenIssuer)]);
+  const startApp = async (name = 'revocation-00000001') => {
+    const instance = InstanceId.parse(name);
+    const logger = createLogger('revocation', instance, config.logLevel);
+    const app = await createApplication(definition, { service: 'revocation', instance, config, logger });
+    return app;
+  };
+  const suite: Suite = {
+    fleet,
+    database,
+    nats,
+    config,
+    caClerk,
+    httpUrl: `http://127.0.0.1:${config.listeners.http.port}`,
+    app: await startApp(),
+    startApp,
+    post: (path, body, { scope = 'revoke', contentType = 'application/x-www-form-urlencoded' } = {}) =>
+      post(`https://127.0.0.1:${config.listeners.operator?.port}${path}`, fleet.root.certificatePem, body, {
+        authorization: `Bearer ${tokens.operatorToken(scope)}`,
+        'content-type': contentType,
+      }),
+    stop: async () => {
+      await suite.app.close();
+      await Promise.all([caClerk.stop(), tokens.stop()]);
+      await nats.stop();
+      await database.drop();
+    },
+  };
+  await suite.app.get(Listeners).open();
+  await until(() => suite.app.get(JwksKeys).get(KEY_ID) !== undefined);
+  return suite;
+}
+
+/** In fleet-ca's place: knows the certificates it is given, signs CRLs that are asked for by revocation's key. */
+export interface CaClerk {
+  readonly certificates: ParsedCertificate[];
+  readonly crlRequests: CrlSignRequest[];
+  stop(): Promise<void>;
+}
+
+async function startCaClerk(fleet: TestFleet, nats: TestNats): Promise<CaClerk> {
+  const connection = await nats.connectAs('fleet-ca');
+  const clerk: CaClerk = { certificates: [], crlRequests: [], stop: () => connection.close() };
+  connection.subscribe(certificateGet.subject, {
+    callback: (_error, msg) => {
+      const by = certificateGet.payload.parse(msg.json());
+      const found = clerk.certificates.find((certificate) =>
+        'thumbprint' in by ? certificate.thumbprint === by.thumbprint : certificate.serialNumber === by.serialNumber,
+      );
+      const ok = found && { certificate: base64(found.der), profile: 'vehicle', ref: refOf(found) };
+      msg.respond(JSON.stringify(ok ? { ok } : { error: { code: 'ca.certificate_unknown' } }));
+    },
+  });
+  connection.subscribe(crlSign.subject, {
+    callback: (_error, msg) =>
+      void signCrl(fleet, crlSign.payload.parse(msg.json()).request).then(({ crl, request }) => {
+        clerk.crlRequests.push(request);
+        msg.respond(JSON.stringify({ ok: { crl: base64(crl) } }));
+      }),
+  });
+  return clerk;
+}
+
+async function signCrl(fleet: TestFleet, compact: string) {
+  const jws = parseJws(compact, 1_048_576);
+  const [leaf] = jws.header.x5c as string[];
+  const key = verificationKey(parseCertificate(leaf ?? '').spkiDer);
+  const verdict = verifyJws(jws, key, { typ: JWS_TYP.request, allowedHeaders: ['x5c'] });
+  if (!verdict.ok) throw new Error(`the CRL request: ${verdict.reason}`);
+  const request = CrlSignRequest.parse(JSON.parse(Buffer.from(jws.payload).toString()));
+  const crl = await createCrl(
+    {
+      issuer: fleet.vehicleCa.certificate,
+      crlNumber: request.number,
+      thisUpdate: new Date(request.thisUpdate),
+      nextUpdate: new Date(request.nextUpdate),
+      distributionPoint: request.distributionPoint,
+      revoked: request.entries.map((entry) => ({ ...entry, revokedAt: new Date(entry.revokedAt) })),
+    },
+    (tbs) => signDer(fleet.vehicleCa.privateKey, tbs),
+  );
+  return { crl, request };
+}
+
+/** In the token service's place: its keys, and operator tokens by them. */
+async function startTokens(nats: TestNats, iss: string) {
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { x, y } = keys.publicKey.export({ format: 'jwk' });
+  const jwk = { kty: 'EC', crv: 'P-256', x, y, kid: KEY_ID, use: 'sig', alg: 'ES256' };
+  const connection = await nats.connectAs('token');
+  connection.subscribe(jwksGet.subject, {
+    callback: (_error, msg) => void msg.respond(JSON.stringify({ ok: { keys: [jwk] } })),
+  });
+  const operatorToken = (scope: string) => {
+    const now = Math.floor(Date.now() / 1000);
+    const times = { iss, iat: now, nbf: now, exp: now + 300, jti: randomUUID() };
+    const who = { sub: `op:${randomUUID()}`, client_id: 'local-admin', aud: OPERATOR_AUDIENCE, roles: ['admin'] };
+    return signJws({
+      header: { typ: JWS_TYP.accessToken, kid: KEY_ID },
+      payload: JSON.stringify({ ...times, ...who, scope }),
+      key: keys.privateKey,
+    });
+  };
+  return { operatorToken, stop: () => connection.close() };
+}
+
+/** An instance of another service: a lease, a watch of the bucket, an acknowledgement for what it sees. */
+export async function startInstance(nats: TestNats, service: 'telemetry' | 'token', name: string, deaf = false) {
+  const connection = await nats.connectAs(service);
+  const lease = `$KV.${INSTANCES_BUCKET.name}.${service}.${name}`;
+  await jetstream(connection).publish(lease, JSON.stringify({ sequence: 0, at: new Date().toISOString() }));
+  const seen: { key: string; value: Record<string, unknown>; atMs: number }[] = [];
+  const bucket = await new Kvm(connection).open('DENYLIST', { bindOnly: true });
+  const watch = await bucket.watch();
+  void (async () => {
+    for await (const { key, value, operation } of watch) {
+      if (operation !== 'PUT') continue;
+      const record = JSON.parse(Buffer.from(value).toString()) as Record<string, unknown>;
+      seen.push({ key, value: record, atMs: performance.now() });
+      if (deaf) continue;
+      const payload = { instance: name, sequence: record.sequence, closedConnections: 0 };
+      connection.publish(subjectOf(denylistEnforced, name), JSON.stringify(payload));
+    }
+  })();
+  return {
+    seen,
+    stop: async () => {
+      watch.stop();
+      await connection.close();
+    },
+  };
+}
+
+export function publishEvent(connection: NatsConnection, contract: EventContract, payload: object, routing?: string) {
+  return jetstream(connection).publish(subjectOf(contract, routing), JSON.stringify(payload));
+}
+
+/** A fleet certificate and what identifies it. */
+export async function vehicle(fleet: TestFleet, name: string, notAfter?: Date) {
+  const deviceId = DeviceId.parse(name);
+  const party = await issueVehicle(fleet, deviceId, notAfter ? { notAfter } : {});
+  return { ...party, ref: { ...refOf(party.certificate), deviceId } };
+}
+
+export function refOf(certificate: ParsedCertificate): CertificateRef {
+  return {
+    issuerKeyId: certificate.authorityKeyId ?? '',
+    serialNumber: certificate.serialNumber,
+    thumbprint: certificate.thumbprint,
+    keyThumbprint: keyThumbprint(certificate.spkiDer),
+    notBefore: certificate.notBefore.toISOString(),
+    notAfter: certificate.notAfter.toISOString(),
+  };
+}
+
+export async function until(condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
+  const end = Date.now() + ms;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error('the condition did not come true in time');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
+
+function post(url: string, ca: string, body: object | string, headers: Record<string, string>): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = https.request(url, { method: 'POST', ca, agent: false, headers }, (response) => {
+      const parts: Buffer[] = [];
+      response.on('data', (part: Buffer) => parts.push(part));
+      response.on('end', () => {
+        const text = Buffer.concat(parts).toString();
+        resolve({ status: response.statusCode ?? 0, body: text ? JSON.parse(text) : undefined });
+      });
+    });
+    request.on('error', reject);
+    request.end(typeof body === 'string' ? body : JSON.stringify(body));
+  });
+}
