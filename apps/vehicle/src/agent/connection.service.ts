@@ -13,6 +13,7 @@ export interface Connection {
 
 export class ConnectionService {
   private present: Connection | undefined;
+  private abandoned = false;
   private waiting: { resolve: (connection: Connection) => void; reject: (error: Error) => void }[] = [];
 
   constructor(
@@ -29,6 +30,7 @@ export class ConnectionService {
   /** The connection of the newest certificate; waits for the first enrolment. */
   current(): Promise<Connection> {
     if (this.present) return Promise.resolve(this.present);
+    if (this.abandoned) return Promise.reject(stoppedBefore());
     return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
   }
 
@@ -45,11 +47,15 @@ export class ConnectionService {
 
   /** Nobody who waits for the first enrolment gets it any more. */
   abandon(): void {
-    for (const { reject } of this.waiting.splice(0))
-      reject(new Error('the vehicle was stopped before it was enrolled'));
+    this.abandoned = true;
+    for (const { reject } of this.waiting.splice(0)) reject(stoppedBefore());
   }
 
   async close(): Promise<void> {
     await this.present?.client.close();
   }
+}
+
+function stoppedBefore(): Error {
+  return new Error('the vehicle was stopped before it was enrolled');
 }

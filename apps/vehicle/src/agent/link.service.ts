@@ -68,6 +68,9 @@ export class LinkService {
       return { event: 'offline', service, kind: error.code, detail: 'asked to wait', retryInMs } as const;
     }
     if (error instanceof Denied) return { event: 'denied', service, code: error.code } as const;
+    if (error instanceof TokenRefused && error.code.startsWith('denylist.')) {
+      return { event: 'denied', service: 'token', code: error.code } as const;
+    }
     if (error instanceof TokenRefused) {
       return { event: 'token_refused', scope: this.service, code: error.code, detail: error.detail } as const;
     }

@@ -121,6 +121,16 @@ describe('its state', () => {
   });
 });
 
+describe('a stop', () => {
+  it('ends it at once, also before it has begun or was ever enrolled', async () => {
+    platform.loseEnrolments = 1_000;
+    const vehicle = await Vehicle.open(options());
+    vehicle.stop();
+    await vehicle.run();
+    expect(names().at(-1)).toBe('stopped');
+  });
+});
+
 describe('enrolment', () => {
   it('asks again with the same key and the same bytes when the answer is lost', async () => {
     platform.loseEnrolments = 2;

@@ -14,6 +14,7 @@ import { type CommandVerdict, verifyCommand } from './verify.js';
 const POLL_SECONDS = 25;
 /** After a command that leads nowhere: the platform may offer it again at once. */
 const PAUSE_MS = 2_000;
+const LEAST_POLL_MS = 250;
 
 export class ReceiverService {
   constructor(
@@ -44,8 +45,9 @@ export class ReceiverService {
   }
 
   private async poll(): Promise<Offer | undefined> {
+    const startedAt = performance.now();
     const answer = await this.ask('GET', `/v1/commands/next?wait=${POLL_SECONDS}`);
-    if (answer.status === 204) return undefined;
+    if (answer.status === 204) return this.slowly(startedAt);
     const offer = Offer.safeParse(json(answer));
     if (!offer.success) throw new Later('request.malformed', 5);
     return offer.data.command;
@@ -144,8 +146,14 @@ export class ReceiverService {
     });
   }
 
-  private async pause(): Promise<void> {
-    await sleep(PAUSE_MS, undefined, { signal: this.signal }).catch(() => undefined);
+  /** A platform that answers at once instead of waiting must not be asked in a tight circle. */
+  private async slowly(startedAt: number): Promise<undefined> {
+    await this.pause(Math.max(0, LEAST_POLL_MS - (performance.now() - startedAt)));
+    return undefined;
+  }
+
+  private async pause(ms: number = PAUSE_MS): Promise<void> {
+    await sleep(ms, undefined, { signal: this.signal }).catch(() => undefined);
   }
 }
 

@@ -117,6 +117,13 @@ export class QueueStore {
     });
   }
 
+  /** How many wait to be sent; by the index alone, however long the log. */
+  waiting(): number {
+    const row = this.database.prepare("SELECT count(*) AS n FROM record WHERE state = 'queued'").get();
+    return (row as { n: number }).n;
+  }
+
+  /** Walks the whole log. */
   counts(): QueueCounts {
     const rows = this.database.prepare('SELECT state, count(*) AS n FROM record GROUP BY state').all();
     const counted = Object.fromEntries((rows as { state: RecordState; n: number }[]).map(({ state, n }) => [state, n]));

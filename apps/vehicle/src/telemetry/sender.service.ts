@@ -50,7 +50,7 @@ export class SenderService {
 
   /** Resolves once nothing waits in the queue, or the signal is given. */
   async drained(): Promise<void> {
-    while (!this.signal.aborted && this.queue.counts().queued > 0) {
+    while (!this.signal.aborted && this.queue.waiting() > 0) {
       await sleep(50, undefined, { signal: this.signal }).catch(() => undefined);
     }
   }
@@ -116,7 +116,7 @@ export class SenderService {
   }
 
   private tell(settled: readonly SettledRecord[], ms: number): void {
-    const { queued } = this.queue.counts();
+    const queued = this.queue.waiting();
     for (const { first, upTo, count } of runs(settled)) {
       const { seq, verdict, code, state } = first;
       if (state === 'sent') {
