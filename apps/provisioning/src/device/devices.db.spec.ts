@@ -56,7 +56,7 @@ describe('devices', () => {
     const devices = [device('imp-1'), device('imp-2'), device('imp-2'), device('imp-3', { serial_number: 'DM-IMP-1' })];
     const statuses = async () => {
       const { json, status } = await call('POST', '/v1/devices', { devices });
-      return [status, ...(json['results'] as { status: number }[]).map((result) => result.status)];
+      return [status, ...(json.results as { status: number }[]).map((result) => result.status)];
     };
     expect(await statuses()).toEqual([201, 201, 201, 200, 409]);
     expect(await statuses()).toEqual([200, 200, 200, 200, 409]);
@@ -67,7 +67,7 @@ describe('devices', () => {
     const answers = await Promise.all(
       [devices, devices.toReversed(), devices].map((some) => call('POST', '/v1/devices', { devices: some })),
     );
-    const all = answers.flatMap(({ json }) => json['results'] as { status: number }[]).map(({ status }) => status);
+    const all = answers.flatMap(({ json }) => json.results as { status: number }[]).map(({ status }) => status);
     expect(all.filter((status) => status === 201)).toHaveLength(50);
     expect(all.filter((status) => status === 200)).toHaveLength(100);
   });
@@ -77,9 +77,9 @@ describe('devices', () => {
     let after = '';
     for (;;) {
       const { json } = await call('GET', `/v1/devices?limit=7&state=registered${after}`);
-      seen.push(...json.items.map((item) => item['device_id']));
-      if (json['next'] === null) break;
-      after = `&after=${String(json['next'])}`;
+      seen.push(...json.items.map((item) => item.device_id));
+      if (json.next === null) break;
+      after = `&after=${String(json.next)}`;
     }
     expect(seen).toEqual([...new Set(seen)].sort());
     expect(seen).toContain('race-49');
@@ -95,7 +95,7 @@ describe('devices', () => {
   it('changes one under If-Match, and tells with a version more', async () => {
     await call('POST', '/v1/devices', device('chg-one'));
     const shown = await call('GET', '/v1/devices/chg-one');
-    expect(shown.headers['etag']).toBe('"1"');
+    expect(shown.headers.etag).toBe('"1"');
     const body = { grants: ['command:receive', 'command:critical'] };
     const changed = await call('PATCH', '/v1/devices/chg-one', body, { 'if-match': '"1"' });
     expect(changed.json).toMatchObject({ ...body, version: 2 });
@@ -145,7 +145,7 @@ describe('manufacturers', () => {
       json: { name: 'other-motors', authorities: [{ thumbprint: two.factoryCa.certificate.thumbprint }] },
     });
     const { json } = await call('GET', '/v1/manufacturers');
-    expect(json.items.map((item) => item['name'])).toEqual(['demo-motors', 'other-motors']);
+    expect(json.items.map((item) => item.name)).toEqual(['demo-motors', 'other-motors']);
     const taken = await call('PUT', '/v1/manufacturers/third-motors', { ca: suite.fleet.factoryCa.certificatePem });
     expect(taken).toMatchObject({ status: 409, json: { code: 'provisioning.manufacturer_conflict' } });
     const fleetCa = await call('PUT', '/v1/manufacturers/third-motors', { ca: suite.fleet.vehicleCa.certificatePem });

@@ -160,7 +160,7 @@ export async function startSigner(fleet: TestFleet, nats: TestNats): Promise<Sig
 
 function readSignRequest(compact: string): CertificateSignRequest {
   const jws = parseJws(compact, 1_048_576);
-  const [leaf] = jws.header['x5c'] as string[];
+  const [leaf] = jws.header.x5c as string[];
   const service = parseCertificate(leaf as string);
   const verdict = verifyJws(jws, verificationKey(service.spkiDer), { typ: JWS_TYP.request, allowedHeaders: ['x5c'] });
   if (!verdict.ok || service.subjectCommonName !== 'provisioning') throw new Error('not a request of provisioning');
