@@ -1,6 +1,6 @@
 /** Decides which scopes an operator's roles carry, and which of them a token gets. */
 import { DomainError } from '@outrider/errors';
-import { scopeTokens } from '../vehicle-token/scope.js';
+import { scopeTokens } from '../oauth/scope-tokens.js';
 
 export const OPERATOR_SCOPES = [
   'fleet:read',

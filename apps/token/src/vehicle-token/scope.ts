@@ -1,6 +1,7 @@
 /** Decides which scopes, family and audience a vehicle's token gets (RFC 6749 §3.3, RFC 8707 §2); one token never mixes families. */
 import { vehicleAudience } from '@outrider/admission';
 import { DomainError } from '@outrider/errors';
+import { scopeTokens } from '../oauth/scope-tokens.js';
 
 export type ScopeFamily = 'telemetry' | 'control';
 
@@ -38,14 +39,6 @@ export function decideScope(scope: string = DEFAULT_SCOPE, resource?: string): S
   const { scopes, audience } = FAMILIES[family];
   if (resource !== undefined && resource !== audience) throw invalidTarget(resource);
   return { family, scopes: scopes.filter((one) => asked.includes(one)), audience };
-}
-
-/** The scope-tokens of a `scope` parameter, once each (RFC 6749 §3.3: single spaces). @throws DomainError `token.invalid_scope` */
-export function scopeTokens(scope: string): string[] {
-  if (scope.length > 512 || !/^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(scope)) {
-    throw new DomainError('token.invalid_scope', { detail: 'scope is not a list of scope-tokens' });
-  }
-  return [...new Set(scope.split(' '))];
 }
 
 function holdsAny(family: ScopeFamily, asked: readonly string[]): boolean {
