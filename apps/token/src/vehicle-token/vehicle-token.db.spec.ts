@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { verifyDeviceToken } from '@outrider/admission';
-import { certificateSeen, EVENTS_STREAM, Jwks } from '@outrider/contracts';
+import { certificateSeen, Decision, decisionMade, EVENTS_STREAM, Jwks } from '@outrider/contracts';
 import { verificationKeyOf } from '@outrider/crypto';
 import { issue, issueFactoryDevice, issueVehicle, type LeafOptions, type Party } from '@outrider/testing';
 import type pg from 'pg';
@@ -226,6 +226,21 @@ describe('the registry', () => {
 
   const projected = async (id: string) =>
     (await admin.query('SELECT 1 FROM devices WHERE device_id = $1', [id])).rowCount === 1;
+});
+
+it('reports a refusal behind the guard to the decision log, with the device', async () => {
+  const party = await vehicle('vehicle-decided');
+  await ask(party, 'device-99999');
+  const provisioner = await ground.nats.connectAs('provisioner');
+  const query = JSON.stringify({ last_by_subj: decisionMade('token').subject });
+  await until(async () => {
+    const { message } = (await provisioner.request(`$JS.API.STREAM.MSG.GET.${EVENTS_STREAM.name}`, query)).json<{
+      message?: { data: string };
+    }>();
+    const decision = message && Decision.parse(JSON.parse(Buffer.from(message.data, 'base64').toString()));
+    return decision?.code === 'token.invalid_client' && decision.deviceId === 'vehicle-decided';
+  });
+  await provisioner.close();
 });
 
 it('tells provisioning of a certificate once, however many tokens it gets and whoever restarts', async () => {
