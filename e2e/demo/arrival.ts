@@ -1,10 +1,11 @@
 /** Enrolment, token, first accepted telemetry: each as the vehicle itself measured it. */
+import { basename } from 'node:path';
 import type { Agent, AgentEvent } from '../harness/agent.js';
 import type { Timeline } from './timeline.js';
 
 export async function arrival(timeline: Timeline, agent: Agent): Promise<void> {
   const started = await agent.seen('started');
-  timeline.line(`the agent starts; drive: ${started.drive} (${started.source})`);
+  timeline.line(`the agent starts; its drive is ${started.source}: ${basename(String(started.drive))}`);
   const enrolled = await agent.seen('enrolled');
   timeline.line(
     `enrolled over EST, fleet certificate ${String(enrolled.serial).slice(0, 8)}... until ${enrolled.notAfter}`,

@@ -107,5 +107,5 @@ async function evidence(timeline: Timeline, deviceId: string, certificateFile: s
 }
 
 function codeOf(body: string): string {
-  return /"code":"([^"]+)"/.exec(body)?.[1] ?? body.slice(0, 60).trim();
+  return /"code":"([^"]+)"/.exec(body)?.[1] ?? /^[a-z]+\.[a-z_.]+/.exec(body)?.[0] ?? body.slice(0, 60).trim();
 }
