@@ -14,6 +14,8 @@ import type { Logger } from 'pino';
 import type { EntryName } from './claim.js';
 import type { BucketContent } from './merge.js';
 
+const READ_SILENCE_MS = 3000;
+
 /** The bucket DENYLIST, from its writer's side. */
 @Injectable()
 export class DenylistBucket {
@@ -33,17 +35,22 @@ export class DenylistBucket {
     const entries: DenylistEntry[] = [];
     let heartbeat: DenylistHeartbeat | undefined;
     let seen = 0;
-    for await (const { key, value, operation } of await kv.history()) {
+    const records = expected === 0 ? [] : await kv.watch();
+    const cut = setTimeout(() => 'stop' in records && records.stop(), READ_SILENCE_MS);
+    for await (const { key, value, operation, delta } of records) {
+      cut.refresh();
       seen += 1;
-      if (operation !== 'PUT') continue;
-      const json = parseJson(value);
+      const json = operation === 'PUT' ? parseJson(value) : undefined;
       if (key === DENYLIST_HEARTBEAT_KEY) heartbeat = DenylistHeartbeat.safeParse(json).data;
-      else {
+      else if (operation === 'PUT') {
         const entry = DenylistEntry.safeParse(json);
         if (entry.success) entries.push(entry.data);
         else this.logger.error({ key, err: entry.error }, 'an entry of the denylist bucket cannot be read');
       }
+      // `delta`: how many records are still to come of those that were there.
+      if (delta === 0) break;
     }
+    clearTimeout(cut);
     if (seen < expected) throw new Error(`the denylist bucket was read in part: ${seen} of ${expected}`);
     return { entries, heartbeat };
   }

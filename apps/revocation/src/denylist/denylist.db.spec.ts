@@ -27,11 +27,14 @@ async function bucket() {
   const kv = await new Kvm(connection).open('DENYLIST', { bindOnly: true });
   const list = new Denylist();
   let heartbeat: DenylistHeartbeat | undefined;
-  for await (const { key, value, operation } of await kv.history()) {
-    if (operation !== 'PUT') continue;
-    if (key === DENYLIST_HEARTBEAT_KEY) heartbeat = JSON.parse(Buffer.from(value).toString());
-    else list.apply(JSON.parse(Buffer.from(value).toString()) as DenylistEntry);
+  const watch = await kv.watch();
+  const cut = setTimeout(() => watch.stop(), 1000);
+  for await (const { key, value, operation, delta } of watch) {
+    if (operation === 'PUT' && key === DENYLIST_HEARTBEAT_KEY) heartbeat = JSON.parse(Buffer.from(value).toString());
+    else if (operation === 'PUT') list.apply(JSON.parse(Buffer.from(value).toString()) as DenylistEntry);
+    if (delta === 0) break;
   }
+  clearTimeout(cut);
   await connection.close();
   return { list, heartbeat };
 }
@@ -120,7 +123,8 @@ describe('the writer of the denylist bucket', () => {
     const writers = async () => {
       const { rows } = await admin.query(
         `SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND granted
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+         AND (classid::bigint << 32) | objid::bigint = hashtextextended('revocation.denylist_writer', 0)`,
       );
       return Number(rows[0].n);
     };
