@@ -1,0 +1,28 @@
+import { describe, expect, it } from '@jest/globals';
+import { DeviceId } from '@outrider/ids';
+import { block, unblock } from './block.js';
+
+const now = new Date(0);
+const act = { by: 'op:1', reason: 'stolen', now };
+const wish = { deviceId: DeviceId.parse('device-1'), mode: 'deny', thumbprint: undefined } as const;
+
+describe('block and unblock', () => {
+  it('count up with each change of state, and say nothing of what stays as it is', () => {
+    const first = block(undefined, wish, act);
+    expect(first).toMatchObject({ blocked: true, mode: 'deny', reason: 'stolen', version: 1, deliveredVersion: 0 });
+    expect(block(first, wish, { ...act, reason: 'again' })).toBeUndefined();
+    expect(block(first, { ...wish, mode: 'recovery' }, act)).toMatchObject({ mode: 'recovery', version: 2 });
+    expect(unblock(first, false, { ...act, reason: 'found' })).toMatchObject({
+      blocked: false,
+      reason: 'found',
+      version: 2,
+    });
+  });
+
+  it('refuse to unblock what is not blocked, and what is compromised', () => {
+    expect(() => unblock(undefined, false, act)).toThrow(expect.objectContaining({ code: 'gateway.not_blocked' }));
+    const blocked = block(undefined, wish, act);
+    const compromised = expect.objectContaining({ code: 'gateway.reprovision_required' });
+    expect(() => unblock(blocked, true, act)).toThrow(compromised);
+  });
+});

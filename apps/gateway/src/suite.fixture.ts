@@ -1,0 +1,178 @@
+/** gateway as it runs, on a real PostgreSQL and NATS; the services around it are real clients under their own NATS users. */
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import https from 'node:https';
+import { jetstream } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { OPERATOR_AUDIENCE } from '@outrider/admission';
+import {
+  denylistAdd,
+  denylistRemove,
+  deviceGet,
+  type EventContract,
+  jwksGet,
+  type RequestContract,
+  subjectOf,
+} from '@outrider/contracts';
+import { JWS_TYP, signJws } from '@outrider/crypto';
+import { InstanceId } from '@outrider/ids';
+import { JwksKeys } from '@outrider/platform/admission';
+import { Listeners } from '@outrider/platform/http';
+import { migrate } from '@outrider/platform/postgres';
+import { createApplication, createLogger } from '@outrider/platform/service';
+import {
+  createTestDatabase,
+  createTestFleet,
+  startNats,
+  type TestDatabase,
+  testServiceConfig,
+} from '@outrider/testing';
+import { Config } from './config.js';
+import { definition } from './gateway.module.js';
+
+const KEY_ID = 'test';
+
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: what came over the wire is looked at by tests alone
+  readonly body: any;
+}
+
+export async function startSuite() {
+  const [fleet, database, nats] = await Promise.all([createTestFleet(), createTestDatabase('gateway'), startNats()]);
+  const { config: common } = await testServiceConfig('gateway', { fleet, database, nats });
+  const { vehicle: _, ...listeners } = common.listeners;
+  const config = Config.parse({ ...common, listeners, enforcementWaitMs: 500 });
+  const instance = InstanceId.parse('gateway-00000001');
+  const logger = createLogger('gateway', instance, config.logLevel);
+  await migrate(config, definition.migrations, logger);
+  const app: NestFastifyApplication = await createApplication(definition, {
+    service: 'gateway',
+    instance,
+    config,
+    logger,
+  });
+  await app.get(Listeners).open();
+  const [token, provisioning, revocation, telemetry] = (await Promise.all(
+    ['token', 'provisioning', 'revocation', 'telemetry'].map((user) => nats.connectAs(user)),
+  )) as [NatsConnection, NatsConnection, NatsConnection, NatsConnection];
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { x, y } = keys.publicKey.export({ format: 'jwk' });
+  const jwk = { kty: 'EC', crv: 'P-256', x, y, kid: KEY_ID, use: 'sig', alg: 'ES256' } as const;
+  answer(token, jwksGet, async () => ({ ok: { keys: [jwk] } }));
+  await until(() => app.get(JwksKeys).get(KEY_ID) !== undefined);
+  const operatorToken = (scope: string) => {
+    const now = Math.floor(Date.now() / 1000);
+    const times = { iss: config.tokenIssuer, iat: now, nbf: now, exp: now + 300, jti: randomUUID() };
+    const who = { sub: `op:${randomUUID()}`, client_id: 'local-admin', aud: OPERATOR_AUDIENCE, roles: ['admin'] };
+    return signJws({
+      header: { typ: JWS_TYP.accessToken, kid: KEY_ID },
+      payload: JSON.stringify({ ...times, ...who, scope }),
+      key: keys.privateKey,
+    });
+  };
+  const call = (method: string, path: string, scope: string, body?: object): Promise<Answer> => {
+    const headers = {
+      authorization: `Bearer ${operatorToken(scope)}`,
+      ...(body ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
+    };
+    const url = `https://127.0.0.1:${config.listeners.operator?.port}${path}`;
+    return send(url, { method, ca: fleet.root.certificatePem, agent: false, headers }, body);
+  };
+  return {
+    app,
+    nats,
+    database: database as TestDatabase,
+    provisioning,
+    revocation,
+    telemetry,
+    call,
+    stop: async () => {
+      await app.close();
+      await Promise.all([token, provisioning, revocation, telemetry].map((connection) => connection.close()));
+      await nats.stop();
+      await database.drop();
+    },
+  };
+}
+export type Suite = Awaited<ReturnType<typeof startSuite>>;
+
+/** Answers a request in another service's place. @returns what ends it. */
+export function answer(
+  connection: NatsConnection,
+  contract: RequestContract,
+  reply: (payload: never) => Promise<object>,
+): () => void {
+  const subscription = connection.subscribe(contract.subject, {
+    callback: (_error, msg) =>
+      void reply(contract.payload.parse(msg.json()) as never).then((body) => msg.respond(JSON.stringify(body))),
+  });
+  return () => subscription.unsubscribe();
+}
+
+/** What revocation would keep: who asked for what, in order; it enforces everything at once. */
+export function startDenylist(connection: NatsConnection) {
+  const asked: { verb: 'add' | 'remove'; entries: { value: string; mode?: string }[] }[] = [];
+  const ends = ([denylistAdd, denylistRemove] as const).map((contract) =>
+    answer(connection, contract, async (payload: { entries: { value: string }[] }) => {
+      asked.push({ verb: contract === denylistAdd ? 'add' : 'remove', entries: payload.entries });
+      const enforcedBy = [{ instance: 'telemetry-00000001', ms: 3 }];
+      return { ok: { sequence: asked.length, enforcedBy, pending: [] } };
+    }),
+  );
+  return { asked, stop: () => ends.forEach((end) => void end()) };
+}
+
+/** What provisioning would answer: the one device it knows, with the one certificate. */
+export function startRegistry(connection: NatsConnection, deviceId: string, thumbprint: string) {
+  const device = {
+    deviceId,
+    state: 'active',
+    grants: [],
+    attestation: 'none',
+    minEpoch: 0,
+    version: 1,
+    changedAt: new Date(0).toISOString(),
+  };
+  const certificate = {
+    deviceId,
+    issuerKeyId: 'a'.repeat(40),
+    serialNumber: '01',
+    thumbprint,
+    keyThumbprint: 'k'.repeat(43),
+    notBefore: new Date(0).toISOString(),
+    notAfter: new Date(1).toISOString(),
+  };
+  return answer(connection, deviceGet, async (payload: { deviceId: string }) =>
+    payload.deviceId === deviceId
+      ? { ok: { device, certificates: [certificate] } }
+      : { error: { code: 'provisioning.device_not_found' } },
+  );
+}
+
+export function publishEvent(connection: NatsConnection, contract: EventContract, payload: object, routing?: string) {
+  return jetstream(connection).publish(subjectOf(contract, routing), JSON.stringify(payload));
+}
+
+export async function until(condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
+  const end = Date.now() + ms;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error('the condition did not come true in time');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function send(url: string, options: https.RequestOptions, body?: object): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = https.request(url, options, (response) => {
+      const parts: Buffer[] = [];
+      response.on('data', (part: Buffer) => parts.push(part));
+      response.on('end', () => {
+        const text = Buffer.concat(parts).toString();
+        resolve({ status: response.statusCode ?? 0, body: text ? JSON.parse(text) : undefined });
+      });
+    });
+    request.on('error', reject);
+    request.end(body ? JSON.stringify(body) : undefined);
+  });
+}
