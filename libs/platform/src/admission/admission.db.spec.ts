@@ -1,0 +1,438 @@
+import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto';
+import https from 'node:https';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type KV, Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Controller, Get, Injectable, Module } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Denylist, type DenylistEntry } from '@outrider/admission';
+import { DENYLIST_BUCKET, DENYLIST_HEARTBEAT_KEY, decisionMade, denylistKey, jwksGet } from '@outrider/contracts';
+import { JWS_TYP, signJws } from '@outrider/crypto';
+import { DeviceId, InstanceId } from '@outrider/ids';
+import {
+  createTestDatabase,
+  createTestFleet,
+  issueVehicle,
+  type Party,
+  startNats,
+  type TestDatabase,
+  type TestFleet,
+  type TestNats,
+  testServiceConfig,
+} from '@outrider/testing';
+import { On } from '../http/index.js';
+import { Listeners } from '../http/listeners.service.js';
+import { migrate } from '../postgres/index.js';
+import { createApplication } from '../service/boot.provider.js';
+import { serviceConfig } from '../service/config.js';
+import { createLogger } from '../service/logger.provider.js';
+import { Admitted, type OperatorAdmission, type VehicleAdmission } from './admitted.provider.js';
+import { AdmitAnyone, AdmitCertificate, AdmitToken, RequireOperator } from './decorators.provider.js';
+import { DenylistFeed } from './denylist-feed.client.js';
+
+@Injectable()
+@Controller()
+class ProbeController {
+  @Get('/anyone')
+  @On('vehicle')
+  @AdmitAnyone()
+  anyone(): string {
+    return 'anyone';
+  }
+
+  @Get('/certificate')
+  @On('vehicle')
+  @AdmitCertificate()
+  certificate(): string {
+    return 'certificate';
+  }
+
+  @Get('/token')
+  @On('vehicle')
+  @AdmitToken({ scopes: ['telemetry:write'] })
+  token(@Admitted() { deviceId }: VehicleAdmission): { deviceId: string } {
+    return { deviceId };
+  }
+
+  @Get('/devices/:device')
+  @On('vehicle')
+  @AdmitToken({ scopes: ['telemetry:write'], recovery: true })
+  device(@Admitted() { deviceId, recovery }: VehicleAdmission) {
+    return { deviceId, recovery };
+  }
+
+  @Get('/fleet')
+  @On('operator')
+  @RequireOperator('fleet:read')
+  fleet(@Admitted() { subject }: OperatorAdmission): { subject: string } {
+    return { subject };
+  }
+}
+@Module({ controllers: [ProbeController] })
+class ProbeModule {}
+
+const A = DeviceId.parse('device-a');
+const B = DeviceId.parse('device-b');
+const OPERATOR = `op:${randomUUID()}`;
+const signer = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const { x, y } = signer.publicKey.export({ format: 'jwk' });
+const jwk = { kty: 'EC', crv: 'P-256', x, y, kid: 'key-1', use: 'sig', alg: 'ES256' } as const;
+
+let fleet: TestFleet;
+let database: TestDatabase;
+let nats: TestNats;
+let app: NestFastifyApplication;
+let writer: NatsConnection;
+let gateway: NatsConnection;
+let bucket: KV;
+let a: Party;
+let b: Party;
+let port: { vehicle: number; operator: number; http: number };
+let beating: NodeJS.Timeout;
+const list = new Denylist();
+const decisions: { code: string; decision: string; deviceId?: string; detail?: string }[] = [];
+
+const parts = async () => {
+  const { config } = await testServiceConfig('telemetry', { fleet, database, nats });
+  const parsed = serviceConfig({}).parse(config);
+  const instance = InstanceId.parse('telemetry-00000001');
+  const logger = createLogger('telemetry', instance, parsed.logLevel);
+  return { service: 'telemetry' as const, instance, config: parsed, logger };
+};
+
+beforeAll(async () => {
+  [fleet, database, nats] = await Promise.all([createTestFleet(), createTestDatabase('telemetry'), startNats()]);
+  [a, b] = await Promise.all([issueVehicle(fleet, A), issueVehicle(fleet, B)]);
+  writer = await nats.connectAs('revocation');
+  bucket = await new Kvm(writer).open(DENYLIST_BUCKET.name, { bindOnly: true });
+  const token = await nats.connectAs('token');
+  token.subscribe(jwksGet.subject, {
+    callback: (_error, msg) => void msg.respond(JSON.stringify({ ok: { keys: [jwk] } })),
+  });
+  gateway = await nats.connectAs('gateway');
+  const runtime = await parts();
+  await migrate(runtime.config, [], runtime.logger);
+  app = await createApplication({ module: ProbeModule, entities: [] }, runtime);
+  await app.get(Listeners).open();
+  const { vehicle, operator, http } = runtime.config.listeners;
+  port = { vehicle: vehicle!.port, operator: operator!.port, http: http.port };
+  beating = setInterval(() => void beat().catch(() => undefined), 200);
+  await until(() => app.get(DenylistFeed).freshness() === 'fresh');
+}, 60_000);
+
+afterAll(async () => {
+  clearInterval(beating);
+  await app?.close();
+  await Promise.all([writer?.close(), gateway?.close()]);
+  await nats?.stop();
+  await database?.drop();
+});
+
+async function until(condition: () => boolean | Promise<boolean>, ms = 8000): Promise<void> {
+  const end = Date.now() + ms;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error('the condition did not come true in time');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function beat(): Promise<number> {
+  const { sequence, count, digest } = list;
+  return bucket.put(DENYLIST_HEARTBEAT_KEY, JSON.stringify({ generation: 1, sequence, count, digest }));
+}
+
+async function deny(entry: Pick<DenylistEntry, 'kind' | 'value'> & Partial<DenylistEntry>): Promise<void> {
+  const record: DenylistEntry = { mode: 'deny', reason: 'test', sequence: list.sequence + 1, ...entry };
+  list.apply(record);
+  await bucket.put(denylistKey(record.kind, record.value), JSON.stringify(record));
+}
+
+const now = () => Math.floor(Date.now() / 1000);
+function claims(party: Party, device: DeviceId, more: object = {}) {
+  const common = { iss: 'https://127.0.0.1:8442', sub: device, client_id: device, aud: 'urn:outrider:telemetry' };
+  const times = { iat: now(), nbf: now(), exp: now() + 120, jti: randomUUID() };
+  return { ...common, ...times, scope: 'telemetry:write', cnf: { 'x5t#S256': party.certificate.thumbprint }, ...more };
+}
+function operatorClaims(more: object = {}) {
+  const common = {
+    iss: 'https://127.0.0.1:8442',
+    sub: OPERATOR,
+    client_id: 'local-admin',
+    aud: 'urn:outrider:operator',
+  };
+  const times = { iat: now(), nbf: now(), exp: now() + 120, jti: randomUUID() };
+  return { ...common, ...times, scope: 'fleet:read', roles: ['admin'], ...more };
+}
+function sign(payload: object, key = signer.privateKey, header: object = {}): string {
+  return signJws({
+    header: { typ: JWS_TYP.accessToken, kid: 'key-1', ...header },
+    payload: JSON.stringify(payload),
+    key,
+  });
+}
+
+interface Answer {
+  status: number;
+  body: string;
+  headers: NodeJS.Dict<string | string[]>;
+}
+interface Ask {
+  party?: Party;
+  token?: string;
+  headers?: Record<string, string>;
+  listener?: 'vehicle' | 'operator';
+  agent?: https.Agent;
+}
+
+function ask(path: string, { party, token, headers = {}, listener = 'vehicle', agent }: Ask = {}): Promise<Answer> {
+  const identity = party ? { cert: party.certificatePem, key: party.privateKeyPem } : {};
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return new Promise((resolve, reject) => {
+    https
+      .get(
+        {
+          host: '127.0.0.1',
+          port: port[listener],
+          path,
+          ca: fleet.root.certificatePem,
+          ...identity,
+          headers: { ...headers, ...authorization },
+          agent: agent ?? false,
+        },
+        (response) => {
+          let body = '';
+          response.on('data', (chunk) => (body += chunk));
+          response.on('end', () => resolve({ status: response.statusCode!, body, headers: response.headers }));
+        },
+      )
+      .on('error', reject);
+  });
+}
+
+const code = ({ body }: Answer) => (JSON.parse(body) as { code: string }).code;
+
+describe('a vehicle', () => {
+  it('is admitted with its certificate and the token bound to it, and named to the route', async () => {
+    const answer = await ask('/token', { party: a, token: sign(claims(a, A)) });
+    expect(answer).toMatchObject({ status: 200, body: '{"deviceId":"device-a"}' });
+    expect((await ask('/certificate', { party: a })).status).toBe(200);
+    expect((await ask('/anyone')).status).toBe(200);
+  });
+
+  it.each<[string, () => Ask, number, string, string]>([
+    ['no certificate (attack 10)', () => ({ token: sign(claims(a, A)) }), 401, 'tls.certificate_required', 'Bearer'],
+    [
+      "another vehicle's connection (attack 9)",
+      () => ({ party: b, token: sign(claims(a, A)) }),
+      401,
+      'auth.token_binding_mismatch',
+      'invalid_token',
+    ],
+    [
+      'a token for another device (attack 8)',
+      () => ({ party: a, token: sign(claims(a, B)) }),
+      403,
+      'auth.wrong_device',
+      '',
+    ],
+    ['no token', () => ({ party: a }), 401, 'auth.token_missing', 'scope="telemetry:write"'],
+    [
+      'an expired token',
+      () => ({ party: a, token: sign(claims(a, A, { iat: now() - 60, exp: now() })) }),
+      401,
+      'auth.token_expired',
+      'invalid_token',
+    ],
+    [
+      'another audience',
+      () => ({ party: a, token: sign(claims(a, A, { aud: 'urn:outrider:command' })) }),
+      401,
+      'auth.token_invalid',
+      'invalid_token',
+    ],
+    [
+      'another scope',
+      () => ({ party: a, token: sign(claims(a, A, { scope: 'telemetry:backfill' })) }),
+      403,
+      'auth.scope_insufficient',
+      'insufficient_scope',
+    ],
+    [
+      "a stranger's key",
+      () => ({ party: a, token: sign(claims(a, A), stranger.privateKey) }),
+      401,
+      'auth.token_invalid',
+      'invalid_token',
+    ],
+    [
+      'an unknown kid',
+      () => ({ party: a, token: sign(claims(a, A), signer.privateKey, { kid: 'other' }) }),
+      401,
+      'auth.token_invalid',
+      'invalid_token',
+    ],
+    [
+      "an operator's token",
+      () => ({ party: a, token: sign(operatorClaims()) }),
+      401,
+      'auth.token_invalid',
+      'invalid_token',
+    ],
+    [
+      'alg none (attack 13)',
+      () => ({ party: a, token: `${part({ alg: 'none', typ: 'at+jwt', kid: 'key-1' })}.${part(claims(a, A))}.` }),
+      401,
+      'auth.token_invalid',
+      'invalid_token',
+    ],
+    [
+      'HS256 keyed with the public key (attack 13)',
+      () => ({ party: a, token: hs256(claims(a, A)) }),
+      401,
+      'auth.token_invalid',
+      'invalid_token',
+    ],
+  ])('is refused with %s', async (_name, request, status, expected, challenge) => {
+    const answer = await ask('/token', request());
+    expect({ status: answer.status, code: code(answer) }).toEqual({ status, code: expected });
+    if (challenge) expect(answer.headers['www-authenticate']).toContain(challenge);
+  });
+
+  it('is refused with a certificate of another CA', async () => {
+    const other = await createTestFleet();
+    expect(code(await ask('/certificate', { party: await issueVehicle(other, A) }))).toBe('tls.certificate_invalid');
+  });
+
+  it("is refused another device's path", async () => {
+    const token = sign(claims(a, A));
+    expect((await ask('/devices/device-a', { party: a, token })).status).toBe(200);
+    expect(code(await ask('/devices/device-b', { party: a, token }))).toBe('auth.wrong_device');
+  });
+
+  it('gains nothing by a Client-Cert header, which is counted (attack 22)', async () => {
+    const headers = {
+      'client-cert': `:${Buffer.from(b.certificate.der).toString('base64')}:`,
+      'x-forwarded-client-cert': 'Hash=00',
+    };
+    expect(code(await ask('/certificate', { headers }))).toBe('tls.certificate_required');
+    const metrics = await (await fetch(`http://127.0.0.1:${port.http}/metrics`)).text();
+    expect(metrics).toMatch(/outrider_client_cert_headers_ignored_total\{[^}]*header="client-cert"[^}]*\} 1/);
+  });
+});
+
+describe('an operator', () => {
+  it('is admitted by a bearer token with the scope', async () => {
+    const answer = await ask('/fleet', { listener: 'operator', token: sign(operatorClaims()) });
+    expect(answer).toMatchObject({ status: 200, body: JSON.stringify({ subject: OPERATOR }) });
+  });
+
+  it.each<[string, () => string | undefined, number, string]>([
+    ['no token', () => undefined, 401, 'auth.token_missing'],
+    ["a device's token (attack 25)", () => sign(claims(a, A)), 401, 'auth.token_invalid'],
+    [
+      'an expired token (attack 25)',
+      () => sign(operatorClaims({ iat: now() - 60, exp: now() - 1 })),
+      401,
+      'auth.token_expired',
+    ],
+    [
+      'another scope (attack 25)',
+      () => sign(operatorClaims({ scope: 'decisions:read' })),
+      403,
+      'auth.scope_insufficient',
+    ],
+  ])('is refused with %s', async (_name, token, status, expected) => {
+    const presented = token();
+    const answer = await ask('/fleet', { listener: 'operator', ...(presented ? { token: presented } : {}) });
+    expect({ status: answer.status, code: code(answer) }).toEqual({ status, code: expected });
+  });
+});
+
+describe('a new denylist entry', () => {
+  it.each(['certificate', 'key', 'device'] as const)(
+    'closes the live connection and refuses the %s (attack 14)',
+    async (kind) => {
+      const device = DeviceId.parse(`stolen-${kind}`);
+      const party = await issueVehicle(fleet, device);
+      const { thumbprint, keyThumbprint } = party.certificate;
+      const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+      const token = sign(claims(party, device));
+      expect((await ask('/token', { party, token, agent })).status).toBe(200);
+      const socket = Object.values(agent.freeSockets)[0]![0]!;
+      const closed = new Promise<number>((resolve) => socket.once('close', () => resolve(performance.now())));
+      const startMs = performance.now();
+      await deny({ kind, value: { certificate: thumbprint, key: keyThumbprint, device: device as string }[kind] });
+      expect((await closed) - startMs).toBeLessThan(1000);
+      const answer = await ask('/token', { party, token });
+      expect({ status: answer.status, code: code(answer) }).toEqual({ status: 403, code: `denylist.${kind}` });
+      expect((await ask('/token', { party: a, token: sign(claims(a, A)) })).status).toBe(200);
+      agent.destroy();
+    },
+  );
+
+  it('leaves a device in recovery mode the routes marked so', async () => {
+    const device = DeviceId.parse('quarantined');
+    const party = await issueVehicle(fleet, device);
+    const token = sign(claims(party, device));
+    await deny({ kind: 'device', value: device, mode: 'recovery' });
+    await until(() => app.get(DenylistFeed).match({ deviceId: device }) !== undefined);
+    expect(await ask('/devices/quarantined', { party, token })).toMatchObject({
+      status: 200,
+      body: '{"deviceId":"quarantined","recovery":true}',
+    });
+    expect(code(await ask('/token', { party, token }))).toBe('denylist.device');
+  });
+
+  it("ends an operator's token", async () => {
+    const jti = randomUUID();
+    const token = sign(operatorClaims({ jti }));
+    expect((await ask('/fleet', { listener: 'operator', token })).status).toBe(200);
+    await deny({ kind: 'token', value: jti });
+    await until(async () => (await ask('/fleet', { listener: 'operator', token })).status === 401);
+  });
+});
+
+it('reports each first deny to the decision log, with its code', async () => {
+  await until(async () => {
+    const subscription = await readDecisions();
+    decisions.splice(0, decisions.length, ...subscription);
+    return ['denylist.key', 'auth.token_binding_mismatch', 'auth.client_cert_header_ignored'].every((wanted) =>
+      decisions.some((decision) => decision.code === wanted),
+    );
+  });
+  expect(decisions).toContainEqual(
+    expect.objectContaining({ decision: 'deny', code: 'denylist.certificate', deviceId: 'stolen-certificate' }),
+  );
+});
+
+function part(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
+function hs256(payload: object): string {
+  const input = `${part({ alg: 'HS256', typ: 'at+jwt', kid: 'key-1' })}.${part(payload)}`;
+  const key = signer.publicKey.export({ type: 'spki', format: 'pem' });
+  return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`;
+}
+
+async function readDecisions() {
+  const { jetstream, jetstreamManager, AckPolicy } = await import('@nats-io/jetstream');
+  const { durableName } = await import('@outrider/contracts');
+  const contract = decisionMade('telemetry');
+  const durable = durableName('gateway', contract);
+  const manager = await jetstreamManager(gateway, { checkAPI: false });
+  await manager.consumers.add('EVENTS', {
+    name: durable,
+    durable_name: durable,
+    filter_subject: contract.subject,
+    ack_policy: AckPolicy.Explicit,
+  });
+  const consumer = await jetstream(gateway).consumers.get('EVENTS', durable);
+  const read: typeof decisions = [...decisions];
+  for await (const msg of await consumer.fetch({ max_messages: 100, expires: 1000 })) {
+    read.push(msg.json());
+    msg.ack();
+  }
+  return read;
+}

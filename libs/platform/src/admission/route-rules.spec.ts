@@ -1,0 +1,69 @@
+import { describe, expect, it } from '@jest/globals';
+import { Controller, Get, Module, Post } from '@nestjs/common';
+import { DiscoveryModule, NestFactory } from '@nestjs/core';
+import { On } from '../http/on.provider.js';
+import { AdmitAnyone, AdmitToken, RequireOperator } from './decorators.provider.js';
+import { RouteRules } from './route-rules.service.js';
+
+@Controller()
+class GoodController {
+  @Get('/good')
+  @On('vehicle')
+  @AdmitToken({ scopes: ['telemetry:write'] })
+  good(): void {}
+
+  @Get('/operator')
+  @On('operator')
+  @RequireOperator('fleet:read')
+  operator(): void {}
+
+  helper(): void {}
+}
+
+@Controller()
+class BadController {
+  @Get('/unmarked')
+  @On('vehicle')
+  unmarked(): void {}
+
+  @Post('/nowhere')
+  @AdmitAnyone()
+  nowhere(): void {}
+
+  @Get('/misplaced')
+  @On('vehicle')
+  @RequireOperator('fleet:read')
+  misplaced(): void {}
+
+  @Get('/open')
+  @On('http')
+  @AdmitAnyone()
+  open(): void {}
+}
+
+@Module({ imports: [DiscoveryModule], controllers: [GoodController], providers: [RouteRules] })
+class GoodModule {}
+@Module({ imports: [DiscoveryModule], controllers: [GoodController, BadController], providers: [RouteRules] })
+class BadModule {}
+
+function start(module: new () => object) {
+  return NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+}
+
+describe('the rules of the routes', () => {
+  it('let a service start whose routes all say whom they admit', async () => {
+    await (await start(GoodModule)).close();
+  });
+
+  it('stop the start otherwise, naming each route', async () => {
+    const { message } = await start(BadModule).then(
+      () => new Error('it started'),
+      (error: Error) => error,
+    );
+    expect(message.split('\n').slice(1)).toEqual([
+      'BadController.unmarked (GET /unmarked): says not whom it admits',
+      'BadController.nowhere (POST /nowhere): on no listener (@On)',
+      'BadController.misplaced (GET /misplaced): operator does not fit the vehicle listener',
+    ]);
+  });
+});
