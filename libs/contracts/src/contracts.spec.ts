@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, test } from '@jest/globals';
+import { SERVICES } from '@outrider/ids';
+import { CONTRACTS } from './all.js';
+import { contractsPage } from './contracts-page.js';
+import {
+  decisionMade,
+  denylistAdd,
+  deviceChanged,
+  filterOf,
+  natsAuthorization,
+  natsPermissions,
+  subjectOf,
+} from './index.js';
+
+test('docs/messages.md lists every message as it is', () => {
+  expect(readFileSync(join(import.meta.dirname, '../../../docs/messages.md'), 'utf8')).toBe(contractsPage());
+});
+
+test('every subject is `<owner>.<noun>.<event or verb>.v<n>`, once', () => {
+  const subjects = CONTRACTS.map(({ subject }) => subject);
+  expect(new Set(subjects).size).toBe(subjects.length);
+  for (const subject of subjects) expect(subject).toMatch(/^[a-z-]+\.[a-z]+\.[a-z]+\.v\d+$/);
+});
+
+describe('permissions', () => {
+  it.each(SERVICES)('%s may publish only what the list says it sends', (service) => {
+    const { publish } = natsPermissions(service);
+    const sends = CONTRACTS.filter((c) => (c.from as readonly string[]).includes(service)).map((c) =>
+      c.kind === 'event' ? filterOf(c) : c.subject,
+    );
+    expect(publish.filter((subject) => !subject.startsWith('$'))).toEqual([...new Set(sends)].sort());
+  });
+
+  it('lets nobody but revocation write the denylist', () => {
+    const writers = SERVICES.filter((service) =>
+      natsPermissions(service).publish.some((subject) => subject.startsWith('$KV.DENYLIST')),
+    );
+    expect(writers).toEqual(['revocation']);
+    expect(SERVICES.filter((service) => natsPermissions(service).publish.includes(denylistAdd.subject))).toEqual([
+      'provisioning',
+      'token',
+      'gateway',
+    ]);
+  });
+
+  it('lets nobody listen to another service’s inbox or to everything', () => {
+    for (const service of SERVICES) {
+      const inboxes = natsPermissions(service).subscribe.filter(
+        (subject) => subject.startsWith('_INBOX') || subject.includes('>'),
+      );
+      expect(inboxes).toEqual([`_INBOX.${service}.>`]);
+    }
+  });
+
+  it('are not rendered with a password missing', () => {
+    expect(() => natsAuthorization({ provisioner: 'x' } as never)).toThrow('no NATS password for fleet-ca');
+  });
+});
+
+it('takes a routing token where the contract is routed, and no wildcard', () => {
+  expect(subjectOf(deviceChanged, 'device-1')).toBe('provisioning.device.changed.v1.device-1');
+  expect(() => subjectOf(deviceChanged)).toThrow('misused');
+  expect(() => subjectOf(deviceChanged, '>')).toThrow('bad routing token');
+  expect(() => subjectOf(decisionMade('token'), 'x')).toThrow('misused');
+});
