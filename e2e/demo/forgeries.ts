@@ -2,8 +2,8 @@
 
 import { type Payload, signed } from '../harness/message.js';
 import { operator } from '../harness/operator.js';
+import { Thief } from '../harness/thief.js';
 import { certificateFileOf, keyFileOf } from './agent-state.js';
-import { Thief } from './thief.js';
 import type { Timeline } from './timeline.js';
 
 interface Stored {

@@ -5,9 +5,9 @@ import { request } from 'undici';
 import type { Agent } from '../harness/agent.js';
 import { newRequest } from '../harness/openssl.js';
 import { operator } from '../harness/operator.js';
+import { type Ask, Thief, untilRefused } from '../harness/thief.js';
 import { until } from '../harness/until.js';
 import { certificateFileOf, keyFileOf } from './agent-state.js';
-import { type Ask, Thief, untilRefused } from './thief.js';
 import type { Timeline } from './timeline.js';
 
 const MUST_WITHIN_MS = 1000;

@@ -1,7 +1,7 @@
 /** Whoever copied a vehicle's key and certificate: the same requests, from elsewhere, on connections kept open. */
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'undici';
-import { at, endpoints, type Service } from '../harness/endpoints.js';
+import { at, endpoints, type Service } from './endpoints.js';
 
 export interface Seen {
   /** 0: the connection was closed or could not be opened. */
@@ -14,20 +14,30 @@ export interface Ask {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly token?: string;
-  readonly body?: string;
+  readonly body?: string | Buffer;
   readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export class Thief {
   readonly #agent: Agent;
 
-  /** PEM files: as copied from the vehicle's disk. */
-  constructor(certificateFile: string, keyFile: string) {
-    const [ca, cert, key] = [endpoints.trust.server, certificateFile, keyFile].map((file) => readFileSync(file));
-    this.#agent = new Agent({ connect: { ca: ca!, cert: cert!, key: key! }, pipelining: 1 });
+  /** PEM files: as copied from the vehicle's disk. Without them: someone who shows no certificate. */
+  constructor(certificateFile?: string, keyFile?: string) {
+    const client =
+      certificateFile && keyFile ? { cert: readFileSync(certificateFile), key: readFileSync(keyFile) } : {};
+    this.#agent = new Agent({ connect: { ca: readFileSync(endpoints.trust.server), ...client }, pipelining: 1 });
   }
 
-  async ask({ service, method, path, token, body, contentType = 'application/json' }: Ask): Promise<Seen> {
+  async ask({
+    service,
+    method,
+    path,
+    token,
+    body,
+    contentType = 'application/json',
+    headers = {},
+  }: Ask): Promise<Seen> {
     try {
       const answer = await request(`${at(service, 'vehicle')}${path}`, {
         dispatcher: this.#agent,
@@ -35,6 +45,7 @@ export class Thief {
         headers: {
           ...(token ? { authorization: `Bearer ${token}` } : {}),
           ...(body === undefined ? {} : { 'content-type': contentType }),
+          ...headers,
         },
         body: body ?? null,
         signal: AbortSignal.timeout(10_000),
