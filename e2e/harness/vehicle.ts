@@ -64,10 +64,11 @@ export class Vehicle implements ClientFiles {
     return answer.json().access_token as string;
   }
 
-  /** Telemetry by curl: whatever JSON value. */
+  /** Telemetry by curl: a JSON value, or text as it is. */
   sendTelemetry(body: unknown, token: string): Promise<Answer> {
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
     const args = ['-H', `Authorization: Bearer ${token}`, '-H', 'Content-Type: application/json'];
-    return curl(`${at('telemetry', 'vehicle')}/v1/telemetry`, [...args, '-d', JSON.stringify(body)], this);
+    return curl(`${at('telemetry', 'vehicle')}/v1/telemetry`, [...args, '-d', text], this);
   }
 
   /** A request on a kept-alive connection of Node's, for what counts milliseconds. */
