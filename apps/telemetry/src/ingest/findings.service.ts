@@ -7,7 +7,7 @@ import type { Decision } from '../window/decide-batch.js';
 import type { Outcome } from './answer.js';
 import type { VerifiedRecord } from './check-message.js';
 import { alertsOf, refusalsOf } from './findings.js';
-import type { Sender } from './ingest.service.js';
+import type { Sender } from './sender.js';
 
 const ACTION = 'POST /v1/telemetry';
 

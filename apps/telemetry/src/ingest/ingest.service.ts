@@ -1,9 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
-import type { DeviceId, StreamName, Thumbprint } from '@outrider/ids';
+import type { StreamName, Thumbprint } from '@outrider/ids';
 import { CONFIG } from '@outrider/platform/service';
-import type { ParsedCertificate } from '@outrider/x509';
 import type { Config } from '../config.js';
 import type { SigningCertificate } from '../signing-certificate/signing-certificate.js';
 import { SigningCertificates } from '../signing-certificate/signing-certificates.service.js';
@@ -15,13 +14,7 @@ import { checkBinding, checkMessage, type VerifiedRecord } from './check-message
 import type { Envelope, Unreadable } from './envelope.js';
 import { Findings } from './findings.service.js';
 import { readBody } from './read-body.js';
-
-/** Who sends: as admitted on this connection. */
-export interface Sender {
-  readonly deviceId: DeviceId;
-  readonly certificate: ParsedCertificate;
-  readonly remoteAddress: string;
-}
+import type { Sender } from './sender.js';
 
 /** Signatures checked before other requests get their turn. */
 const CHECKS_PER_TURN = 32;
