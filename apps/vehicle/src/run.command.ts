@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { Vehicle } from './agent/vehicle.service.js';
 import { loadDrive } from './drive/drive.store.js';
 import { readPlatform } from './endpoints/endpoints.store.js';
+import { factoryName } from './enrol/identity.store.js';
 import type { KeyType } from './keys/key-store.js';
 import { outputSink } from './report/report.service.js';
 
@@ -38,11 +39,13 @@ export function runCommand(): Command {
     .requiredOption('--factory <dir>', 'holds factory.crt, factory.key, chain.pem')
     .action(async (options: DriveOptions & { state: string; factory: string }) => {
       const stateDirectory = resolve(options.state);
+      const factoryDirectory = resolve(options.factory);
+      const seed = (await factoryName(factoryDirectory)) ?? stateDirectory;
       const vehicle = await Vehicle.open({
         stateDirectory,
-        factoryDirectory: resolve(options.factory),
+        factoryDirectory,
         platform: await readPlatform(resolve(options.endpoints)),
-        drive: await loadDrive(options.drive && resolve(options.drive), stateDirectory),
+        drive: await loadDrive(options.drive && resolve(options.drive), seed),
         sink: outputSink(options.json),
         ...vehicleOptions(options),
       });
@@ -55,7 +58,7 @@ export function vehicleOptions({ interval, speed, count, keyType, commands }: Dr
   return { intervalMs: interval, speed, keyType, takesCommands: commands, ...(count === undefined ? {} : { count }) };
 }
 
-/** The first signal stops cleanly; after a second the process ends as it would have without us. */
+/** The first signal stops cleanly; a second one ends the process as it would have without us. */
 export function onSignal(stop: () => void): void {
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, stop);
 }

@@ -94,8 +94,10 @@ async function get({ operator }: Session, id: string): Promise<CommandDocument> 
 }
 
 function print({ output }: Session, document: CommandDocument): void {
-  const { history, ...rest } = document;
-  output.record(output.json ? document : rest);
+  const { history, outcome, ...rest } = document;
+  // The signed outcome is for scripts and auditors; a person wants what it says.
+  const { data } = z.looseObject({ data: z.unknown() }).safeParse(outcome).data ?? {};
+  output.record(output.json ? document : { ...rest, data });
   const steps = z.array(z.looseObject({})).safeParse(history).data ?? [];
   if (output.json || steps.length === 0) return;
   output.write('');

@@ -71,6 +71,9 @@ export class LinkService {
     if (error instanceof TokenRefused && error.code.startsWith('denylist.')) {
       return { event: 'denied', service: 'token', code: error.code } as const;
     }
+    if (error instanceof TokenRefused && error.code.startsWith('service.')) {
+      return { event: 'offline', service: 'token', kind: error.code, detail: error.detail, retryInMs } as const;
+    }
     if (error instanceof TokenRefused) {
       return { event: 'token_refused', scope: this.service, code: error.code, detail: error.detail } as const;
     }

@@ -9,7 +9,7 @@ import type { Drive, Measurement } from '../drive/drive.js';
 import type { PlatformOrigins } from '../endpoints/endpoints.js';
 import { EnrolService } from '../enrol/enrol.service.js';
 import type { Identity } from '../enrol/identity.js';
-import { IdentityStore } from '../enrol/identity.store.js';
+import { factoryName, IdentityStore } from '../enrol/identity.store.js';
 import { openKeyFiles } from '../keys/key-file.store.js';
 import type { KeyStore, KeyType } from '../keys/key-store.js';
 import { type EventSink, type Report, reporter } from '../report/report.service.js';
@@ -62,10 +62,11 @@ export class Vehicle {
     private readonly options: VehicleOptions,
     private readonly keys: KeyStore,
     private readonly database: ReturnType<typeof openStateDatabase>,
+    name: string,
   ) {
     const { origins, serverTrust } = options.platform;
     const { signal } = this.stopping;
-    this.report = reporter(() => this.identity?.deviceId ?? basename(options.stateDirectory), options.sink);
+    this.report = reporter(() => this.identity?.deviceId ?? name, options.sink);
     this.connections = new ConnectionService(keys, serverTrust, origins.token, this.report);
     this.queue = new QueueStore(database);
     this.commands = new CommandStore(database);
@@ -87,7 +88,8 @@ export class Vehicle {
     const database = openStateDatabase(options.stateDirectory);
     try {
       const keys = options.keys ?? (await openKeyFiles(join(options.stateDirectory, 'keys')));
-      return new Vehicle(options, keys, database);
+      const name = (await factoryName(options.factoryDirectory)) ?? basename(options.stateDirectory);
+      return new Vehicle(options, keys, database, name);
     } catch (error) {
       database.close();
       throw error;

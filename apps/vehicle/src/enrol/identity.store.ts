@@ -1,10 +1,12 @@
 /** The vehicle's certificate and the enrolment under way, on the disk; the factory identity, read from its own directory. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DomainError } from '@outrider/errors';
+import type { DeviceId } from '@outrider/ids';
 import { z } from 'zod';
 import { readFileIfThere, removeFileDurably, writeFileDurably } from '../agent/durable-file.store.js';
 import type { TlsIdentity } from '../http/vehicle.client.js';
-import { type Identity, readIdentity, type StoredIdentity } from './identity.js';
+import { factoryDeviceHint, type Identity, readIdentity, type StoredIdentity } from './identity.js';
 
 const StoredIdentityFile = z.object({
   keyName: z.string(),
@@ -63,4 +65,15 @@ export async function readFactoryIdentity(directory: string): Promise<FactoryIde
     readFileIfThere(join(directory, 'chain.pem')),
   ]);
   return { certificate, privateKey, certificates: `${certificate}\n${chain ?? ''}` };
+}
+
+/** What the vehicle is called until it is enrolled; undefined when the factory certificate does not say or cannot be read yet. */
+export async function factoryName(directory: string): Promise<DeviceId | undefined> {
+  const certificate = await readFileIfThere(join(directory, 'factory.crt'));
+  try {
+    return certificate === undefined ? undefined : factoryDeviceHint(certificate);
+  } catch (error) {
+    if (error instanceof DomainError) return undefined;
+    throw error;
+  }
 }
