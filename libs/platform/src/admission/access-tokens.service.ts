@@ -13,7 +13,7 @@ import {
 } from '@outrider/admission';
 import { sha256Base64url } from '@outrider/crypto';
 import { LRUCache } from 'lru-cache';
-import { RUNTIME, type Runtime } from '../service/runtime.js';
+import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { JwksKeys } from './jwks.client.js';
 
 const MAX_CACHED = 50_000;

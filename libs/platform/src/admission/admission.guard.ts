@@ -16,7 +16,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { peerOf } from '../http/listeners.service.js';
 import type { Peer } from '../http/peer.js';
 import { Metrics } from '../service/metrics.service.js';
-import { RUNTIME, type Runtime } from '../service/runtime.js';
+import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { currentTrace } from '../service/trace.provider.js';
 import { AccessTokens } from './access-tokens.service.js';
 import { setAdmission } from './admitted.provider.js';

@@ -10,7 +10,7 @@ import {
 import { Listeners } from '../http/listeners.service.js';
 import type { Peer } from '../http/peer.js';
 import { Metrics } from '../service/metrics.service.js';
-import { RUNTIME, type Runtime } from '../service/runtime.js';
+import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { clientCertificate } from './client-certificate.js';
 
 interface Live {

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { Listeners } from '../http/listeners.service.js';
 import { Nats } from '../nats/nats.client.js';
 import { Metrics } from '../service/metrics.service.js';
-import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.js';
+import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 
 const FLUSH_MS = 1000;
 const AGGREGATE_MS = 10_000;

@@ -20,7 +20,7 @@ import type { Logger } from 'pino';
 import { Nats } from '../nats/nats.client.js';
 import { Metrics } from '../service/metrics.service.js';
 import { type Check, Readiness } from '../service/readiness.service.js';
-import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.js';
+import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { Connections } from './connections.service.js';
 import { FeedState, type HeartbeatOutcome } from './feed-state.js';
 

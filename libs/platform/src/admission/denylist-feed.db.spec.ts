@@ -11,7 +11,7 @@ import { Nats } from '../nats/nats.client.js';
 import { createLogger } from '../service/logger.provider.js';
 import { Metrics } from '../service/metrics.service.js';
 import { Readiness } from '../service/readiness.service.js';
-import type { Runtime } from '../service/runtime.js';
+import type { Runtime } from '../service/runtime.provider.js';
 import { Connections } from './connections.service.js';
 import { DenylistFeed } from './denylist-feed.client.js';
 

@@ -3,7 +3,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import { INSTANCES_BUCKET } from '@outrider/contracts';
 import type { Logger } from 'pino';
 import { Nats } from '../nats/nats.client.js';
-import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.js';
+import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { DenylistFeed } from './denylist-feed.client.js';
 
 const RENEW_MS = 3000;

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { Nats } from '../nats/nats.client.js';
 import { Subscriptions } from '../nats/subscriptions.service.js';
 import { Readiness } from '../service/readiness.service.js';
-import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.js';
+import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 
 const RETRY_MS = 1000;
 const REFRESH_MS = 300_000;

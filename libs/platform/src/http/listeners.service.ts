@@ -11,7 +11,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { TlsListenerConfig, VehicleListenerConfig } from '../service/config.js';
 import { Readiness } from '../service/readiness.service.js';
-import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.js';
+import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import type { ListenerName } from './on.provider.js';
 import type { Peer } from './peer.js';
 import { peerOfSocket } from './peer.provider.js';

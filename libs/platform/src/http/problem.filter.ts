@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Inject 
 import { DomainError, type ErrorCode } from '@outrider/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { LOGGER } from '../service/runtime.js';
+import { LOGGER } from '../service/runtime.provider.js';
 import { currentTrace } from '../service/trace.provider.js';
 
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {

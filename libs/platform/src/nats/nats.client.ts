@@ -9,7 +9,7 @@ import { DomainError } from '@outrider/errors';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { type CommonConfig, readSecret } from '../service/config.js';
-import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.js';
+import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { traceparent } from '../service/trace.provider.js';
 import { decodeReply } from './reply.js';
 

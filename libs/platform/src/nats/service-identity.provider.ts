@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Inject, Injectable } from '@nestjs/common';
 import { JWS_TYP, signJws } from '@outrider/crypto';
 import { parseCertificates } from '@outrider/x509';
-import { RUNTIME, type Runtime } from '../service/runtime.js';
+import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
 
 /** This service's key of the infrastructure CA. fleet-ca believes a request signed by it, and nothing else (DESIGN §9). */
 @Injectable()

@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { Database } from '../postgres/database.service.js';
 import { Metrics } from '../service/metrics.service.js';
-import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.js';
+import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { withTrace } from '../service/trace.provider.js';
 import { Nats } from './nats.client.js';
 import { encodeError, encodeReply } from './reply.js';

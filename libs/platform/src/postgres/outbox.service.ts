@@ -5,7 +5,7 @@ import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
 import { Nats } from '../nats/nats.client.js';
 import { Metrics } from '../service/metrics.service.js';
-import { LOGGER } from '../service/runtime.js';
+import { LOGGER } from '../service/runtime.provider.js';
 import { traceparent } from '../service/trace.provider.js';
 import { afterCommit, Database } from './database.service.js';
 

@@ -17,7 +17,7 @@ import { type CommonConfig, ConfigError, loadConfig } from './config.js';
 import { createLogger, nestLogger } from './logger.provider.js';
 import { PlatformModule } from './platform.module.js';
 import { Readiness } from './readiness.service.js';
-import type { Runtime } from './runtime.js';
+import type { Runtime } from './runtime.provider.js';
 
 export interface ServiceDefinition<C extends CommonConfig> {
   readonly service: Service;

@@ -5,5 +5,5 @@ export { createLogger } from './logger.provider.js';
 export { Metrics } from './metrics.service.js';
 export { PlatformModule } from './platform.module.js';
 export { type Check, Readiness } from './readiness.service.js';
-export { CONFIG, LOGGER, RUNTIME, type Runtime } from './runtime.js';
+export { CONFIG, LOGGER, RUNTIME, type Runtime } from './runtime.provider.js';
 export { currentTrace, newSpan, type Trace, traceparent, withTrace } from './trace.provider.js';

@@ -13,7 +13,7 @@ import { Outbox } from '../postgres/outbox.service.js';
 import { HealthController } from './health.controller.js';
 import { Metrics } from './metrics.service.js';
 import { Readiness } from './readiness.service.js';
-import { CONFIG, LOGGER, RUNTIME, type Runtime } from './runtime.js';
+import { CONFIG, LOGGER, RUNTIME, type Runtime } from './runtime.provider.js';
 
 /** What every service has. Global: slices inject these by class or token. */
 @Global()

@@ -1,4 +1,3 @@
-/** Which process this is: handed to every provider at the root of the container. */
 import type { InstanceId, Service } from '@outrider/ids';
 import type { Logger } from 'pino';
 import type { CommonConfig } from './config.js';
