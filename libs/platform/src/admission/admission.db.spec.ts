@@ -1,4 +1,4 @@
-import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import https from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type KV, Kvm } from '@nats-io/kv';
@@ -6,8 +6,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { Controller, Get, Injectable, Module } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Denylist, type DenylistEntry } from '@outrider/admission';
-import { DENYLIST_BUCKET, DENYLIST_HEARTBEAT_KEY, decisionMade, denylistKey, jwksGet } from '@outrider/contracts';
-import { JWS_TYP, signJws } from '@outrider/crypto';
+import { DENYLIST_BUCKET, DENYLIST_HEARTBEAT_KEY, type Decision, denylistKey, jwksGet } from '@outrider/contracts';
 import { DeviceId, InstanceId } from '@outrider/ids';
 import {
   createTestDatabase,
@@ -26,7 +25,20 @@ import { migrate } from '../postgres/index.js';
 import { createApplication } from '../service/boot.provider.js';
 import { serviceConfig } from '../service/config.js';
 import { createLogger } from '../service/logger.provider.js';
+import {
+  claims,
+  hs256,
+  jwk,
+  now,
+  OPERATOR,
+  operatorClaims,
+  part,
+  sign,
+  signer,
+  stranger,
+} from './access-token.fixture.js';
 import { Admitted, type OperatorAdmission, type VehicleAdmission } from './admitted.provider.js';
+import { readDecisions } from './decision-log.fixture.js';
 import { AdmitAnyone, AdmitCertificate, AdmitToken, RequireOperator } from './decorators.provider.js';
 import { DenylistFeed } from './denylist-feed.client.js';
 
@@ -73,12 +85,6 @@ class ProbeModule {}
 
 const A = DeviceId.parse('device-a');
 const B = DeviceId.parse('device-b');
-const OPERATOR = `op:${randomUUID()}`;
-const signer = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const { x, y } = signer.publicKey.export({ format: 'jwk' });
-const jwk = { kty: 'EC', crv: 'P-256', x, y, kid: 'key-1', use: 'sig', alg: 'ES256' } as const;
-
 let fleet: TestFleet;
 let database: TestDatabase;
 let nats: TestNats;
@@ -91,7 +97,7 @@ let b: Party;
 let port: { vehicle: number; operator: number; http: number };
 let beating: NodeJS.Timeout;
 const list = new Denylist();
-const decisions: { code: string; decision: string; deviceId?: string; detail?: string }[] = [];
+const decisions: Decision[] = [];
 
 const parts = async () => {
   const { config } = await testServiceConfig('telemetry', { fleet, database, nats });
@@ -146,30 +152,6 @@ async function deny(entry: Pick<DenylistEntry, 'kind' | 'value'> & Partial<Denyl
   const record: DenylistEntry = { mode: 'deny', reason: 'test', sequence: list.sequence + 1, ...entry };
   list.apply(record);
   await bucket.put(denylistKey(record.kind, record.value), JSON.stringify(record));
-}
-
-const now = () => Math.floor(Date.now() / 1000);
-function claims(party: Party, device: DeviceId, more: object = {}) {
-  const common = { iss: 'https://127.0.0.1:8442', sub: device, client_id: device, aud: 'urn:outrider:telemetry' };
-  const times = { iat: now(), nbf: now(), exp: now() + 120, jti: randomUUID() };
-  return { ...common, ...times, scope: 'telemetry:write', cnf: { 'x5t#S256': party.certificate.thumbprint }, ...more };
-}
-function operatorClaims(more: object = {}) {
-  const common = {
-    iss: 'https://127.0.0.1:8442',
-    sub: OPERATOR,
-    client_id: 'local-admin',
-    aud: 'urn:outrider:operator',
-  };
-  const times = { iat: now(), nbf: now(), exp: now() + 120, jti: randomUUID() };
-  return { ...common, ...times, scope: 'fleet:read', roles: ['admin'], ...more };
-}
-function sign(payload: object, key = signer.privateKey, header: object = {}): string {
-  return signJws({
-    header: { typ: JWS_TYP.accessToken, kid: 'key-1', ...header },
-    payload: JSON.stringify(payload),
-    key,
-  });
 }
 
 interface Answer {
@@ -395,8 +377,7 @@ describe('a new denylist entry', () => {
 
 it('reports each first deny to the decision log, with its code', async () => {
   await until(async () => {
-    const subscription = await readDecisions();
-    decisions.splice(0, decisions.length, ...subscription);
+    decisions.push(...(await readDecisions(gateway, 'telemetry')));
     return ['denylist.key', 'auth.token_binding_mismatch', 'auth.client_cert_header_ignored'].every((wanted) =>
       decisions.some((decision) => decision.code === wanted),
     );
@@ -405,34 +386,3 @@ it('reports each first deny to the decision log, with its code', async () => {
     expect.objectContaining({ decision: 'deny', code: 'denylist.certificate', deviceId: 'stolen-certificate' }),
   );
 });
-
-function part(value: object): string {
-  return Buffer.from(JSON.stringify(value)).toString('base64url');
-}
-
-function hs256(payload: object): string {
-  const input = `${part({ alg: 'HS256', typ: 'at+jwt', kid: 'key-1' })}.${part(payload)}`;
-  const key = signer.publicKey.export({ type: 'spki', format: 'pem' });
-  return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`;
-}
-
-async function readDecisions() {
-  const { jetstream, jetstreamManager, AckPolicy } = await import('@nats-io/jetstream');
-  const { durableName } = await import('@outrider/contracts');
-  const contract = decisionMade('telemetry');
-  const durable = durableName('gateway', contract);
-  const manager = await jetstreamManager(gateway, { checkAPI: false });
-  await manager.consumers.add('EVENTS', {
-    name: durable,
-    durable_name: durable,
-    filter_subject: contract.subject,
-    ack_policy: AckPolicy.Explicit,
-  });
-  const consumer = await jetstream(gateway).consumers.get('EVENTS', durable);
-  const read: typeof decisions = [...decisions];
-  for await (const msg of await consumer.fetch({ max_messages: 100, expires: 1000 })) {
-    read.push(msg.json());
-    msg.ack();
-  }
-  return read;
-}
