@@ -1,6 +1,7 @@
 /** Accepted messages a second of the one telemetry process of a running suite (`npm start -- --no-demo`), and what each costs it. */
 import { randomBytes } from 'node:crypto';
-import { Suite } from './suite.client.js';
+import { Suite } from '../suite/suite.client.js';
+import { Sender } from './sender.client.js';
 
 const VEHICLES = 32;
 const ROUNDS = [
@@ -14,8 +15,12 @@ const suite = Suite.find();
 const run = randomBytes(3).toString('hex');
 
 for (const [index, { name, keyType, perBody, bodies }] of ROUNDS.entries()) {
-  const vehicles = [];
-  for (let n = 0; n < VEHICLES; n++) vehicles.push(await suite.vehicle(`bench-${run}-${index}-${n}`, keyType));
+  const vehicles: Sender[] = [];
+  for (let n = 0; n < VEHICLES; n++) {
+    const vehicle = await suite.enrolled(`bench-${run}-${index}-${n}`, keyType);
+    const token = await suite.token(vehicle, 'telemetry:write');
+    vehicles.push(new Sender(vehicle.deviceId, vehicle.key, suite.connect('telemetry', vehicle), token));
+  }
   const prepared = vehicles.map((vehicle) => Array.from({ length: bodies }, () => vehicle.body(perBody)));
   const latencies: number[] = [];
   const cpuBefore = await suite.metric('telemetry', PROCESS_CPU);

@@ -1,8 +1,7 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { canonicalize } from '@outrider/canonicalization';
-import { sign, signDer } from '@outrider/crypto';
+import { signDer } from '@outrider/crypto';
 import { SerialNumber } from '@outrider/ids';
 import {
   createCertificationRequest,
@@ -24,6 +23,13 @@ const Endpoints = z.object({
   ),
   operator: z.object({ tokenFile: z.string() }),
 });
+
+/** A vehicle with its fleet certificate; `tls` is what its connections present and believe. */
+export interface EnrolledVehicle {
+  readonly deviceId: string;
+  readonly key: KeyObject;
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
+}
 
 interface KeyPair {
   readonly privateKey: KeyObject;
@@ -55,22 +61,36 @@ export class Suite {
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
   }
 
-  /** Makes a factory identity, registers it, enrols it and connects it. `keyType` is that of the key that signs. */
-  async vehicle(deviceId: string, keyType: 'Ed25519' | 'P-256'): Promise<BenchVehicle> {
+  /** Makes a factory identity, registers it and enrols it. `keyType` is that of the fleet certificate's key. */
+  async enrolled(deviceId: string, keyType: 'Ed25519' | 'P-256'): Promise<EnrolledVehicle> {
     const serialNumber = `DM-${deviceId.toUpperCase()}`;
     const factory = await this.factoryIdentity(deviceId, serialNumber);
     await this.register(deviceId, serialNumber);
     const keys =
       keyType === 'Ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const certificate = await this.enrol(deviceId, factory, keys);
-    const tls = { ca: this.ca, cert: certificate, key: pem(keys.privateKey) };
-    const token = await this.token(deviceId, tls);
-    return new BenchVehicle(
-      deviceId,
-      keys.privateKey,
-      new Client(this.origin('telemetry', 'vehicle'), { connect: tls }),
-      token,
-    );
+    const cert = await this.enrol(deviceId, factory, keys);
+    return { deviceId, key: keys.privateKey, tls: { ca: this.ca, cert, key: pem(keys.privateKey) } };
+  }
+
+  /** One kept-alive connection of the vehicle to a service. */
+  connect(service: string, { tls }: EnrolledVehicle): Client {
+    return new Client(this.origin(service, 'vehicle'), { connect: tls });
+  }
+
+  /** A POST to a service's operator listener with the suite's own token; the parsed answer. */
+  async operate(service: string, path: string, body: object): Promise<unknown> {
+    const headers = { 'content-type': 'application/json', authorization: this.bearer() };
+    const url = `${this.origin(service, 'operator')}${path}`;
+    return JSON.parse(await this.call(url, { ca: this.ca }, { headers, body: JSON.stringify(body) }));
+  }
+
+  async token({ deviceId, tls }: EnrolledVehicle, scope: string): Promise<string> {
+    const form = { grant_type: 'client_credentials', client_id: deviceId, scope };
+    const answer = await this.call(`${this.origin('token', 'vehicle')}/oauth2/token`, tls, {
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams(form).toString(),
+    });
+    return z.object({ access_token: z.string() }).parse(JSON.parse(answer)).access_token;
   }
 
   private origin(service: string, listener: 'vehicle' | 'operator' | 'http'): string {
@@ -104,17 +124,13 @@ export class Suite {
   }
 
   private async register(deviceId: string, serialNumber: string): Promise<void> {
-    await this.call(
-      `${this.origin('provisioning', 'operator')}/v1/devices`,
-      { ca: this.ca },
-      {
-        headers: {
-          'content-type': 'application/json',
-          authorization: `Bearer ${this.read(this.endpoints.operator.tokenFile).trim()}`,
-        },
-        body: JSON.stringify({ device_id: deviceId, manufacturer: 'demo-motors', serial_number: serialNumber }),
-      },
-    );
+    const grants = ['command:receive'];
+    const device = { device_id: deviceId, manufacturer: 'demo-motors', serial_number: serialNumber, grants };
+    await this.operate('provisioning', '/v1/devices', device);
+  }
+
+  private bearer(): string {
+    return `Bearer ${this.read(this.endpoints.operator.tokenFile).trim()}`;
   }
 
   private async enrol(deviceId: string, factory: { cert: string; key: string }, keys: KeyPair): Promise<string> {
@@ -132,15 +148,6 @@ export class Suite {
     return toPem(leaf!, 'CERTIFICATE');
   }
 
-  private async token(deviceId: string, tls: object): Promise<string> {
-    const form = { grant_type: 'client_credentials', client_id: deviceId, scope: 'telemetry:write' };
-    const answer = await this.call(`${this.origin('token', 'vehicle')}/oauth2/token`, tls, {
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams(form).toString(),
-    });
-    return z.object({ access_token: z.string() }).parse(JSON.parse(answer)).access_token;
-  }
-
   private async call(
     url: string,
     tls: object,
@@ -155,49 +162,6 @@ export class Suite {
     } finally {
       await agent.close();
     }
-  }
-}
-
-/** One vehicle over one connection. */
-export class BenchVehicle {
-  private seq = 0;
-
-  constructor(
-    private readonly deviceId: string,
-    private readonly key: KeyObject,
-    private readonly client: Client,
-    private readonly token: string,
-  ) {}
-
-  /** A body of `count` messages, signed ahead of the measurement: the vehicle's work is not what is measured. */
-  body(count: number): string {
-    const messages = Array.from({ length: count }, () => {
-      const payload = canonicalize({
-        device_id: this.deviceId,
-        seq: ++this.seq,
-        ts: Math.floor(Date.now() / 1000),
-        telemetry: { lat: 37.42, lon: -122.08, speed: 42.3, heading: 271, fuel: 0.63 },
-      });
-      return `{"payload":${payload},"signature":"${Buffer.from(sign(this.key, Buffer.from(payload))).toString('base64url')}"}`;
-    });
-    return count === 1 ? messages[0]! : `[${messages.join(',')}]`;
-  }
-
-  /** Sends one body; gives how many messages were accepted. */
-  async send(body: string): Promise<number> {
-    const answer = await this.client.request({
-      method: 'POST',
-      path: '/v1/telemetry',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${this.token}` },
-      body,
-    });
-    const text = await answer.body.text();
-    if (answer.statusCode !== 200) throw new Error(`telemetry: ${answer.statusCode} ${text.slice(0, 300)}`);
-    return z.object({ accepted: z.number() }).parse(JSON.parse(text)).accepted;
-  }
-
-  close(): Promise<void> {
-    return this.client.close();
   }
 }
 
