@@ -1,0 +1,13 @@
+import { describe, expect } from '@jest/globals';
+import { itWith } from '../harness/installed.js';
+import { ATTACKS } from './list.js';
+
+const test = itWith(['curl', 'openssl']);
+
+describe('attacks that must fail', () => {
+  for (const { row, attacker, expected, run } of ATTACKS) {
+    test(`${row}: who ${attacker} sees: ${expected}`, async () => {
+      expect(await run()).toEqual({ held: true, seen: expect.any(String) });
+    });
+  }
+});

@@ -1,0 +1,33 @@
+/** Every attack, in the order of ATTACKS.md. */
+import { replayedMessages } from './01-replayed-messages.js';
+import { reusedNumber } from './02-reused-number.js';
+import { forgedFuture, jump } from './03-far-future-numbers.js';
+import { impossibleNumbers } from './05-impossible-numbers.js';
+import { wrongTime } from './06-wrong-time.js';
+import { anotherVehiclesName } from './08-another-vehicles-name.js';
+import { stolenToken, tokenWithoutCertificate } from './09-stolen-token.js';
+import { anotherClient, greedyScopes } from './11-greedy-token-requests.js';
+import { forgedTokens } from './13-forged-tokens.js';
+import { afterRevocation } from './14-after-revocation.js';
+import { resumedSession } from './15-resumed-session.js';
+import { reusedIdempotencyKey, sameRequestManyTimes } from './17-idempotency-keys.js';
+import type { Attack } from './attack.js';
+
+export const ATTACKS: readonly Attack[] = [
+  replayedMessages,
+  reusedNumber,
+  forgedFuture,
+  jump,
+  impossibleNumbers,
+  wrongTime,
+  anotherVehiclesName,
+  stolenToken,
+  tokenWithoutCertificate,
+  anotherClient,
+  greedyScopes,
+  forgedTokens,
+  afterRevocation,
+  resumedSession,
+  sameRequestManyTimes,
+  reusedIdempotencyKey,
+];
