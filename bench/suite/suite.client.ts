@@ -1,13 +1,11 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { signDer } from '@outrider/crypto';
-import { SerialNumber } from '@outrider/ids';
+import { DeviceId } from '@outrider/ids';
 import {
   createCertificationRequest,
-  issueCertificate,
-  OID,
-  parseCertificate,
+  DEMO_MANUFACTURER,
+  makeFactoryIdentity,
   parseCertsOnlyCms,
   toPem,
 } from '@outrider/x509';
@@ -63,12 +61,15 @@ export class Suite {
 
   /** Makes a factory identity, registers it and enrols it. `keyType` is that of the fleet certificate's key. */
   async enrolled(deviceId: string, keyType: 'Ed25519' | 'P-256'): Promise<EnrolledVehicle> {
-    const serialNumber = `DM-${deviceId.toUpperCase()}`;
-    const factory = await this.factoryIdentity(deviceId, serialNumber);
-    await this.register(deviceId, serialNumber);
+    const { ca, key } = this.endpoints.factory;
+    const authority = { certificate: this.read(ca), privateKey: this.read(key) };
+    const factoryKeys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const id = DeviceId.parse(deviceId);
+    const factory = await makeFactoryIdentity(id, authority, factoryKeys, randomBytes(16), new Date());
+    await this.register(deviceId, factory.serialNumber);
     const keys =
       keyType === 'Ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const cert = await this.enrol(deviceId, factory, keys);
+    const cert = await this.enrol(deviceId, { cert: factory.certificate, key: factory.privateKey }, keys);
     return { deviceId, key: keys.privateKey, tls: { ca: this.ca, cert, key: pem(keys.privateKey) } };
   }
 
@@ -99,33 +100,9 @@ export class Suite {
     return url.replace(/\/+$/, '');
   }
 
-  private async factoryIdentity(deviceId: string, serialNumber: string) {
-    const ca = parseCertificate(this.read(this.endpoints.factory.ca));
-    const caKey = createPrivateKey(this.read(this.endpoints.factory.key));
-    const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const from = Math.max(Math.floor(Date.now() / 1000) * 1000 - 60_000, ca.notBefore.getTime());
-    const certificate = await issueCertificate(
-      {
-        profile: 'factory-device',
-        serialNumber: SerialNumber.parse(`5${randomBytes(16).toString('hex').slice(1)}`),
-        subject: [
-          { type: OID.organizationName, value: 'Demo Motors' },
-          { type: OID.serialNumber, value: serialNumber },
-          { type: OID.commonName, value: deviceId },
-        ],
-        spkiDer: keys.publicKey.export({ type: 'spki', format: 'der' }),
-        notBefore: new Date(from),
-        notAfter: ca.notAfter,
-      },
-      ca,
-      (tbs) => signDer(caKey, tbs),
-    );
-    return { cert: toPem(certificate.der, 'CERTIFICATE'), key: pem(keys.privateKey) };
-  }
-
   private async register(deviceId: string, serialNumber: string): Promise<void> {
     const grants = ['command:receive'];
-    const device = { device_id: deviceId, manufacturer: 'demo-motors', serial_number: serialNumber, grants };
+    const device = { device_id: deviceId, manufacturer: DEMO_MANUFACTURER, serial_number: serialNumber, grants };
     await this.operate('provisioning', '/v1/devices', device);
   }
 

@@ -7,6 +7,12 @@ export {
 export { certsOnlyCms, parseCertsOnlyCms } from './certs-only-cms.js';
 export { CRL_REASONS, type CrlDescription, type CrlReason, createCrl, type RevokedEntry } from './create-crl.js';
 export { crlShard, crlShardUrl } from './crl-shard.js';
+export {
+  DEMO_MANUFACTURER,
+  type FactoryFiles,
+  factorySerialNumber,
+  makeFactoryIdentity,
+} from './demo-factory-identity.js';
 export { type DistinguishedName, encodeName, type NameAttribute } from './distinguished-name.js';
 export type { BasicConstraints, CertificateExtensions, Extension, KeyUsage } from './extensions.js';
 export { canonicalIpAddress } from './general-names.js';

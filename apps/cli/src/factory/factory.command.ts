@@ -4,11 +4,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Grant } from '@outrider/contracts';
 import { DeviceId } from '@outrider/ids';
+import { DEMO_MANUFACTURER, type FactoryFiles, makeFactoryIdentity } from '@outrider/x509';
 import { Command } from 'commander';
 import { fromUser } from '../endpoints/endpoints.store.js';
 import { UsageError } from '../exit-code.js';
 import { inSession, type Session } from '../session.service.js';
-import { DEMO_MANUFACTURER, type FactoryFiles, makeFactoryIdentity } from './factory-identity.js';
 
 interface MakeDeviceOptions {
   readonly out: string;

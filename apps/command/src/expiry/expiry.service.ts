@@ -1,6 +1,6 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { Database } from '@outrider/platform/postgres';
-import { LOGGER, type Logger } from '@outrider/platform/service';
+import { Schedule } from '@outrider/platform/service';
 import { elapse } from '../command/command.js';
 import { Commands } from '../command/commands.repository.js';
 
@@ -9,23 +9,17 @@ const BATCH = 200;
 
 /** Ends what time ends: `expired` before the release, `unknown` after it. Replicas share the rows. */
 @Injectable()
-export class Expiry implements OnApplicationBootstrap, OnApplicationShutdown {
-  private timer: NodeJS.Timeout | undefined;
-  private stopped = false;
-
+export class Expiry implements OnApplicationBootstrap {
   constructor(
     private readonly database: Database,
     private readonly commands: Commands,
-    @Inject(LOGGER) private readonly logger: Logger,
+    private readonly schedule: Schedule,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setTimeout(() => void this.round(), EVERY_MS);
-  }
-
-  onApplicationShutdown(): void {
-    this.stopped = true;
-    clearTimeout(this.timer);
+    this.schedule.every(EVERY_MS, 'the expiry sweep waits', async () => {
+      while ((await this.sweep(new Date())) === BATCH);
+    });
   }
 
   /** Returns how many commands changed. */
@@ -37,14 +31,5 @@ export class Expiry implements OnApplicationBootstrap, OnApplicationShutdown {
       for (const transition of changed) await this.commands.save(tx, transition);
       return changed.length;
     });
-  }
-
-  private async round(): Promise<void> {
-    try {
-      while ((await this.sweep(new Date())) === BATCH);
-    } catch (error) {
-      this.logger.warn({ err: error }, 'the expiry sweep waits');
-    }
-    if (!this.stopped) this.timer = setTimeout(() => void this.round(), EVERY_MS);
   }
 }

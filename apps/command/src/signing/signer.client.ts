@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { certificateSign } from '@outrider/contracts';
+import { type CertificateSignRequest, certificateSign } from '@outrider/contracts';
 import { JWS_TYP, signJws } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { Nats, ServiceIdentity } from '@outrider/platform/nats';
@@ -75,14 +75,15 @@ export class CommandSigner implements OnApplicationBootstrap, OnApplicationShutd
       privateKey,
       publicKey,
     });
+    const request: CertificateSignRequest = {
+      aud: 'ca.certificate.sign.v1',
+      iat: Math.floor(Date.now() / 1000),
+      requestId: randomUUID(),
+      profile: 'command-signer',
+      csr: Buffer.from(csr).toString('base64'),
+    };
     const reply = await this.nats.request(certificateSign, {
-      request: this.identity.signRequest({
-        aud: 'ca.certificate.sign.v1',
-        iat: Math.floor(Date.now() / 1000),
-        requestId: randomUUID(),
-        profile: 'command-signer',
-        csr: Buffer.from(csr).toString('base64'),
-      } as { aud: string }),
+      request: this.identity.signRequest(request),
     });
     const [controlCa] = reply.chain;
     if (!controlCa) throw new DomainError('service.upstream_invalid', { detail: 'fleet-ca sent no control CA' });

@@ -1,11 +1,10 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { denylistAdd, denylistRemove, type Enforcement } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId } from '@outrider/ids';
 import { Nats } from '@outrider/platform/nats';
 import { Database } from '@outrider/platform/postgres';
-import { LOGGER } from '@outrider/platform/service';
-import type { Logger } from 'pino';
+import { LOGGER, type Logger, Schedule } from '@outrider/platform/service';
 import type { Block } from './block.js';
 import { Blocks } from './blocks.repository.js';
 
@@ -15,32 +14,23 @@ const ANSWER_MS = 1500;
 
 /** Hands blocks to revocation, which owns the denylist: at once, and again from the table until it has taken them over. */
 @Injectable()
-export class BlockDelivery implements OnApplicationBootstrap, OnApplicationShutdown {
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
+export class BlockDelivery implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private stopped = false;
 
   constructor(
     private readonly database: Database,
     private readonly blocks: Blocks,
     private readonly nats: Nats,
+    private readonly schedule: Schedule,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.running ??= this.retry()
-        .catch((error: unknown) => this.logger.warn({ err: error }, 'blocks wait for revocation'))
-        .finally(() => {
-          this.running = undefined;
-        });
-    }, RETRY_MS);
+    this.schedule.every(RETRY_MS, 'blocks wait for revocation', () => this.retry());
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  beforeApplicationShutdown(): void {
     this.stopped = true;
-    clearInterval(this.timer);
-    await this.running;
   }
 
   /** @returns who enforces the device's present state; undefined where revocation could not be reached: it is tried again. */

@@ -1,13 +1,10 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Inject, Injectable } from '@nestjs/common';
 import { type CertificateSignRequest, certificateSign } from '@outrider/contracts';
-import { JWS_TYP, signJws } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { deviceSpiffeId } from '@outrider/ids';
-import { Nats } from '@outrider/platform/nats';
+import { Nats, ServiceIdentity } from '@outrider/platform/nats';
 import { CONFIG } from '@outrider/platform/service';
-import { type ParsedCertificate, parseCertificate, parseCertificates } from '@outrider/x509';
+import { type ParsedCertificate, parseCertificate } from '@outrider/x509';
 import type { Config } from '../config.js';
 import type { SigningRequestRow } from './signing-request.entity.js';
 
@@ -16,19 +13,11 @@ const TIMEOUT_MS = 5000;
 /** Asks fleet-ca to sign: by a request of our own identity's key, since it believes nothing else. */
 @Injectable()
 export class FleetCa {
-  private readonly key: KeyObject;
-  private readonly x5c: string[];
-
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly nats: Nats,
-  ) {
-    const { certificateFile, keyFile } = config.identity;
-    this.key = createPrivateKey(readFileSync(keyFile));
-    this.x5c = parseCertificates(readFileSync(certificateFile, 'utf8')).map(({ der }) =>
-      Buffer.from(der).toString('base64'),
-    );
-  }
+    private readonly identity: ServiceIdentity,
+  ) {}
 
   /** Errors: `service.upstream_unavailable` (the certificate may have been signed), `service.upstream_invalid`, fleet-ca's own codes. */
   async sign(request: SigningRequestRow, now: Date): Promise<{ certificate: ParsedCertificate; issuerKeyId: string }> {
@@ -41,9 +30,8 @@ export class FleetCa {
       deviceId: request.deviceId,
       lifetimeSeconds: request.lifetimeSeconds,
     };
-    const header = { typ: JWS_TYP.request, x5c: this.x5c };
-    const jws = signJws({ header, payload: JSON.stringify(payload), key: this.key });
-    const reply = await this.nats.request(certificateSign, { request: jws }, { timeoutMs: TIMEOUT_MS });
+    const signed = this.identity.signRequest(payload);
+    const reply = await this.nats.request(certificateSign, { request: signed }, { timeoutMs: TIMEOUT_MS });
     const certificate = parseCertificate(reply.certificate);
     if (!this.isAsAsked(certificate, request)) {
       throw new DomainError('service.upstream_invalid', { detail: 'fleet-ca answered with another certificate' });

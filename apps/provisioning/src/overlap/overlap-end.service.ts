@@ -1,8 +1,7 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import type { DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
-import { LOGGER } from '@outrider/platform/service';
-import type { Logger } from 'pino';
+import { Schedule } from '@outrider/platform/service';
 import { Certificates } from '../certificate/certificates.repository.js';
 import { Devices } from '../device/devices.repository.js';
 
@@ -11,36 +10,20 @@ const BATCH = 200;
 
 /** Supersedes each certificate whose overlap is over. The ends stand in PostgreSQL, so a restart forgets none. */
 @Injectable()
-export class OverlapEnd implements OnApplicationBootstrap, OnApplicationShutdown {
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
-
+export class OverlapEnd implements OnApplicationBootstrap {
   constructor(
     private readonly database: Database,
     private readonly devices: Devices,
     private readonly certificates: Certificates,
-    @Inject(LOGGER) private readonly logger: Logger,
+    private readonly schedule: Schedule,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.running ??= this.sweep().finally(() => {
-        this.running = undefined;
-      });
-    }, EVERY_MS);
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await this.running;
+    this.schedule.every(EVERY_MS, 'the end of overlaps waits', () => this.sweep());
   }
 
   private async sweep(): Promise<void> {
-    try {
-      for (const deviceId of await this.certificates.devicesPastOverlap(new Date(), BATCH)) await this.end(deviceId);
-    } catch (error) {
-      this.logger.warn({ err: error }, 'the end of overlaps waits');
-    }
+    for (const deviceId of await this.certificates.devicesPastOverlap(new Date(), BATCH)) await this.end(deviceId);
   }
 
   private end(deviceId: DeviceId): Promise<void> {

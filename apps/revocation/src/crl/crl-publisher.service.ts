@@ -1,12 +1,8 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { crlSign } from '@outrider/contracts';
-import { JWS_TYP, signJws } from '@outrider/crypto';
-import { Nats } from '@outrider/platform/nats';
+import { Nats, ServiceIdentity } from '@outrider/platform/nats';
 import { Database } from '@outrider/platform/postgres';
 import { CONFIG, LOGGER, Metrics } from '@outrider/platform/service';
-import { parseCertificates } from '@outrider/x509';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { crlSignRequest } from './crl.js';
@@ -19,8 +15,6 @@ const SIGN_TIMEOUT_MS = 5000;
 /** Has fleet-ca sign the lists: on a cadence, and at once where a key is compromised. Nothing waits for it. */
 @Injectable()
 export class CrlPublisher implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly key: KeyObject;
-  private readonly x5c: readonly string[];
   private readonly soon = new Set<number>();
   private running: Promise<void> | undefined;
   private stopped = false;
@@ -31,14 +25,11 @@ export class CrlPublisher implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly database: Database,
     private readonly crls: Crls,
     private readonly nats: Nats,
+    private readonly identity: ServiceIdentity,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
   ) {
-    this.key = createPrivateKey(readFileSync(config.identity.keyFile));
-    this.x5c = parseCertificates(readFileSync(config.identity.certificateFile, 'utf8')).map(({ der }) =>
-      Buffer.from(der).toString('base64'),
-    );
     this.published = metrics.counter('outrider_crls_published_total', 'Certificate revocation lists published.');
   }
 
@@ -86,12 +77,8 @@ export class CrlPublisher implements OnApplicationBootstrap, OnApplicationShutdo
       const entries = await this.crls.entries(tx, shard, new Date(now.getTime() - validitySeconds * 1000));
       const number = await this.crls.takeNumber(shard, now);
       const request = crlSignRequest({ baseUrl, shard, validitySeconds }, number, entries, now);
-      const jws = signJws({
-        header: { typ: JWS_TYP.request, x5c: this.x5c },
-        payload: JSON.stringify(request),
-        key: this.key,
-      });
-      const { crl } = await this.nats.request(crlSign, { request: jws }, { timeoutMs: SIGN_TIMEOUT_MS });
+      const signed = this.identity.signRequest(request);
+      const { crl } = await this.nats.request(crlSign, { request: signed }, { timeoutMs: SIGN_TIMEOUT_MS });
       const der = Buffer.from(crl, 'base64');
       await this.crls.save(tx, shard, { number, der, nextUpdate: request.nextUpdate }, now);
       this.published.inc();

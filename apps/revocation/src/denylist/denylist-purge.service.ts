@@ -1,7 +1,6 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { Database } from '@outrider/platform/postgres';
-import { LOGGER } from '@outrider/platform/service';
-import type { Logger } from 'pino';
+import { Schedule } from '@outrider/platform/service';
 import { DenylistBucket } from './bucket.store.js';
 import { DenylistRepository } from './denylist.repository.js';
 
@@ -12,30 +11,16 @@ const TOMBSTONE_MS = 3_600_000;
 
 /** Ends entries whose time is over, and clears away what is left of them. */
 @Injectable()
-export class DenylistPurge implements OnApplicationBootstrap, OnApplicationShutdown {
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
-
+export class DenylistPurge implements OnApplicationBootstrap {
   constructor(
     private readonly database: Database,
     private readonly denylist: DenylistRepository,
     private readonly bucket: DenylistBucket,
-    @Inject(LOGGER) private readonly logger: Logger,
+    private readonly schedule: Schedule,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.running ??= this.purge(new Date())
-        .catch((error: unknown) => this.logger.warn({ err: error }, 'the denylist is not purged'))
-        .finally(() => {
-          this.running = undefined;
-        });
-    }, EVERY_MS);
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await this.running;
+    this.schedule.every(EVERY_MS, 'the denylist is not purged', () => this.purge(new Date()));
   }
 
   async purge(now: Date): Promise<void> {

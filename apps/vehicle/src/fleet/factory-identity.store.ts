@@ -3,11 +3,11 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DeviceId } from '@outrider/ids';
+import { DEMO_MANUFACTURER, factorySerialNumber, makeFactoryIdentity } from '@outrider/x509';
 import { z } from 'zod';
 import { readFileIfThere, writeFileDurably } from '../agent/durable-file.store.js';
 import type { Platform } from '../endpoints/endpoints.store.js';
 import { VehicleClient } from '../http/vehicle.client.js';
-import { DEMO_MANUFACTURER, factorySerialNumber, makeFactoryIdentity } from './factory-identity.js';
 
 const IMPORT_AT_ONCE = 100;
 const Results = z.object({

@@ -14,6 +14,7 @@ import { HealthController } from './health.controller.js';
 import { Metrics } from './metrics.service.js';
 import { Readiness } from './readiness.service.js';
 import { CONFIG, LOGGER, RUNTIME, type Runtime } from './runtime.provider.js';
+import { Schedule } from './schedule.service.js';
 
 /** What every service has. Global: slices inject these by class or token. */
 @Global()
@@ -39,6 +40,7 @@ export class PlatformModule implements OnApplicationShutdown {
       { provide: Nats, useFactory: () => new Nats(connection, runtime, runtime.logger) },
       Metrics,
       Readiness,
+      Schedule,
       Listeners,
       Database,
       Outbox,

@@ -1,5 +1,8 @@
 import type { InstanceId, Service } from '@outrider/ids';
 import type { Logger } from 'pino';
+
+export type { Logger };
+
 import type { CommonConfig } from './config.js';
 
 /** Injection token of the service's own configuration (`@Inject(CONFIG) config: Config`). */

@@ -1,8 +1,12 @@
-/** A demo manufacturer's factory identity (IDevID, IEEE 802.1AR) for one simulated vehicle. */
+/** The demo manufacturer's factory identity (IDevID, IEEE 802.1AR) for one device: what the CLI, the simulator and the benchmarks give their vehicles. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { signDer } from '@outrider/crypto';
 import { type DeviceId, SerialNumber } from '@outrider/ids';
-import { issueCertificate, OID, PROFILES, parseCertificate, toPem } from '@outrider/x509';
+import { issueCertificate } from './issue-certificate.js';
+import { OID } from './oids.js';
+import { parseCertificate } from './parse-certificate.js';
+import { toPem } from './pem.js';
+import { PROFILES } from './profiles.js';
 
 export const DEMO_MANUFACTURER = 'demo-motors';
 
