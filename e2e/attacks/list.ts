@@ -11,6 +11,9 @@ import { forgedTokens } from './13-forged-tokens.js';
 import { afterRevocation } from './14-after-revocation.js';
 import { resumedSession } from './15-resumed-session.js';
 import { reusedIdempotencyKey, sameRequestManyTimes } from './17-idempotency-keys.js';
+import { forwardedCertificates } from './22-forwarded-certificates.js';
+import { editedEvidence } from './26-stored-evidence.js';
+import { anotherServicesSubjects } from './27-another-services-subjects.js';
 import type { Attack } from './attack.js';
 
 export const ATTACKS: readonly Attack[] = [
@@ -30,4 +33,7 @@ export const ATTACKS: readonly Attack[] = [
   resumedSession,
   sameRequestManyTimes,
   reusedIdempotencyKey,
+  forwardedCertificates,
+  editedEvidence,
+  anotherServicesSubjects,
 ];
