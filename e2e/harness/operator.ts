@@ -52,6 +52,8 @@ export async function plain(service: Service, path: string): Promise<{ status: n
   return { status: answer.statusCode, bytes: Buffer.from(await answer.body.arrayBuffer()) };
 }
 
+/** It and everything it needs are there. */
 export async function isReady(service: Service): Promise<boolean> {
-  return (await plain(service, '/readyz')).status === 200;
+  const { status, bytes } = await plain(service, '/readyz');
+  return status === 200 && (JSON.parse(bytes.toString()) as { status: string }).status === 'ready';
 }
