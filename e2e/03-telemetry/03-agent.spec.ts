@@ -6,6 +6,7 @@ import { storedMessages } from '../harness/database.js';
 import { inFolder, newDeviceId } from '../harness/folder.js';
 import { recordedDrives } from '../harness/installed.js';
 import { outrider, outriderJson } from '../harness/outrider.js';
+import { until } from '../harness/until.js';
 import { makeDevice } from '../harness/vehicle.js';
 
 const COUNT = 12;
@@ -30,12 +31,14 @@ describe('the vehicle agent', () => {
     const { id, agent } = await drive('agent', '--key-type', keyType);
     expect(agent.of('started')[0]).toMatchObject({ drive: expect.stringMatching(/simulated/) });
     expect((await storedMessages(id)).map(({ seq }) => seq)).toEqual(seqs);
-    const tail = await outrider('telemetry', 'tail', '--device', id, '--no-follow', '--json');
-    const lines = tail.stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as { seq: number });
-    expect(lines.map(({ seq }) => seq)).toEqual(seqs);
+    await until('the command line shows them all', async () => {
+      const { stdout } = await outrider('telemetry', 'tail', '--device', id, '--no-follow', '--json');
+      const read = stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => (JSON.parse(line) as { seq: number }).seq);
+      return JSON.stringify(read) === JSON.stringify(seqs);
+    });
   });
 
   it('goes on where it stopped', async () => {
