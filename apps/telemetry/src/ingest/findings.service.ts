@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { ErrorCode } from '@outrider/errors';
 import { Decisions } from '@outrider/platform/admission';
 import { currentTrace, LOGGER, Metrics } from '@outrider/platform/service';
 import type { Logger } from 'pino';
@@ -28,7 +29,7 @@ export class Findings {
 
   /** `decisions` and `verified` go together; `outcomes` are those of the whole body. */
   report(
-    { deviceId, certificate, remoteAddress }: Sender,
+    sender: Sender,
     outcomes: readonly Outcome[],
     decisions: readonly (Decision | Failed)[],
     verified: readonly VerifiedRecord[],
@@ -36,23 +37,29 @@ export class Findings {
     for (const outcome of outcomes) {
       this.verdicts.inc({ verdict: 'verdict' in outcome ? outcome.verdict : outcome.refused.code });
     }
-    for (const { code, detail } of refusalsOf(outcomes)) {
-      this.log.record({
-        decision: 'deny',
-        code,
-        listener: 'vehicle',
-        action: ACTION,
-        deviceId,
-        thumbprint: certificate.thumbprint,
-        remoteAddress,
-        detail,
-        traceId: currentTrace()?.traceId,
-      });
-    }
+    for (const refusal of refusalsOf(outcomes)) this.refused(sender, refusal);
     const seqs = verified.map((record) => record.seq);
     for (const alert of alertsOf(decisions, seqs)) {
       this.alerts.inc({ kind: alert.kind });
-      this.logger.warn({ ...alert, deviceId }, 'an unusual record was accepted');
+      this.logger.warn({ ...alert, deviceId: sender.deviceId }, 'an unusual record was accepted');
     }
+  }
+
+  /** One refusal, of a message or of a whole body. */
+  refused(
+    { deviceId, certificate, remoteAddress }: Sender,
+    { code, detail }: { readonly code: ErrorCode; readonly detail?: string | undefined },
+  ): void {
+    this.log.record({
+      decision: 'deny',
+      code,
+      listener: 'vehicle',
+      action: ACTION,
+      deviceId,
+      thumbprint: certificate.thumbprint,
+      remoteAddress,
+      detail,
+      traceId: currentTrace()?.traceId,
+    });
   }
 }

@@ -35,7 +35,7 @@ export class IngestService {
 
   /** @throws DomainError for a body that cannot be read, for the refusal of a single message, and when nothing can be stored now */
   async ingest(sender: Sender, bytes: Uint8Array, mediaType: string): Promise<Answer> {
-    const { single, messages } = readBody(bytes, mediaType);
+    const { single, messages } = this.read(sender, bytes, mediaType);
     const checked = await this.checkAll(sender, messages);
     const verified = checked.filter((one): one is VerifiedRecord => !('refused' in one));
     const { decisions, device } = await this.commits.submit(sender.deviceId, verified);
@@ -43,6 +43,16 @@ export class IngestService {
     const outcomes = checked.map((one) => ('refused' in one ? one : toOutcome(one, decisions[at++]!)));
     this.findings.report(sender, outcomes, decisions, verified);
     return answerTo(single, outcomes, device ? viewsOf(verified, device) : []);
+  }
+
+  /** A body that nobody can read is a refusal like any other. */
+  private read(sender: Sender, bytes: Uint8Array, mediaType: string) {
+    try {
+      return readBody(bytes, mediaType);
+    } catch (error) {
+      if (error instanceof DomainError) this.findings.refused(sender, error);
+      throw error;
+    }
   }
 
   private async checkAll(sender: Sender, messages: readonly (Envelope | Unreadable)[]): Promise<Checked[]> {
