@@ -11,7 +11,13 @@ import { forgedTokens } from './13-forged-tokens.js';
 import { afterRevocation } from './14-after-revocation.js';
 import { resumedSession } from './15-resumed-session.js';
 import { reusedIdempotencyKey, sameRequestManyTimes } from './17-idempotency-keys.js';
+import { uninvitedEnrolment } from './19-uninvited-enrolment.js';
+import { poisonedRequests } from './20-poisoned-requests.js';
+import { uninvitedRenewal } from './21-uninvited-renewal.js';
 import { forwardedCertificates } from './22-forwarded-certificates.js';
+import { hostileBodies } from './23-hostile-bodies.js';
+import { slowConnections } from './24-slow-connections.js';
+import { operatorApis } from './25-operator-apis.js';
 import { editedEvidence } from './26-stored-evidence.js';
 import { anotherServicesSubjects } from './27-another-services-subjects.js';
 import type { Attack } from './attack.js';
@@ -33,7 +39,13 @@ export const ATTACKS: readonly Attack[] = [
   resumedSession,
   sameRequestManyTimes,
   reusedIdempotencyKey,
+  uninvitedEnrolment,
+  poisonedRequests,
+  uninvitedRenewal,
   forwardedCertificates,
+  hostileBodies,
+  slowConnections,
+  operatorApis,
   editedEvidence,
   anotherServicesSubjects,
 ];
