@@ -8,6 +8,7 @@ import {
   decisionMade,
   denylistAdd,
   deviceChanged,
+  durableConsumers,
   filterOf,
   natsAuthorization,
   natsPermissions,
@@ -43,6 +44,23 @@ describe('permissions', () => {
       'token',
       'gateway',
     ]);
+  });
+
+  it('lets nobody make a consumer of the events: the server would deliver to whatever subject it names', () => {
+    const makers = SERVICES.filter((service) =>
+      natsPermissions(service).publish.some((subject) =>
+        /^\$JS\.API\.CONSUMER\.(?:DURABLE\.)?CREATE\.EVENTS/.test(subject),
+      ),
+    );
+    expect(makers).toEqual([]);
+    const names = durableConsumers().map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    for (const service of SERVICES) {
+      const reads = natsPermissions(service).publish.flatMap(
+        (subject) => /^\$JS\.API\.CONSUMER\.MSG\.NEXT\.EVENTS\.(.+)$/.exec(subject)?.[1] ?? [],
+      );
+      expect(names).toEqual(expect.arrayContaining(reads));
+    }
   });
 
   it('lets nobody listen to another service’s inbox or to everything', () => {

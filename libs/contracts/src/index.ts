@@ -13,7 +13,7 @@ export { type Contract, type EventContract, filterOf, type RequestContract, subj
 export { DENYLIST_ENTRY_KEYS, DENYLIST_HEARTBEAT_KEY, denylistKey } from './denylist-key.js';
 export { blockChanged, DECISIONS_MADE, Decision, decisionMade } from './gateway.js';
 export { type NatsUsers, natsAuthorization } from './nats-config.js';
-export { durableName, natsPermissions } from './nats-permissions.js';
+export { type DurableConsumer, durableConsumers, durableName, natsPermissions } from './nats-permissions.js';
 export {
   certificateEnrolled,
   certificateSuperseded,

@@ -28,7 +28,7 @@ export function natsPermissions(service: Service): NatsPermissions {
     if (contract.from.includes(service)) publish.add(filter);
     if (!contract.to.includes(service)) continue;
     if (contract.ephemeral) subscribe.add(filter);
-    else for (const subject of durableConsumer(durableName(service, contract), filter)) publish.add(subject);
+    else for (const subject of durableConsumer(durableName(service, contract))) publish.add(subject);
   }
   for (const bucket of BUCKETS) for (const subject of bucketSubjects(bucket, service)) publish.add(subject);
   return { publish: [...publish].sort(), subscribe: [...subscribe].sort() };
@@ -39,10 +39,28 @@ export function allNatsPermissions(): ReadonlyMap<Service, NatsPermissions> {
   return new Map(SERVICES.map((service) => [service, natsPermissions(service)]));
 }
 
-function durableConsumer(durable: string, filter: string): string[] {
+/** One durable consumer of the stream EVENTS. */
+export interface DurableConsumer {
+  readonly name: string;
+  readonly filterSubject: string;
+}
+
+/** Those of all services; the provisioner makes them. */
+export function durableConsumers(): DurableConsumer[] {
+  return CONTRACTS.flatMap((contract) => {
+    if (contract.kind === 'request' || contract.ephemeral) return [];
+    const filterSubject = filterOf(contract);
+    return contract.to.map((service) => ({ name: durableName(service, contract), filterSubject }));
+  });
+}
+
+/**
+ * To read from it, never to make it: whoever makes a consumer names the subject the server delivers to, and the server asks for
+ * no permission to publish there. What a service both sends and hears it could then say under any other's name.
+ */
+function durableConsumer(durable: string): string[] {
   const stream = EVENTS_STREAM.name;
   return [
-    `$JS.API.CONSUMER.CREATE.${stream}.${durable}.${filter}`,
     `$JS.API.CONSUMER.INFO.${stream}.${durable}`,
     `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`,
     `$JS.ACK.${stream}.${durable}.>`,

@@ -1,4 +1,4 @@
-import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Decision, decisionMade, durableName, EVENTS_STREAM } from '@outrider/contracts';
 import type { Service } from '@outrider/ids';
@@ -7,13 +7,6 @@ import type { Service } from '@outrider/ids';
 export async function readDecisions(gateway: NatsConnection, service: Service): Promise<Decision[]> {
   const contract = decisionMade(service);
   const durable = durableName('gateway', contract);
-  const manager = await jetstreamManager(gateway, { checkAPI: false });
-  await manager.consumers.add(EVENTS_STREAM.name, {
-    name: durable,
-    durable_name: durable,
-    filter_subject: contract.subject,
-    ack_policy: AckPolicy.Explicit,
-  });
   const consumer = await jetstream(gateway).consumers.get(EVENTS_STREAM.name, durable);
   const read: Decision[] = [];
   for await (const msg of await consumer.fetch({ max_messages: 100, expires: 1000 })) {

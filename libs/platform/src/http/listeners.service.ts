@@ -29,6 +29,8 @@ const TLS12_CIPHERS = [
 ].join(':');
 
 const DRAIN_MS = 10_000;
+/** Node looks for requests that take too long twice a minute unless told otherwise: a timeout of ten seconds would be one of forty. */
+const TIMEOUTS = { connectionsCheckingInterval: 2_000 } as const;
 
 export interface TlsFailure {
   readonly listener: ListenerName;
@@ -76,7 +78,7 @@ export class Listeners implements BeforeApplicationShutdown {
   async open(): Promise<void> {
     const { listeners } = this.runtime.config;
     await this.adapterHost.httpAdapter.getInstance<FastifyInstance>().ready();
-    await this.listen('http', http.createServer(), listeners.http);
+    await this.listen('http', http.createServer(TIMEOUTS), listeners.http);
     if (listeners.operator)
       await this.listen('operator', https.createServer(tlsOptions(listeners.operator)), listeners.operator);
     this.clientAnchors = (listeners.vehicle?.clientAnchorFiles ?? []).flatMap((file) =>
@@ -129,20 +131,33 @@ export class Listeners implements BeforeApplicationShutdown {
     this.logger.info({ listener: name, host, port }, 'listening');
   }
 
+  /** Runs in an event of the server, where a throw would end the process: a stranger's connection must cost that connection alone. */
   private accept(name: ListenerName, socket: Socket): void {
-    const peer = peerOfSocket(name, socket, name === 'vehicle' ? this.clientAnchors : []);
-    if (!peer) {
+    const remoteAddress = socket.remoteAddress ?? 'unknown';
+    try {
+      const peer = peerOfSocket(name, socket, name === 'vehicle' ? this.clientAnchors : []);
+      if (!peer) {
+        socket.destroy();
+        this.events.emit('tlsFailure', {
+          listener: name,
+          remoteAddress,
+          reason: 'the client certificate is unreadable',
+        });
+        return;
+      }
+      listenerOfSocket.set(socket, name);
+      peerBySocket.set(socket, peer);
+      this.events.emit('connection', socket, peer);
+    } catch (error) {
       socket.destroy();
-      return;
+      this.logger.error({ err: error, listener: name, remoteAddress }, 'a connection could not be taken');
     }
-    listenerOfSocket.set(socket, name);
-    peerBySocket.set(socket, peer);
-    this.events.emit('connection', socket, peer);
   }
 }
 
 function tlsOptions(listener: TlsListenerConfig): https.ServerOptions {
   return {
+    ...TIMEOUTS,
     cert: readFileSync(listener.certificateFile),
     key: readFileSync(listener.keyFile),
     minVersion: 'TLSv1.2',

@@ -1,12 +1,20 @@
-/** `node provision.command.js --url URL --password-file FILE`: makes or updates the streams and buckets of libs/contracts, as the user `provisioner`. */
+/** `node provision.command.js --url URL --password-file FILE`: makes or updates the streams, durable consumers and buckets of libs/contracts, as the user `provisioner`. */
 import { parseArgs } from 'node:util';
-import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { connect } from '@nats-io/transport-node';
-import { BUCKETS, EVENTS_STREAM } from '@outrider/contracts';
+import { BUCKETS, durableConsumers, EVENTS_STREAM } from '@outrider/contracts';
 import { readSecret } from '../service/config.js';
 
 const NS = 1_000_000_000;
+const ACK_WAIT_SECONDS = 30;
 
 const { values } = parseArgs({
   options: {
@@ -42,6 +50,17 @@ const exists = await manager.streams.info(EVENTS_STREAM.name).then(
 );
 if (exists) await manager.streams.update(EVENTS_STREAM.name, wanted);
 else await manager.streams.add({ name: EVENTS_STREAM.name, ...wanted });
+for (const { name, filterSubject } of durableConsumers()) {
+  await manager.consumers.add(EVENTS_STREAM.name, {
+    name,
+    durable_name: name,
+    filter_subject: filterSubject,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    ack_wait: ACK_WAIT_SECONDS * NS,
+    max_deliver: -1,
+  });
+}
 for (const bucket of BUCKETS) {
   await new Kvm(connection).create(bucket.name, {
     history: 1,

@@ -1,4 +1,4 @@
-import { AckPolicy, type ConsumerMessages, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
+import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { durableName, EVENTS_STREAM, type EventContract, filterOf, type RequestContract } from '@outrider/contracts';
@@ -6,6 +6,7 @@ import { DomainError } from '@outrider/errors';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { Database } from '../postgres/database.service.js';
+import { isUnstorable } from '../postgres/failure.js';
 import { Metrics } from '../service/metrics.service.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { withTrace } from '../service/trace.provider.js';
@@ -13,7 +14,6 @@ import { Nats } from './nats.client.js';
 import { encodeError, encodeReply } from './reply.js';
 
 const RETRY_MS = 1000;
-const ACK_WAIT_NS = 30_000_000_000;
 
 /** What a handler is told besides the payload. */
 export interface EventMeta {
@@ -65,7 +65,10 @@ export class Subscriptions implements OnApplicationShutdown {
     this.open.push(subscription);
     this.track(
       (async () => {
-        for await (const msg of subscription) this.track(this.answerOne(contract, handler, msg));
+        for await (const msg of subscription) {
+          if (msg.subject === contract.subject) this.track(this.answerOne(contract, handler, msg));
+          else this.refuseCarried(contract.subject, msg);
+        }
       })(),
     );
   }
@@ -81,6 +84,10 @@ export class Subscriptions implements OnApplicationShutdown {
     this.track(
       (async () => {
         for await (const msg of subscription) {
+          if (!isOf(contract, msg.subject)) {
+            this.refuseCarried(contract.subject, msg);
+            continue;
+          }
           try {
             const payload = contract.payload.parse(JSON.parse(msg.string()));
             await handler(payload, contract.routed ? msg.subject.slice(contract.subject.length + 1) : undefined);
@@ -142,18 +149,9 @@ export class Subscriptions implements OnApplicationShutdown {
     }
   }
 
+  /** Made by the provisioner: a service may read from it and nothing more. */
   private async openConsumer(contract: EventContract): Promise<ConsumerMessages> {
     const durable = durableName(this.runtime.service, contract);
-    const manager = await this.nats.jetstreamManager();
-    await manager.consumers.add(EVENTS_STREAM.name, {
-      name: durable,
-      durable_name: durable,
-      filter_subject: filterOf(contract),
-      ack_policy: AckPolicy.Explicit,
-      deliver_policy: DeliverPolicy.All,
-      ack_wait: ACK_WAIT_NS,
-      max_deliver: -1,
-    });
     const consumer = await this.nats.jetstream.consumers.get(EVENTS_STREAM.name, durable);
     return consumer.consume({ max_messages: 256, expires: 10_000 });
   }
@@ -175,6 +173,11 @@ export class Subscriptions implements OnApplicationShutdown {
         await handler(parsed.data, { subject: msg.subject, routing, streamSequence: msg.seq });
         msg.ack();
       } catch (error) {
+        // Or it would come again for ever, and a thousand like it would be all that the server delivers.
+        if (isUnstorable(error) && (await this.setAside(msg.subject, msg.data, error))) {
+          msg.term();
+          return;
+        }
         this.logger.warn(
           { err: error, subject: msg.subject, deliveries: msg.info.deliveryCount },
           'an event will come again',
@@ -182,6 +185,15 @@ export class Subscriptions implements OnApplicationShutdown {
         msg.nak(Math.min(30_000, RETRY_MS * msg.info.deliveryCount));
       }
     });
+  }
+
+  /**
+   * JetStream delivers to the subject that a consumer's maker chose, whatever he may publish himself; the message then still carries
+   * the subject it was published to. It is not of this contract, whoever sent it, and is neither answered nor kept.
+   */
+  private refuseCarried(subject: string, msg: Msg): void {
+    this.malformed.inc({ subject });
+    this.logger.error({ subject, carried: msg.subject.slice(0, 200) }, 'a message of another subject is refused');
   }
 
   /** True when the message is safely in the table. */
@@ -207,6 +219,10 @@ export class Subscriptions implements OnApplicationShutdown {
       .finally(() => this.working.delete(tracked));
     this.working.add(tracked);
   }
+}
+
+function isOf(contract: EventContract, subject: string): boolean {
+  return contract.routed ? subject.startsWith(`${contract.subject}.`) : subject === contract.subject;
 }
 
 function parseJson(data: Uint8Array): unknown {

@@ -34,6 +34,11 @@ export function isRetryableConflict(error: unknown): boolean {
   return code === '40001' || code === '40P01';
 }
 
+/** True for a value that PostgreSQL cannot hold (class 22: a NUL in a text, a number out of range): the same statement fails for ever. */
+export function isUnstorable(error: unknown): boolean {
+  return /^22[0-9A-Z]{3}$/.test((error as { code?: string } | undefined)?.code ?? '');
+}
+
 /** `service.unavailable` for a PostgreSQL that is away, and the error itself for anything else. */
 export function databaseError(error: unknown): unknown {
   if (error instanceof DomainError || !isDatabaseAway(error)) return error;

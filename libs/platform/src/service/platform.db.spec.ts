@@ -1,9 +1,10 @@
+import { generateKeyPairSync } from 'node:crypto';
 import https from 'node:https';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Injectable, Module, Post } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { deviceChanged, deviceGet } from '@outrider/contracts';
+import { deviceChanged, deviceGet, jwksChanged } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import { DeviceId, InstanceId } from '@outrider/ids';
 import {
@@ -174,6 +175,18 @@ describe('bad input is a coded problem document', () => {
   });
 });
 
+it('outlives a connection that it fails to take', async () => {
+  const { events } = app.get(Listeners);
+  const fail = () => {
+    throw new Error('a bug in what looks at connections');
+  };
+  events.once('connection', fail);
+  const socket = connect(Number(new URL(httpUrl).port), '127.0.0.1');
+  await new Promise((resolve) => socket.once('close', resolve).once('error', () => undefined));
+  expect(events.listeners('connection')).not.toContain(fail);
+  expect((await fetch(`${httpUrl}/livez`)).status).toBe(200);
+});
+
 describe('NATS', () => {
   it('carries a request, its answer and its coded refusal', async () => {
     app.get(Subscriptions).answer(deviceGet, async ({ deviceId }) => {
@@ -224,6 +237,51 @@ describe('NATS', () => {
     expect(secrets).toHaveLength(1);
     expect((await client.query('SELECT * FROM outbox')).rowCount).toBe(0);
     await client.end();
+    await service.onApplicationShutdown();
+    await token.close();
+  });
+
+  it('takes no message of another subject, though the server delivers it to one that it hears', async () => {
+    const heard: number[] = [];
+    app.get(Subscriptions).hear(jwksChanged, ({ keys }) => void heard.push(keys.length));
+    await app.get(Nats).connection.flush();
+    const jwk = { ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }) };
+    const keys = [{ ...jwk, kid: 'k', use: 'sig', alg: 'ES256' }];
+    const [provisioner, gateway, token] = await Promise.all(
+      ['provisioner', 'gateway', 'token'].map((user) => nats.connectAs(user)),
+    );
+    const consumer = { filter_subject: 'gateway.decision.made.v1', ack_policy: 'none', deliver_policy: 'new' };
+    const config = { ...consumer, name: 'deputy', deliver_subject: jwksChanged.subject, mem_storage: true };
+    const created = await provisioner!.request(
+      '$JS.API.CONSUMER.CREATE.EVENTS.deputy.gateway.decision.made.v1',
+      JSON.stringify({ stream_name: 'EVENTS', config }),
+    );
+    expect(created.json()).not.toHaveProperty('error');
+    await gateway!.request('gateway.decision.made.v1', JSON.stringify({ keys: [...keys, ...keys] }));
+    token!.publish(jwksChanged.subject, JSON.stringify({ keys }));
+    await until(() => heard.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(heard).toEqual([1]);
+    await Promise.all([provisioner, gateway, token].map((connection) => connection!.close()));
+  });
+
+  it('sets an event aside whose content PostgreSQL cannot hold, and goes on with the next', async () => {
+    const heard: string[] = [];
+    const [token, logger] = [await nats.connectAs('token'), createLogger('token', 'token-00000001' as never, 'fatal')];
+    const runtime = { service: 'token', instance: 'token-00000001' } as never;
+    const metrics = { counter: () => ({ inc: () => undefined }) } as never;
+    const service = new Subscriptions(new Nats(token, runtime, logger), app.get(Database), runtime, logger, metrics);
+    const count = async () => (await app.get(Database).query('SELECT 1 FROM set_aside_messages')).length;
+    const before = await count();
+    service.consume(deviceChanged, async ({ version }) => {
+      if (version === 7) await app.get(Database).query('SELECT $1::text', ['a\0b']);
+      heard.push(`version ${version}`);
+    });
+    for (const version of [7, 8])
+      await app.get(Nats).publishKept(`${deviceChanged.subject}.${DEVICE}`, JSON.stringify({ ...snapshot, version }));
+    await until(() => heard.includes('version 8'));
+    expect(await count()).toBe(before + 1);
+    expect(heard).not.toContain('version 7');
     await service.onApplicationShutdown();
     await token.close();
   });
