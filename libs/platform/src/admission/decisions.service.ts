@@ -7,6 +7,7 @@ import { Listeners } from '../http/listeners.service.js';
 import { Nats } from '../nats/nats.client.js';
 import { Metrics } from '../service/metrics.service.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
+import { printable } from './printable.js';
 
 const FLUSH_MS = 1000;
 const AGGREGATE_MS = 10_000;
@@ -123,9 +124,9 @@ function shorten<D extends DecisionFacts>(decision: D): D {
   const { action, detail, subject, remoteAddress } = decision;
   return {
     ...decision,
-    action: action.slice(0, 128),
-    detail: detail?.slice(0, 500),
-    subject: subject?.slice(0, 128),
-    remoteAddress: remoteAddress?.slice(0, 64),
+    action: printable(action, 128),
+    detail: detail === undefined ? undefined : printable(detail, 500),
+    subject: subject === undefined ? undefined : printable(subject, 128),
+    remoteAddress: remoteAddress === undefined ? undefined : printable(remoteAddress, 64),
   };
 }
