@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { CommandId } from '@outrider/ids';
-import { AdmitToken, Admitted, type VehicleAdmission } from '@outrider/platform/admission';
+import { AdmitToken, Admitted, requireStillAdmitted, type VehicleAdmission } from '@outrider/platform/admission';
 import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -19,6 +19,7 @@ const OutcomeBody = z.strictObject({ outcome: z.string().min(1).max(MAX_OUTCOME_
 /** A missed offer (it travels outside any transaction) is found by looking again this often. */
 const LOOK_AGAIN_MS = 5000;
 const KEEP_ALIVE_MS = 15_000;
+const TOKEN_MARGIN_MS = 1000;
 
 @Controller()
 export class DeliveryController {
@@ -37,8 +38,9 @@ export class DeliveryController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const gone = goneWith(request);
-    const offer = await this.awaitOffer(vehicle, Date.now() + query.wait * 1000, gone);
+    // Not past the token: a vehicle that waited is told that there is nothing, not that its token has expired.
+    const deadline = Math.min(Date.now() + query.wait * 1000, vehicle.claims.exp * 1000 - TOKEN_MARGIN_MS);
+    const offer = await this.awaitOffer(vehicle, deadline, request, goneWith(request, reply));
     reply.header('cache-control', 'no-store');
     if (offer) await reply.status(200).send({ command: offer });
     else await reply.status(204).send();
@@ -53,24 +55,16 @@ export class DeliveryController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const gone = goneWith(request);
-    const end = vehicle.claims.exp * 1000;
+    const gone = goneWith(request, reply);
     reply.hijack();
     reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-    let shown: string | undefined;
-    while (!gone.aborted && Date.now() < end) {
-      const offer = await this.delivery.next(vehicle.deviceId, mayCritical(vehicle));
-      if (offer && offer.id !== shown)
-        reply.raw.write(`event: command\ndata: ${JSON.stringify({ command: offer })}\n\n`);
-      else reply.raw.write(': here\n\n');
-      shown = offer?.id;
-      await this.waiting.forOffer(
-        vehicle.deviceId,
-        Math.min(KEEP_ALIVE_MS, offer ? LOOK_AGAIN_MS : KEEP_ALIVE_MS, Math.max(0, end - Date.now())),
-        gone,
-      );
+    try {
+      await this.streamOffers(vehicle, request, reply, gone);
+      if (!gone.aborted) reply.raw.write('event: token-expired\ndata: {}\n\n');
+    } finally {
+      // Whatever ended it, PostgreSQL's absence and a withdrawn token too: the vehicle hears it and comes again.
+      reply.raw.end();
     }
-    if (!gone.aborted) reply.raw.end('event: token-expired\ndata: {}\n\n');
   }
 
   @Post('/v1/commands/:id/nonce')
@@ -98,7 +92,41 @@ export class DeliveryController {
     return { id: command.id, state: command.state };
   }
 
-  private async awaitOffer(vehicle: VehicleAdmission, deadline: number, gone: AbortSignal): Promise<Offer | undefined> {
+  /** Returns when the token has expired, the vehicle is gone or this instance stops. */
+  private async streamOffers(
+    vehicle: VehicleAdmission,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    gone: AbortSignal,
+  ): Promise<void> {
+    const end = vehicle.claims.exp * 1000;
+    let shown: string | undefined;
+    while (!gone.aborted && !this.waiting.stopping && Date.now() < end) {
+      const offer = await this.handOut(vehicle, request);
+      if (offer && offer.id !== shown)
+        reply.raw.write(`event: command\ndata: ${JSON.stringify({ command: offer })}\n\n`);
+      else reply.raw.write(': here\n\n');
+      shown = offer?.id;
+      await this.waiting.forOffer(
+        vehicle.deviceId,
+        Math.min(offer ? LOOK_AGAIN_MS : KEEP_ALIVE_MS, Math.max(0, end - Date.now())),
+        gone,
+      );
+    }
+  }
+
+  /** What was admitted when the request began may have been taken out of service while it waited. */
+  private handOut(vehicle: VehicleAdmission, request: FastifyRequest): Promise<Offer | undefined> {
+    requireStillAdmitted(request);
+    return this.delivery.next(vehicle.deviceId, mayCritical(vehicle));
+  }
+
+  private async awaitOffer(
+    vehicle: VehicleAdmission,
+    deadline: number,
+    request: FastifyRequest,
+    gone: AbortSignal,
+  ): Promise<Offer | undefined> {
     for (;;) {
       // Interest first, then the look: an offer between the two wakes the wait.
       const look = new AbortController();
@@ -107,7 +135,10 @@ export class DeliveryController {
         Math.max(0, Math.min(LOOK_AGAIN_MS, deadline - Date.now())),
         AbortSignal.any([gone, look.signal]),
       );
-      const offer = await this.delivery.next(vehicle.deviceId, mayCritical(vehicle));
+      const offer = await this.handOut(vehicle, request).catch((error: unknown) => {
+        look.abort();
+        throw error;
+      });
       if (offer || gone.aborted || Date.now() >= deadline) {
         look.abort();
         return offer;
@@ -122,9 +153,10 @@ function mayCritical({ claims }: VehicleAdmission): boolean {
   return claims.scope.split(' ').includes('command:critical');
 }
 
-/** Aborts when the vehicle hangs up. */
-function goneWith(request: FastifyRequest): AbortSignal {
+/** Aborts when the vehicle hangs up, or has its answer. Asked of the response: a connection outlives many of them. */
+function goneWith(request: FastifyRequest, reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  request.raw.socket.once('close', () => gone.abort());
+  if (request.raw.socket.destroyed) gone.abort();
+  reply.raw.once('close', () => gone.abort());
   return gone.signal;
 }

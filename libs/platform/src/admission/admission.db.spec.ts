@@ -3,7 +3,7 @@ import https from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { Controller, Get, Injectable, Module } from '@nestjs/common';
+import { Controller, Get, Injectable, Module, Req } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Denylist, type DenylistEntry } from '@outrider/admission';
 import { DENYLIST_BUCKET, DENYLIST_HEARTBEAT_KEY, type Decision, denylistKey, jwksGet } from '@outrider/contracts';
@@ -19,6 +19,7 @@ import {
   type TestNats,
   testServiceConfig,
 } from '@outrider/testing';
+import type { FastifyRequest } from 'fastify';
 import { On } from '../http/index.js';
 import { Listeners } from '../http/listeners.service.js';
 import { migrate } from '../postgres/index.js';
@@ -37,7 +38,7 @@ import {
   signer,
   stranger,
 } from './access-token.fixture.js';
-import { Admitted, type OperatorAdmission, type VehicleAdmission } from './admitted.provider.js';
+import { Admitted, type OperatorAdmission, requireStillAdmitted, type VehicleAdmission } from './admitted.provider.js';
 import { readDecisions } from './decision-log.fixture.js';
 import { AdmitAnyone, AdmitCertificate, AdmitToken, RequireOperator } from './decorators.provider.js';
 import { DenylistFeed } from './denylist-feed.client.js';
@@ -71,6 +72,17 @@ class ProbeController {
   @AdmitToken({ scopes: ['telemetry:write'], recovery: true })
   device(@Admitted() { deviceId, recovery }: VehicleAdmission) {
     return { deviceId, recovery };
+  }
+
+  /** Hands something out every few milliseconds until the vehicle may have no more. */
+  @Get('/waits')
+  @On('vehicle')
+  @AdmitToken({ scopes: ['telemetry:write'], control: true })
+  async waits(@Req() request: FastifyRequest): Promise<never> {
+    for (;;) {
+      requireStillAdmitted(request);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   @Get('/fleet')
@@ -373,6 +385,30 @@ describe('a new denylist entry', () => {
     await deny({ kind: 'token', value: jti });
     await until(async () => (await ask('/fleet', { listener: 'operator', token })).status === 401);
   });
+});
+
+describe('a request that waits', () => {
+  it('ends when its token is withdrawn, which closes no connection', async () => {
+    const jti = randomUUID();
+    const waiting = ask('/waits', { party: a, token: sign(claims(a, A, { jti })) });
+    await deny({ kind: 'token', value: jti });
+    const answer = await waiting;
+    expect({ status: answer.status, code: code(answer) }).toEqual({ status: 401, code: 'denylist.token' });
+  });
+
+  it('ends with its token', async () => {
+    const answer = await ask('/waits', { party: a, token: sign(claims(a, A, { exp: now() + 2 })) });
+    expect({ status: answer.status, code: code(answer) }).toEqual({ status: 401, code: 'auth.token_expired' });
+  });
+
+  it('ends when the feed grows too old for control', async () => {
+    const waiting = ask('/waits', { party: a, token: sign(claims(a, A)) });
+    clearInterval(beating);
+    const answer = await waiting;
+    beating = setInterval(() => void beat().catch(() => undefined), 200);
+    expect({ status: answer.status, code: code(answer) }).toEqual({ status: 503, code: 'revocation.stale' });
+    await until(() => app.get(DenylistFeed).freshness() === 'fresh');
+  }, 20_000);
 });
 
 it('reports each first deny to the decision log, with its code', async () => {

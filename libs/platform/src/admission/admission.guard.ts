@@ -19,7 +19,7 @@ import { Metrics } from '../service/metrics.service.js';
 import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { currentTrace } from '../service/trace.provider.js';
 import { AccessTokens } from './access-tokens.service.js';
-import { setAdmission } from './admitted.provider.js';
+import { setAdmission, setRecheck } from './admitted.provider.js';
 import { clientCertificate } from './client-certificate.js';
 import { Decisions } from './decisions.service.js';
 import { ADMISSION, type AdmissionRule } from './decorators.provider.js';
@@ -88,6 +88,10 @@ export class AdmissionGuard implements CanActivate {
     const { certificate } = peer;
     if (certificate && claims && deviceId) setAdmission(request, { certificate, deviceId, claims, recovery });
     else if (certificate && rule.kind === 'certificate') setAdmission(request, { certificate, deviceId });
+    setRecheck(request, () => {
+      const again = this.decideVehicle(route, request, peer);
+      if (again.decision === 'deny') this.refuse(again, request, reply, peer, route.scopes);
+    });
     this.record({ decision: 'allow', code: 'ok', deviceId }, request, peer);
   }
 

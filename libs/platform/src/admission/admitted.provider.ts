@@ -41,6 +41,22 @@ export function admissionOf(request: FastifyRequest): Admission {
   return admission;
 }
 
+const rechecks = new WeakMap<FastifyRequest, () => void>();
+
+export function setRecheck(request: FastifyRequest, recheck: () => void): void {
+  rechecks.set(request, recheck);
+}
+
+/**
+ * Judges a vehicle's request again, as the guard did: for one that waits or streams, before each thing that it hands out. Token,
+ * denylist and the feed's age may have changed since. Throws what the guard would have thrown.
+ */
+export function requireStillAdmitted(request: FastifyRequest): void {
+  const recheck = rechecks.get(request);
+  if (!recheck) throw new Error('a request that no vehicle was admitted with was judged again');
+  recheck();
+}
+
 /** Parameter decorator: `@Admitted() admission: VehicleAdmission`, the kind that the route's rule gives. */
 export const Admitted = createParamDecorator((_data: unknown, context: ExecutionContext) =>
   admissionOf(context.switchToHttp().getRequest<FastifyRequest>()),

@@ -4,6 +4,7 @@ export {
   admissionOf,
   type CertificateAdmission,
   type OperatorAdmission,
+  requireStillAdmitted,
   type VehicleAdmission,
 } from './admitted.provider.js';
 export { clientCertificate } from './client-certificate.js';
