@@ -31,6 +31,11 @@ test('a well signed outcome over the released bytes is the vehicle’s word', ()
   expect(signerOf(signed(good))).toBe(kid);
 });
 
+test('its data is the vehicle’s own: any JSON of ordinary text', () => {
+  const data = { lat: 37.4, list: [null, true, { deep: 'M\u00fcnchen \\u0000' }] };
+  expect(verifyOutcome(signed({ ...good, data }), key, command).data).toEqual(data);
+});
+
 describe('refused', () => {
   it.each([
     ['by another key', signed(good, { key: other.privateKey })],
@@ -42,6 +47,9 @@ describe('refused', () => {
     ['an unknown member', signed({ ...good, extra: 1 })],
     ['a header with jwk', signed(good, { extra: { jwk: {} } })],
     ['a header with crit', signed(good, { extra: { crit: ['exp'] } })],
+    ['a NUL in its detail', signed({ ...good, detail: 'a\0b' })],
+    ['a NUL deep in its data', signed({ ...good, data: { list: [{ 'k\0': 1 }] } })],
+    ['half a surrogate pair in its data', signed({ ...good, data: { text: '\ud83d' } })],
     ['cut short', signed(good).slice(0, -4)],
     ['no JWS at all', 'hello'],
   ])('%s', (_name, compact) => {

@@ -40,7 +40,8 @@ export function verifyOutcome(compact: string, key: VerificationKey, command: Co
   if (!verdict.ok) throw invalid(verdict.reason);
   const payload = OutcomePayload.safeParse(parseJson(parsed.payload));
   if (!payload.success) throw invalid('the payload does not fit its schema', payload.error);
-  const { command_id, device_id, request_hash } = payload.data;
+  const { command_id, device_id, request_hash, detail, data } = payload.data;
+  if (![detail, data].every(isStorable)) throw invalid('detail or data holds a NUL or half a surrogate pair');
   if (command_id !== command.id || device_id !== command.deviceId) throw invalid('it is for another command or device');
   if (!command.jws || !constantTimeEqual(request_hash, sha256Base64url(command.jws)))
     throw invalid('request_hash is not that of the released command');
@@ -50,6 +51,16 @@ export function verifyOutcome(compact: string, key: VerificationKey, command: Co
 /** `uncertain` is honest: it may have happened. */
 export function stateOf(result: OutcomePayload['result']): OutcomeState {
   return result === 'uncertain' ? 'unknown' : result;
+}
+
+/** Whether every text in a JSON value is one that PostgreSQL can keep. At most MAX_OUTCOME_BYTES deep, walked without recursion. */
+function isStorable(value: unknown): boolean {
+  const open = [value];
+  for (let next = open.pop(); next !== undefined || open.length > 0; next = open.pop()) {
+    if (typeof next === 'string' && (next.includes('\0') || !next.isWellFormed())) return false;
+    if (typeof next === 'object' && next !== null) for (const entry of Object.entries(next)) open.push(...entry);
+  }
+  return true;
 }
 
 function parse(compact: string) {
