@@ -10,6 +10,7 @@ import { anotherClient, greedyScopes } from './11-greedy-token-requests.js';
 import { forgedTokens } from './13-forged-tokens.js';
 import { afterRevocation } from './14-after-revocation.js';
 import { resumedSession } from './15-resumed-session.js';
+import { commandsToTheVehicle } from './16-commands-to-the-vehicle.js';
 import { reusedIdempotencyKey, sameRequestManyTimes } from './17-idempotency-keys.js';
 import { uninvitedEnrolment } from './19-uninvited-enrolment.js';
 import { poisonedRequests } from './20-poisoned-requests.js';
@@ -37,6 +38,7 @@ export const ATTACKS: readonly Attack[] = [
   forgedTokens,
   afterRevocation,
   resumedSession,
+  commandsToTheVehicle,
   sameRequestManyTimes,
   reusedIdempotencyKey,
   uninvitedEnrolment,

@@ -1,9 +1,9 @@
 /** What a man in the middle, or a thief of the key, does with messages: each must come to nothing. */
 
+import { certificateFileOf, keyFileOf } from '../harness/agent-state.js';
 import { type Payload, signed } from '../harness/message.js';
 import { operator } from '../harness/operator.js';
 import { Thief } from '../harness/thief.js';
-import { certificateFileOf, keyFileOf } from './agent-state.js';
 import type { Timeline } from './timeline.js';
 
 interface Stored {

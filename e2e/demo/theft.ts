@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { parseCertificate, parseCrl } from '@outrider/x509';
 import { request } from 'undici';
 import type { Agent } from '../harness/agent.js';
+import { certificateFileOf, keyFileOf } from '../harness/agent-state.js';
 import { newRequest } from '../harness/openssl.js';
 import { operator } from '../harness/operator.js';
 import { type Ask, Thief, untilRefused } from '../harness/thief.js';
 import { until } from '../harness/until.js';
-import { certificateFileOf, keyFileOf } from './agent-state.js';
 import type { Timeline } from './timeline.js';
 
 const MUST_WITHIN_MS = 1000;

@@ -18,10 +18,11 @@ export class Agent {
   #rest = '';
   #said = '';
 
-  /** `args`: `run` or `simulate` and its options; `--endpoints` and `--json` are added. */
+  /** `args`: `run` or `simulate` and its options; `--json` is added, and `--endpoints` where it is not among them. */
   constructor(...args: string[]) {
     const program = join(PROJECT, 'apps/vehicle/dist/main.js');
-    const child = spawn(process.execPath, [program, ...args, '--endpoints', ENDPOINTS_FILE, '--json'], {
+    const platform = args.includes('--endpoints') ? [] : ['--endpoints', ENDPOINTS_FILE];
+    const child = spawn(process.execPath, [program, ...args, ...platform, '--json'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child.stdout.on('data', (chunk: Buffer) => this.#take(chunk.toString()));
