@@ -42,6 +42,11 @@ async function denylist(trial: Trial, service: Service, user: NatsUser, entry: s
     '$KV.DENYLIST.heartbeat',
     '$JS.API.STREAM.CREATE.MINE',
     '$JS.API.CONSUMER.DELETE.EVENTS.any',
+    // Whoever makes a consumer names the subject the server delivers to.
+    '$JS.API.CONSUMER.CREATE.EVENTS',
+    '$JS.API.CONSUMER.CREATE.EVENTS.mine.gateway.decision.made.v1',
+    '$JS.API.CONSUMER.CREATE.EVENTS.gateway-gateway-decision-made-v1.gateway.decision.made.v1',
+    '$JS.API.CONSUMER.DURABLE.CREATE.EVENTS.gateway-gateway-decision-made-v1',
   ];
   for (const subject of [...own, ...calls]) trial.check(`${service}: ${subject}`, REFUSED, await user.publish(subject));
 }
