@@ -16,6 +16,7 @@ import { DenylistWriter } from './denylist/denylist-writer.service.js';
 import { WriterLocks } from './denylist/writer-lock.store.js';
 import { EnforcementService } from './enforcement/enforcement.service.js';
 import { RevocationTables1764000000000 } from './migrations/1764000000000-revocation-tables.migration.js';
+import { LastingClaims1764000100000 } from './migrations/1764000100000-lasting-claims.migration.js';
 import { Revocations } from './revoke/revocations.repository.js';
 import { RevokeController } from './revoke/revoke.controller.js';
 import { RevokeService } from './revoke/revoke.service.js';
@@ -50,5 +51,5 @@ export const definition: ServiceDefinition<Config> = {
   config: Config,
   module: RevocationModule,
   entities: [],
-  migrations: [RevocationTables1764000000000],
+  migrations: [RevocationTables1764000000000, LastingClaims1764000100000],
 };

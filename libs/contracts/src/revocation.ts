@@ -61,6 +61,8 @@ const DenylistChange = z.strictObject({
         mode: DenylistMode,
         reason: z.string().max(64),
         until: Instant.optional(),
+        /** Not to be withdrawn: no block, and no end of one, touches it. */
+        lasting: z.literal(true).optional(),
       }),
     )
     .min(1)

@@ -29,7 +29,7 @@ export class RetiredDevices implements OnApplicationBootstrap {
     if (retired.length === 0) return;
     await this.nats.request(denylistAdd, {
       entries: retired.map(
-        ({ deviceId: value }) => ({ kind: 'device', value, mode: 'deny', reason: 'retired' }) as const,
+        ({ deviceId: value }) => ({ kind: 'device', value, mode: 'deny', reason: 'retired', lasting: true }) as const,
       ),
       waitMs: 0,
     });

@@ -3,9 +3,9 @@ import type { DenylistKind, DenylistMode } from '@outrider/contracts';
 
 /**
  * `revoke`: a revocation, never withdrawn. `superseded`: a certificate that gave way. `request`: another service's wish, the one
- * kind that `denylistRemove` withdraws. `bucket`: found in the bucket and not here, after a restore.
+ * kind that `denylistRemove` withdraws. `lasting`: another service's wish for good. `bucket`: found in the bucket and not here, after a restore.
  */
-export type ClaimSource = 'revoke' | 'superseded' | 'request' | 'bucket';
+export type ClaimSource = 'revoke' | 'superseded' | 'request' | 'lasting' | 'bucket';
 
 export interface EntryName {
   readonly kind: DenylistKind;
@@ -23,7 +23,7 @@ export interface SourcedClaim extends Claim {
   readonly source: ClaimSource;
 }
 
-const GRAVITY: Readonly<Record<ClaimSource, number>> = { revoke: 3, bucket: 2, request: 1, superseded: 0 };
+const GRAVITY: Readonly<Record<ClaimSource, number>> = { revoke: 4, bucket: 3, lasting: 2, request: 1, superseded: 0 };
 
 /** The entry that the claims on one name add up to at `now`; undefined where none of them stands. */
 export function effectiveEntry(claims: readonly SourcedClaim[], now: Date): Claim | undefined {

@@ -11,13 +11,15 @@ export class DenylistConsumer implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.subscriptions.answer(denylistAdd, ({ entries, waitMs }) =>
-      this.denylist.add(
-        entries.map(({ until, ...entry }) => (until === undefined ? entry : { ...entry, until: new Date(until) })),
-        waitMs,
-        new Date(),
-      ),
-    );
+    this.subscriptions.answer(denylistAdd, ({ entries, waitMs }) => {
+      const claims = (wanted: true | undefined) =>
+        entries
+          .filter(({ lasting }) => lasting === wanted)
+          .map(({ until, lasting: _, ...entry }) =>
+            until === undefined ? entry : { ...entry, until: new Date(until) },
+          );
+      return this.denylist.add({ request: claims(undefined), lasting: claims(true) }, waitMs, new Date());
+    });
     this.subscriptions.answer(denylistRemove, ({ entries, waitMs }) =>
       this.denylist.remove(entries, waitMs, new Date()),
     );

@@ -74,6 +74,19 @@ export class DenylistRepository {
     return this.settle(tx, once(names), now);
   }
 
+  /**
+   * What gateway takes back: its own requests. Of what was found in the bucket after a restore only blocks: whose a revocation or
+   * a retirement was, the bucket does not say, and neither may be lifted.
+   */
+  async withdrawRequested(tx: EntityManager, names: readonly EntryName[], now: Date): Promise<Change> {
+    await tx.query(
+      `DELETE FROM denylist_claims WHERE (source = 'request' OR (source = 'bucket' AND reason = 'blocked'))
+       AND (kind, value) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+      [names.map((n) => n.kind), names.map((n) => n.value)],
+    );
+    return this.settle(tx, once(names), now);
+  }
+
   /** Entries past their time, at most `limit`: what is left of them is settled anew, expired claims go. */
   async expire(tx: EntityManager, limit: number, now: Date): Promise<{ count: number } & Change> {
     await this.lock(tx);

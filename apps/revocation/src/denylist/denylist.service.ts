@@ -8,6 +8,8 @@ import { type Change, DenylistRepository } from './denylist.repository.js';
 import { DenylistWriter } from './denylist-writer.service.js';
 import { requireEntryValue } from './entry-value.js';
 
+type Wish = Extract<ClaimSource, 'request' | 'lasting'>;
+
 /** Changes of the list: by other services' requests, and within the transactions of this one. */
 @Injectable()
 export class DenylistService {
@@ -25,17 +27,22 @@ export class DenylistService {
     return change;
   }
 
-  /** On behalf of another service. @throws DomainError `request.invalid` */
-  async add(claims: readonly Claim[], waitMs: number, now: Date): Promise<Enforcement> {
-    for (const claim of claims) requireEntryValue(claim);
-    const { sequence } = await this.database.transaction((tx) => this.claim(tx, 'request', claims, now));
+  /** On behalf of another service: what it may withdraw, and what not. @throws DomainError `request.invalid` */
+  async add(wishes: Readonly<Record<Wish, readonly Claim[]>>, waitMs: number, now: Date): Promise<Enforcement> {
+    for (const claim of [...wishes.request, ...wishes.lasting]) requireEntryValue(claim);
+    const sequence = await this.database.transaction(async (tx) => {
+      await this.denylist.lock(tx);
+      const lasting = await this.claim(tx, 'lasting', wishes.lasting, now);
+      const requested = await this.claim(tx, 'request', wishes.request, now);
+      return Math.max(lasting.sequence, requested.sequence);
+    });
     return this.enforcement.of(sequence, performance.now(), waitMs);
   }
 
   /** Withdraws what was requested. What was revoked stays: the entry lives on by that claim. */
   async remove(names: readonly EntryName[], waitMs: number, now: Date): Promise<Enforcement> {
     const { sequence } = await this.database.transaction(async (tx) => {
-      const change = await this.denylist.withdraw(tx, ['request', 'bucket'], names, now);
+      const change = await this.denylist.withdrawRequested(tx, names, now);
       if (change.changed) afterCommit(tx, this.writer.kick);
       return change;
     });

@@ -240,6 +240,33 @@ describe('other services', () => {
     expect(left).not.toHaveProperty('removed');
   });
 
+  it('have a retired device denied for good, whoever blocks and unblocks it', async () => {
+    const name = { kind: 'device', value: 'device-out-of-use' };
+    const retired = { ...name, mode: 'deny', reason: 'retired', lasting: true };
+    await ask(provisioning, denylistAdd.subject, { entries: [retired], waitMs: 0 });
+    const block = { ...name, mode: 'recovery', reason: 'blocked' };
+    await ask(gateway, denylistAdd.subject, { entries: [block], waitMs: 0 });
+    await ask(gateway, denylistRemove.subject, { entries: [name], waitMs: 5000 });
+    const left = lastOf(denylistKey('device', 'device-out-of-use'));
+    expect(left).toMatchObject({ mode: 'deny', reason: 'retired' });
+    expect(left).not.toHaveProperty('removed');
+  });
+
+  it('lift no revocation that a restore found in the bucket alone', async () => {
+    const names = ['device-restored', 'device-block-restored'].map((value) => ({ kind: 'device', value }));
+    await admin.query(
+      `INSERT INTO revocation.denylist_claims (kind, value, source, mode, reason) VALUES
+         ('device', 'device-restored', 'bucket', 'deny', 'keyCompromise'),
+         ('device', 'device-block-restored', 'bucket', 'deny', 'blocked')`,
+    );
+    const entries = names.map((name) => ({ ...name, mode: 'deny', reason: 'blocked' }));
+    await ask(gateway, denylistAdd.subject, { entries, waitMs: 0 });
+    await ask(gateway, denylistRemove.subject, { entries: names, waitMs: 5000 });
+    expect(lastOf(denylistKey('device', 'device-restored'))).toMatchObject({ mode: 'deny', reason: 'keyCompromise' });
+    expect(lastOf(denylistKey('device', 'device-restored'))).not.toHaveProperty('removed');
+    expect(lastOf(denylistKey('device', 'device-block-restored'))).toMatchObject({ removed: true });
+  });
+
   it('are refused values that name nothing', async () => {
     const entries = [{ kind: 'network', value: 'everywhere', mode: 'deny', reason: 'x' }];
     expect(await ask(gateway, denylistAdd.subject, { entries, waitMs: 0 })).toMatchObject({
