@@ -19,6 +19,13 @@ describe('block and unblock', () => {
     });
   });
 
+  it('come in the order of their commits, though a clock or a request was late', () => {
+    const first = block(undefined, wish, { ...act, now: new Date(5000) });
+    const second = unblock(first, false, { ...act, now: new Date(4000) });
+    const third = block(second, wish, { ...act, now: new Date(5000) });
+    expect([first, second, third].map((change) => change?.changedAt.getTime())).toEqual([5000, 5001, 5002]);
+  });
+
   it('refuse to unblock what is not blocked, and what is compromised', () => {
     expect(() => unblock(undefined, false, act)).toThrow(expect.objectContaining({ code: 'gateway.not_blocked' }));
     const blocked = block(undefined, wish, act);

@@ -33,7 +33,15 @@ export interface BlockWish {
 export function block(before: Block | undefined, wish: BlockWish, { by, reason, now }: BlockAct): Block | undefined {
   if (before?.blocked && before.mode === wish.mode) return undefined;
   const { version, deliveredVersion } = before ?? { version: 0, deliveredVersion: 0 };
-  return { ...wish, blocked: true, reason, changedBy: by, changedAt: now, version: version + 1, deliveredVersion };
+  return {
+    ...wish,
+    blocked: true,
+    reason,
+    changedBy: by,
+    changedAt: after(before, now),
+    version: version + 1,
+    deliveredVersion,
+  };
 }
 
 /**
@@ -43,5 +51,17 @@ export function block(before: Block | undefined, wish: BlockWish, { by, reason, 
 export function unblock(before: Block | undefined, isCompromised: boolean, { by, reason, now }: BlockAct): Block {
   if (isCompromised) throw new DomainError('gateway.reprovision_required');
   if (!before?.blocked) throw new DomainError('gateway.not_blocked');
-  return { ...before, blocked: false, reason, changedBy: by, changedAt: now, version: before.version + 1 };
+  return {
+    ...before,
+    blocked: false,
+    reason,
+    changedBy: by,
+    changedAt: after(before, now),
+    version: before.version + 1,
+  };
+}
+
+/** Changes are told apart by their time elsewhere (`blockChanged.at`): it grows with the version, whatever the replicas' clocks and the order of commits. */
+function after(before: Block | undefined, now: Date): Date {
+  return new Date(Math.max(now.getTime(), (before?.changedAt.getTime() ?? Number.NEGATIVE_INFINITY) + 1));
 }
