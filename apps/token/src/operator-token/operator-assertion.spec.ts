@@ -81,6 +81,10 @@ describe('an assertion is refused', () => {
 
 describe('the client it claims', () => {
   it('is its sub', async () => expect(claimedClient(await sign())).toBe('local-admin'));
+  it('holds nothing that the database could not look for', async () => {
+    const text = await sign({ sub: 'local\0admin' });
+    expect(() => claimedClient(text)).toThrow(expect.objectContaining({ code: 'token.invalid_client' }) as never);
+  });
   test.each(['', 'a.b', 'x'.repeat(5000), `e30.${Buffer.from('{"sub":7}').toString('base64url')}.e30`, 'e30.e30.e30'])(
     '%.20p names none',
     (text) => {

@@ -76,8 +76,9 @@ async function verified(assertion: string, expected: AssertionExpectation): Prom
   }
 }
 
+/** Without control characters: it goes to the database before anything of it is proved, and a NUL is no text there. */
 function isId(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0 && value.length <= MAX_ID_CHARACTERS;
+  return typeof value === 'string' && value.length <= MAX_ID_CHARACTERS && /^[^\p{Cc}\p{Cs}]+$/u.test(value);
 }
 
 function refused(detail: string, cause?: unknown): DomainError {
