@@ -1,7 +1,9 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { MAX_DEPTH, scanJson } from '@outrider/canonicalization';
 import { DomainError } from '@outrider/errors';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { MAX_BODY_BYTES } from './listeners.service.js';
 
 /** The body exactly as received; empty when there is none. */
 export function bodyBytes(request: FastifyRequest): Buffer {
@@ -31,19 +33,17 @@ export function parseJsonBody<S extends z.ZodType>(
   return parsed.data;
 }
 
+/** Refuses what two parsers could read differently, a member given twice above all. Errors: `request.malformed`. */
 function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new DomainError('request.malformed', { cause, detail: 'the body is not JSON in UTF-8' });
-  }
+  scanJson(bytes, { maxBytes: MAX_BODY_BYTES, maxDepth: MAX_DEPTH });
+  return JSON.parse(new TextDecoder().decode(bytes));
 }
 
-/** Names the first five misfits by path, without the values. */
-export function summary(error: z.ZodError): string {
+/** Names the first five misfits by path, without the values. `whole`: what a misfit of no member is a misfit of. */
+export function summary(error: z.ZodError, whole = 'body'): string {
   return error.issues
     .slice(0, 5)
-    .map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`)
+    .map((issue) => `${issue.path.join('.') || whole}: ${issue.message}`)
     .join('; ');
 }
 
@@ -59,7 +59,7 @@ export function QueryParams(schema: z.ZodType): ParameterDecorator {
   return createParamDecorator((_data: unknown, context: ExecutionContext) => {
     const parsed = schema.safeParse({ ...(context.switchToHttp().getRequest<FastifyRequest>().query as object) });
     if (!parsed.success)
-      throw new DomainError('request.invalid', { cause: parsed.error, detail: summary(parsed.error) });
+      throw new DomainError('request.invalid', { cause: parsed.error, detail: summary(parsed.error, 'query') });
     return parsed.data;
   })();
 }
@@ -70,7 +70,7 @@ export function PathParam(name: string, schema: z.ZodType): ParameterDecorator {
     const params = context.switchToHttp().getRequest<FastifyRequest>().params as Record<string, unknown>;
     const parsed = schema.safeParse(params[name]);
     if (!parsed.success)
-      throw new DomainError('request.invalid', { cause: parsed.error, detail: `${name}: ${summary(parsed.error)}` });
+      throw new DomainError('request.invalid', { cause: parsed.error, detail: summary(parsed.error, name) });
     return parsed.data;
   })();
 }

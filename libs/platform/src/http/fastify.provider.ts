@@ -2,11 +2,8 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DomainError } from '@outrider/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { newSpan, withTrace } from '../service/trace.provider.js';
-import { listenerOf } from './listeners.service.js';
+import { listenerOf, MAX_BODY_BYTES } from './listeners.service.js';
 import { sendProblem } from './problem.filter.js';
-
-/** Bytes of any request body: more is `request.too_large` before it is read (DESIGN §6). */
-export const MAX_BODY_BYTES = 1_048_576;
 
 /** The one Fastify instance of a service: bodies arrive as bytes, a route belongs to exactly one listener, each request has a trace. */
 export function createFastifyAdapter(): FastifyAdapter {

@@ -15,6 +15,7 @@ import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import type { ListenerName } from './on.provider.js';
 import type { Peer } from './peer.js';
 import { peerOfSocket } from './peer.provider.js';
+import { answerToUnparsed } from './unparsed.js';
 
 /** ECDHE with AEAD only, for stacks that stop at TLS 1.2 (DESIGN §4). */
 const TLS12_CIPHERS = [
@@ -27,6 +28,9 @@ const TLS12_CIPHERS = [
   'ECDHE-RSA-AES256-GCM-SHA384',
   'ECDHE-ECDSA-CHACHA20-POLY1305',
 ].join(':');
+
+/** Bytes of any request body: more is `request.too_large` before it is read (DESIGN §6). */
+export const MAX_BODY_BYTES = 1_048_576;
 
 const DRAIN_MS = 10_000;
 /** Node looks for requests that take too long twice a minute unless told otherwise: a timeout of ten seconds would be one of forty. */
@@ -47,6 +51,7 @@ interface ListenerEvents {
 
 const listenerOfSocket = new WeakMap<object, ListenerName>();
 const peerBySocket = new WeakMap<object, Peer>();
+const responseOfSocket = new WeakMap<object, http.ServerResponse>();
 
 /** The listener a raw request came in by; undefined only for requests injected in tests. */
 export function listenerOf(request: { socket: object }): ListenerName | undefined {
@@ -118,7 +123,22 @@ export class Listeners implements BeforeApplicationShutdown {
         reason: error.code ?? error.message,
       }),
     );
-    server.on('request', (request, response) => fastify.routing(request, response));
+    server.on('request', (request, response) => {
+      responseOfSocket.set(request.socket, response);
+      fastify.routing(request, response);
+    });
+    // A body that is too large is refused before it is sent: a client that is still sending when we close may never read why.
+    server.on('checkContinue', (request, response) => {
+      if (!(Number(request.headers['content-length']) > MAX_BODY_BYTES)) response.writeContinue();
+      responseOfSocket.set(request.socket, response);
+      fastify.routing(request, response);
+    });
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      const response = responseOfSocket.get(socket);
+      const answering = response?.headersSent === true && !response.writableEnded;
+      if (!socket.writable || answering) socket.destroy();
+      else socket.end(answerToUnparsed(error.code), () => socket.destroy());
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, () => {

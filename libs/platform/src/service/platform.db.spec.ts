@@ -106,7 +106,7 @@ function operatorGet(path: string): Promise<number> {
   });
 }
 
-const post = (body: string, type = 'application/json') =>
+const post = (body: string | Buffer<ArrayBuffer>, type = 'application/json') =>
   fetch(`${httpUrl}/probe`, { method: 'POST', body, headers: { 'content-type': type } });
 
 describe('routes belong to one listener', () => {
@@ -124,6 +124,10 @@ describe('bad input is a coded problem document', () => {
     ['cut short', '{"n":1', 400, 'request.malformed'],
     ['wrong type', '{"n":"x"}', 400, 'request.invalid'],
     ['unknown field', '{"n":1,"extra":2}', 400, 'request.invalid'],
+    ['a member twice', '{"n":1,"n":2}', 400, 'request.malformed'],
+    ['not UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 400, 'request.malformed'],
+    ['nothing', '', 400, 'request.malformed'],
+    ['too deep', '['.repeat(100_000), 400, 'request.malformed'],
     ['over 1 MiB', `{"n":${'1'.repeat(1_048_577)}}`, 413, 'request.too_large'],
   ])('%s', async (_name, body, status, code) => {
     const response = await post(body);
@@ -156,6 +160,46 @@ describe('bad input is a coded problem document', () => {
       socket.once('error', reject);
     });
     expect(answer).toMatch(/^HTTP\/1\.1 413/);
+  });
+
+  /** Everything the server says until it closes; `then` goes out after `100 Continue`. */
+  const exchange = (sent: string, then = '') =>
+    new Promise<string>((resolve, reject) => {
+      let answer = '';
+      const socket = connect(Number(new URL(httpUrl).port), '127.0.0.1', () => socket.write(sent));
+      socket.on('data', (data) => {
+        answer += data;
+        if (answer === 'HTTP/1.1 100 Continue\r\n\r\n') socket.write(then);
+      });
+      socket.once('close', () => resolve(answer)).once('error', reject);
+    });
+
+  it('refuses a body that is too large before it is sent, where the client asks', async () => {
+    const answer = await exchange(
+      'POST /probe HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 2000000\r\n\r\n',
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 413/);
+    const small = await exchange(
+      'POST /probe HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n',
+      '{"n":7}',
+    );
+    expect(small).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 201[\s\S]*\{"n":7\}$/);
+  });
+
+  it.each([
+    ['no HTTP', '\u0000\u0001\r\n\r\n', 400, 'request.malformed'],
+    [
+      'two lengths',
+      'POST /probe HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+      'request.malformed',
+    ],
+    ['a header too large', `GET /livez HTTP/1.1\r\nX: ${'a'.repeat(70_000)}\r\n\r\n`, 431, 'request.too_large'],
+    ['no HTTP after an answer', 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n\u0000\r\n\r\n', 400, 'request.malformed'],
+  ])('%s: coded, though it never was a request', async (_name, sent, status, code) => {
+    const answer = await exchange(sent);
+    expect(answer).toMatch(new RegExp(`HTTP/1\\.1 ${status} [\\s\\S]*application/problem\\+json`));
+    expect(JSON.parse(answer.slice(answer.lastIndexOf('\r\n\r\n')))).toMatchObject({ code, status });
   });
 
   it('says nothing of a bug but its trace', async () => {
