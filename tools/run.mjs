@@ -23,6 +23,7 @@ const commands = {
   demo: { script: 'tools/commands/demo.ts', build: true },
   attack: { script: 'tools/commands/attack.ts', build: true },
   outrider: { script: 'apps/cli/dist/main.js', build: true },
+  vehicle: { script: 'apps/vehicle/dist/main.js', build: true },
   build: { build: true },
   lint: { script: 'tools/commands/lint.ts', build: true },
   format: { script: 'tools/commands/format.ts' },
