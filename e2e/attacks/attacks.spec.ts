@@ -7,7 +7,8 @@ const test = itWith(['curl', 'openssl']);
 describe('attacks that must fail', () => {
   for (const { row, attacker, expected, run } of ATTACKS) {
     test(`${row}: who ${attacker} sees: ${expected}`, async () => {
-      expect(await run()).toEqual({ held: true, seen: expect.any(String) });
+      const { held, seen } = await run();
+      expect(held ? 'held' : seen).toBe('held');
     });
   }
 });
