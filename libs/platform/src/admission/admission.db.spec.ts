@@ -3,7 +3,6 @@ import https from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { Controller, Get, Injectable, Module, Req } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Denylist, type DenylistEntry } from '@outrider/admission';
 import { DENYLIST_BUCKET, DENYLIST_HEARTBEAT_KEY, type Decision, denylistKey, jwksGet } from '@outrider/contracts';
@@ -19,8 +18,6 @@ import {
   type TestNats,
   testServiceConfig,
 } from '@outrider/testing';
-import type { FastifyRequest } from 'fastify';
-import { On } from '../http/index.js';
 import { Listeners } from '../http/listeners.service.js';
 import { migrate } from '../postgres/index.js';
 import { createApplication } from '../service/boot.provider.js';
@@ -38,62 +35,9 @@ import {
   signer,
   stranger,
 } from './access-token.fixture.js';
-import { Admitted, type OperatorAdmission, requireStillAdmitted, type VehicleAdmission } from './admitted.provider.js';
 import { readDecisions } from './decision-log.fixture.js';
-import { AdmitAnyone, AdmitCertificate, AdmitToken, RequireOperator } from './decorators.provider.js';
 import { DenylistFeed } from './denylist-feed.client.js';
-
-@Injectable()
-@Controller()
-class ProbeController {
-  @Get('/anyone')
-  @On('vehicle')
-  @AdmitAnyone()
-  anyone(): string {
-    return 'anyone';
-  }
-
-  @Get('/certificate')
-  @On('vehicle')
-  @AdmitCertificate()
-  certificate(): string {
-    return 'certificate';
-  }
-
-  @Get('/token')
-  @On('vehicle')
-  @AdmitToken({ scopes: ['telemetry:write'] })
-  token(@Admitted() { deviceId }: VehicleAdmission): { deviceId: string } {
-    return { deviceId };
-  }
-
-  @Get('/devices/:device')
-  @On('vehicle')
-  @AdmitToken({ scopes: ['telemetry:write'], recovery: true })
-  device(@Admitted() { deviceId, recovery }: VehicleAdmission) {
-    return { deviceId, recovery };
-  }
-
-  /** Hands something out every few milliseconds until the vehicle may have no more. */
-  @Get('/waits')
-  @On('vehicle')
-  @AdmitToken({ scopes: ['telemetry:write'], control: true })
-  async waits(@Req() request: FastifyRequest): Promise<never> {
-    for (;;) {
-      requireStillAdmitted(request);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  }
-
-  @Get('/fleet')
-  @On('operator')
-  @RequireOperator('fleet:read')
-  fleet(@Admitted() { subject }: OperatorAdmission): { subject: string } {
-    return { subject };
-  }
-}
-@Module({ controllers: [ProbeController] })
-class ProbeModule {}
+import { ProbeModule } from './probe.fixture.js';
 
 const A = DeviceId.parse('device-a');
 const B = DeviceId.parse('device-b');
