@@ -44,6 +44,16 @@ it('counts allows by action, and by operator', () => {
   ]);
 });
 
+it('names no device for what several did', () => {
+  const aggregator = new DecisionAggregator(LIMITS);
+  for (const deviceId of ['device-a', 'device-b', 'device-b']) {
+    aggregator.observe(allow({ deviceId, thumbprint: `of ${deviceId}`, traceId: 't' }), 0);
+  }
+  expect(aggregator.drain(1)).toEqual([
+    { decision: 'allow', code: 'ok', listener: 'vehicle', action: 'GET /x', count: 3, sinceMs: 0, atMs: 0 },
+  ]);
+});
+
 it('bounds its memory: further sources share one bucket', () => {
   const aggregator = new DecisionAggregator({ ...LIMITS, maxSources: 2 });
   for (let n = 0; n < 1000; n += 1) aggregator.observe(deny({ deviceId: `device-${n}` }), 0);

@@ -47,7 +47,7 @@ export class DecisionAggregator {
     const { key, counted } = this.#place(facts);
     const bucket = this.#buckets.get(key);
     if (bucket) {
-      bucket.facts = counted;
+      bucket.facts = bucket.count > 0 && bucket.facts.deviceId !== counted.deviceId ? ofSeveral(counted) : counted;
       bucket.count += 1;
       bucket.atMs = nowMs;
       return undefined;
@@ -94,6 +94,11 @@ export class DecisionAggregator {
     const counted = { decision, code, listener, action: 'various', detail: 'too many sources to tell apart' };
     return { key: JSON.stringify(['overflow', decision, code, listener]), counted };
   }
+}
+
+/** What is true of all that are counted together, when they are not of one device. */
+function ofSeveral({ decision, code, listener, action, subject }: DecisionFacts): DecisionFacts {
+  return { decision, code, listener, action, ...(subject === undefined ? {} : { subject }) };
 }
 
 function keyOf({ decision, code, listener, action, deviceId, subject, remoteAddress }: DecisionFacts): string {

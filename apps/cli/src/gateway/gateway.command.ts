@@ -17,6 +17,7 @@ interface DecisionsOptions {
   readonly code?: string;
   readonly service?: string;
   readonly limit: number;
+  readonly all?: boolean;
 }
 
 export function blockCommand(): Command {
@@ -54,10 +55,11 @@ export function decisionsCommand(): Command {
     .option('--code <code>', 'e.g. auth.token_binding_mismatch')
     .option('--service <name>')
     .option('--limit <n>', 'at most', whole, 50)
+    .option('--all', 'what was allowed, too')
     .action((options: DecisionsOptions, command: Command) =>
       inSession(command, async ({ operator, output }) => {
-        const { device, code, service, limit } = options;
-        const query = { device, code, service, limit };
+        const { device, code, service, limit, all } = options;
+        const query = { device, code, service, limit, decision: all ? undefined : 'deny' };
         const page = Page.parse(await operator.call('gateway', 'GET', '/v1/decisions', { query }));
         const rows = page.items.map((item) => [
           item.at ?? item.first_at ?? item.time,

@@ -14,6 +14,7 @@ export const DecisionQuery = z.strictObject({
   device: orAbsent(DeviceId),
   code: orAbsent(z.string().max(64)),
   service: orAbsent(Service),
+  decision: orAbsent(z.enum(['allow', 'deny'])),
   /** The `next` of the page before. */
   after: orAbsent(z.string().regex(/^[1-9][0-9]{0,18}$/)),
   limit: orAbsent(z.coerce.number().int().min(1).max(MAX_LIMIT)),

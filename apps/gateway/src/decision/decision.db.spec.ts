@@ -43,6 +43,8 @@ describe('GET /v1/decisions', () => {
     const second = (await list(`device=device-1&limit=3&after=${first.next}`)).body;
     expect(second.items.map(({ count }: Decision) => count)).toEqual([3, 2, 1]);
     expect(second.next).toBeNull();
+    const of = async (decision: string) => (await list(`service=telemetry&decision=${decision}`)).body.items.length;
+    expect([await of('deny'), await of('allow'), await of('')]).toEqual([6, 0, 6]);
     const { items } = (await list('code=auth.token_expired&service=telemetry&device=')).body;
     expect(items).toMatchObject([
       { device_id: 'device-2', decision: 'deny', detail: 'an hour ago', service: 'telemetry' },
@@ -51,9 +53,12 @@ describe('GET /v1/decisions', () => {
     expect((await list('service=token')).body.items).toEqual([]);
   });
 
-  it.each(['limit=0', 'limit=1001', 'after=x', 'service=nobody', 'other=1'])('refuses %s', async (query) => {
-    expect(await list(query)).toMatchObject({ status: 400, body: { code: 'request.invalid' } });
-  });
+  it.each(['limit=0', 'limit=1001', 'after=x', 'service=nobody', 'decision=maybe', 'other=1'])(
+    'refuses %s',
+    async (query) => {
+      expect(await list(query)).toMatchObject({ status: 400, body: { code: 'request.invalid' } });
+    },
+  );
 
   it('sets a malformed decision aside and goes on, and logs what it refuses itself', async () => {
     await deny('x'.repeat(65));

@@ -44,15 +44,16 @@ export class DecisionLog {
   }
 
   /** Newest first, by arrival; `after` = the id below which to go on. */
-  async find({ device, code, service, after }: DecisionQuery, limit: number): Promise<StoredDecision[]> {
+  async find({ device, code, service, decision, after }: DecisionQuery, limit: number): Promise<StoredDecision[]> {
     const rows = await this.database.query<Row>(
       `SELECT id, service, instance, decision, code, listener, action, device_id AS "deviceId", thumbprint, subject,
          remote_address AS "remoteAddress", detail, trace_id AS "traceId", count, since, at
        FROM decisions
        WHERE ($1::text IS NULL OR device_id = $1) AND ($2::text IS NULL OR code = $2)
          AND ($3::text IS NULL OR service = $3) AND ($4::bigint IS NULL OR id < $4)
-       ORDER BY id DESC LIMIT $5`,
-      [device ?? null, code ?? null, service ?? null, after ?? null, limit],
+         AND ($5::text IS NULL OR decision = $5)
+       ORDER BY id DESC LIMIT $6`,
+      [device ?? null, code ?? null, service ?? null, after ?? null, decision ?? null, limit],
     );
     return rows.map(decisionOf);
   }
