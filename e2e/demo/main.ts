@@ -1,4 +1,5 @@
 /** `npm run demo [-- --drive FILE]`: a vehicle's life and the theft of it, against the running suite. Exit 1 at the first thing that is not as it must be. */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Agent } from '../harness/agent.js';
@@ -13,6 +14,11 @@ import { theft } from './theft.js';
 import { NotAsItMustBe, Timeline } from './timeline.js';
 
 const { values } = parseArgs({ options: { drive: { type: 'string' } } });
+const driveFile = values.drive === undefined ? undefined : resolve(process.env.INIT_CWD ?? '.', values.drive);
+if (driveFile !== undefined && !existsSync(driveFile)) {
+  console.error(`There is no drive ${driveFile}`);
+  process.exit(2);
+}
 const timeline = new Timeline();
 const deviceId = newDeviceId('demo-car');
 const state = inFolder(`${deviceId}-state`);
@@ -27,7 +33,7 @@ try {
   const begun = performance.now();
   const factory = await makeDevice(deviceId);
   timeline.line('made in the demo factory, known to the registry', performance.now() - begun);
-  const drive = values.drive ? ['--drive', resolve(process.env.INIT_CWD ?? '.', values.drive)] : [];
+  const drive = driveFile === undefined ? [] : ['--drive', driveFile];
   agent = new Agent('run', '--state', state, '--factory', factory.folder, ...drive);
   await arrival(timeline, agent);
 
