@@ -22,7 +22,7 @@ export interface DriveOptions {
 /** Options that one vehicle and many have in common. */
 export function withDriveOptions(command: Command): Command {
   return command
-    .option('--endpoints <file>', 'where the platform is', '.outrider/endpoints.json')
+    .option('--endpoints <file>', 'where the platform is', defaultEndpoints())
     .option('--drive <file>', 'a recorded drive, .csv or .gpx; without it a simulated one')
     .option('--interval <time>', 'between two samples, e.g. 1s, 250ms', milliseconds, 1000)
     .option('--speed <factor>', "how fast the drive's time goes by", positive, 1)
@@ -81,4 +81,9 @@ export function whole(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number above 0');
   return value;
+}
+
+/** As the operator's tool finds the suite: by OUTRIDER_ENDPOINTS, by OUTRIDER_HOME, or in the project's .outrider. */
+function defaultEndpoints(): string {
+  return process.env.OUTRIDER_ENDPOINTS || join(process.env.OUTRIDER_HOME || '.outrider', 'endpoints.json');
 }
