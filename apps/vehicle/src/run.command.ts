@@ -1,5 +1,5 @@
 /** `run`: one vehicle with a factory identity that exists. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Vehicle } from './agent/vehicle.service.js';
 import { loadDrive } from './drive/drive.store.js';
