@@ -74,7 +74,8 @@ function bucketSubjects(bucket: BucketSpec, service: Service): string[] {
   if (bucket.writer === null) subjects.push(`$KV.${bucket.name}.${service}.>`);
   const reads = bucket.readers === 'all' || bucket.readers.includes(service) || bucket.writer === service;
   if (reads) {
-    // A watch is an ordered consumer with a name of its own; it can read the bucket and nothing else.
+    // A watch is an ordered consumer with a name of its own. Its maker chooses the subject it delivers to, whatever he may publish himself:
+    // so every receiver refuses a message that was carried from another subject (libs/platform/src/nats/subscriptions.service.ts).
     subjects.push(
       `$JS.API.STREAM.INFO.${stream}`,
       `$JS.API.CONSUMER.CREATE.${stream}.>`,

@@ -33,6 +33,7 @@ export function createFastifyAdapter(): FastifyAdapter {
     reply.header('x-trace-id', trace.traceId);
     withTrace(`00-${trace.traceId}-${trace.spanId}-01`, done);
   });
+  refuseEncodedBodies(fastify);
   refuseWrongMethods(fastify);
   return adapter;
 }
@@ -40,6 +41,19 @@ export function createFastifyAdapter(): FastifyAdapter {
 function headerOf(request: FastifyRequest, name: string): string | undefined {
   const value = request.headers[name];
   return typeof value === 'string' ? value : undefined;
+}
+
+/** No body is decoded here, so one that says it is encoded would be read as what it is not (RFC 9110 §15.5.16). */
+function refuseEncodedBodies(fastify: FastifyInstance): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const encoding = headerOf(request, 'content-encoding') ?? 'identity';
+    if (encoding.trim().toLowerCase() === 'identity') return done();
+    reply.header('accept-encoding', 'identity');
+    sendProblem(
+      reply,
+      new DomainError('request.unsupported_media_type', { detail: 'send the body without Content-Encoding' }),
+    );
+  });
 }
 
 /** A known path asked by a wrong method is 405 with `Allow` (RFC 9110 §15.5.6), not 404. */

@@ -136,6 +136,13 @@ describe('bad input is a coded problem document', () => {
     expect(await response.json()).toMatchObject({ code, status });
   });
 
+  it('refuses a body that says it is compressed', async () => {
+    const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+    const response = await fetch(`${httpUrl}/probe`, { method: 'POST', body: '{"n":1}', headers });
+    expect(response.status).toBe(415);
+    expect(await response.json()).toMatchObject({ code: 'request.unsupported_media_type' });
+  });
+
   it('refuses a content type it does not take, and a wrong method with Allow', async () => {
     expect(await (await post('{"n":1}', 'text/plain')).json()).toMatchObject({
       code: 'request.unsupported_media_type',
