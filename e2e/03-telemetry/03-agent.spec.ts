@@ -32,7 +32,7 @@ describe('the vehicle agent', () => {
     expect(agent.of('started')[0]).toMatchObject({ drive: expect.stringMatching(/simulated/) });
     expect((await storedMessages(id)).map(({ seq }) => seq)).toEqual(seqs);
     await until('the command line shows them all', async () => {
-      const { stdout } = await outrider('telemetry', 'tail', '--device', id, '--no-follow', '--json');
+      const { stdout } = await outrider('telemetry', 'tail', '--device', id, '--all', '--no-follow', '--json');
       const read = stdout
         .split('\n')
         .filter(Boolean)

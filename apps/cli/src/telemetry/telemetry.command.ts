@@ -10,6 +10,8 @@ const Page = z.object({ items: z.array(Item), next: z.string().nullish() });
 interface TailOptions {
   readonly device?: string;
   readonly count?: number;
+  readonly last: number;
+  readonly all?: boolean;
   readonly follow: boolean;
 }
 
@@ -19,21 +21,25 @@ const AGAIN_MS = 500;
 export function telemetryCommand(): Command {
   return new Command('telemetry').description('what vehicles send').addCommand(
     new Command('tail')
-      .description('accepted records, the stored ones first, then as they come')
+      .description('accepted records: the last stored ones, then as they come')
       .option('--device <id>', 'of one device')
+      .option('--last <n>', 'begin with so many stored ones, at most 500', whole, 10)
+      .option('--all', 'begin with the first stored one')
       .option('--count <n>', 'end after so many', whole)
       .option('--no-follow', 'end with the last stored one')
       .action((options: TailOptions, command: Command) => inSession(command, (session) => tail(session, options))),
   );
 }
 
-async function tail({ operator, output }: Session, { device, count, follow }: TailOptions): Promise<void> {
+async function tail({ operator, output }: Session, { device, count, last, all, follow }: TailOptions): Promise<void> {
   const path = device === undefined ? '/v1/telemetry' : `/v1/devices/${encodeURIComponent(device)}/telemetry`;
   let after: string | undefined;
   let left = count ?? Number.POSITIVE_INFINITY;
   while (left > 0) {
     const limit = Math.min(PAGE, left);
-    const page = Page.parse(await operator.call('telemetry', 'GET', path, { query: { after, limit } }));
+    const latest = after === undefined && !all;
+    const query = latest ? { latest: Math.min(last, left, 500) } : { after, limit };
+    const page = Page.parse(await operator.call('telemetry', 'GET', path, { query }));
     for (const item of page.items) output.item(item, words(item));
     left -= page.items.length;
     after = page.next ?? after;

@@ -7,10 +7,12 @@ import { decodeCursor } from './cursor.js';
 import { ReadingRepository } from './reading.repository.js';
 import { toPage } from './stored-message.js';
 
-const PageQuery = z.strictObject({
-  after: z.string().max(256).optional(),
-  limit: z.coerce.number().int().min(1).max(500).default(100),
-});
+const Count = z.coerce.number().int().min(1).max(500);
+/** A page after a cursor (none: from the beginning), or the `latest` ones, whose cursor goes on from there. */
+const PageQuery = z.union([
+  z.strictObject({ latest: Count }),
+  z.strictObject({ after: z.string().max(256).optional(), limit: Count.default(100) }),
+]);
 type PageQuery = z.output<typeof PageQuery>;
 
 @Controller('/v1')
@@ -31,7 +33,9 @@ export class ReadingController {
     return this.page(device, query);
   }
 
-  private async page(device: DeviceId | undefined, { after, limit }: PageQuery) {
+  private async page(device: DeviceId | undefined, query: PageQuery) {
+    if ('latest' in query) return toPage(await this.messages.latest(device, query.latest), undefined);
+    const { after, limit } = query;
     const position = after === undefined ? undefined : decodeCursor(after);
     return toPage(await this.messages.page(device, position, limit), after);
   }

@@ -87,6 +87,19 @@ describe("a device's messages", () => {
     }
   });
 
+  it('the latest ones come in order of receipt, with a cursor that goes on from there', async () => {
+    const car = await vehicle('device-latest');
+    for (let seq = 1; seq <= 5; seq++) await car.post(service, car.message(seq));
+    const path = '/v1/devices/device-latest/telemetry';
+    await until(async () => (await read(path)).body.items.length === 5);
+    const { body } = await read(`${path}?latest=2`);
+    expect(body.items.map(({ seq }: { seq: number }) => seq)).toEqual([4, 5]);
+    await car.post(service, car.message(6));
+    await until(async () => (await read(`${path}?after=${body.next}`)).body.items.length === 1);
+    expect((await read(`${path}?latest=2&limit=1`)).status).toBe(400);
+    expect((await read(`${path}?latest=0`)).status).toBe(400);
+  });
+
   it('an empty page keeps the cursor, where later messages will follow', async () => {
     const car = await vehicle('device-tail');
     expect((await read('/v1/devices/device-tail/telemetry')).body).toEqual({ items: [], next: null });

@@ -16,8 +16,24 @@ export class ReadingRepository {
 
   /** At most `limit` messages after `after`, of one device or of all. */
   page(deviceId: DeviceId | undefined, after: Position | undefined, limit: number): Promise<StoredMessage[]> {
-    const [receivedUs, ...rest] = after ?? START;
+    return this.select(deviceId, after ?? START, limit, 'ASC');
+  }
+
+  /** The last `count` messages, in order of receipt. */
+  async latest(deviceId: DeviceId | undefined, count: number): Promise<StoredMessage[]> {
+    return (await this.select(deviceId, START, count, 'DESC')).reverse();
+  }
+
+  private select(
+    deviceId: DeviceId | undefined,
+    [receivedUs, ...rest]: Position,
+    limit: number,
+    order: 'ASC' | 'DESC',
+  ): Promise<StoredMessage[]> {
     const ofDevice = deviceId === undefined ? '' : 'AND device_id = $7';
+    const ordered = ['received_at', 'device_id', 'stream', 'epoch', 'seq']
+      .map((column) => `${column} ${order}`)
+      .join(', ');
     return this.database.query<StoredMessage>(
       `
       SELECT device_id, stream, epoch, seq, ts, received_at, payload, signature, thumbprint, canonical_sha256,
@@ -29,7 +45,7 @@ export class ReadingRepository {
           SELECT least(now() - interval '50 milliseconds', min(xact_start))
           FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid())
         ${ofDevice}
-      ORDER BY received_at, device_id, stream, epoch, seq
+      ORDER BY ${ordered}
       LIMIT $6`,
       [receivedUs, ...rest, limit, ...(deviceId === undefined ? [] : [deviceId])],
     );

@@ -1,5 +1,5 @@
 /** A vehicle's durable state: one SQLite file, one process at a time, every commit on the disk before it counts. */
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -36,7 +36,9 @@ const MIGRATIONS = [
  */
 export function openStateDatabase(directory: string): DatabaseSync {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const database = new DatabaseSync(join(directory, 'agent.db'));
+  const file = join(directory, 'agent.db');
+  const database = new DatabaseSync(file);
+  chmodSync(file, 0o600);
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     migrate(database);
