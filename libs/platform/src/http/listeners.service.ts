@@ -134,6 +134,11 @@ export class Listeners implements BeforeApplicationShutdown {
       fastify.routing(request, response);
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      // Before its handshake is over nothing can be said to it, and waiting to say it would keep it open.
+      if (!listenerOfSocket.has(socket)) {
+        socket.destroy();
+        return;
+      }
       const response = responseOfSocket.get(socket);
       const answering = response?.headersSent === true && !response.writableEnded;
       if (!socket.writable || answering) socket.destroy();
