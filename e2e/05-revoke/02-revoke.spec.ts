@@ -64,8 +64,9 @@ describe('a stolen vehicle', () => {
     expect(answer.status).toBe(200);
     const { revoked, reason } = answer.json();
     expect(reason).toBe('keyCompromise');
-    expect(revoked.map((one: { thumbprint: string }) => one.thumbprint).sort()).toEqual(
-      [await vehicle.thumbprint(), await renewed.thumbprint()].sort(),
+    // The thief, who renews for as long as he may, may have got one more in the meantime: it is taken too.
+    expect(revoked.map((one: { thumbprint: string }) => one.thumbprint)).toEqual(
+      expect.arrayContaining([await vehicle.thumbprint(), await renewed.thumbprint()]),
     );
     for (const service of VEHICLE_SERVICES) {
       expect({ service, ms: seen[service].ms < WITHIN_MS, refused: seen[service].code?.split('.')[0] }).toEqual({
