@@ -1,5 +1,6 @@
 /** The keys that one service alone has, beside those that all share. */
 import { join } from 'node:path';
+import { EST_LABELS } from './est-labels.ts';
 import { secret } from './files.ts';
 import { fleetFiles } from './fleet.ts';
 import { portsOf } from './ports.ts';
@@ -33,7 +34,7 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
     };
   },
   provisioning: (settings) => ({
-    certificates: { lifetimeSeconds: DAY_SECONDS, overlapSeconds: 600 },
+    labels: EST_LABELS,
     manufacturers: [{ name: 'demo-motors', caFile: fleetFiles(settings).factory.ca }],
   }),
   token: (settings) => {

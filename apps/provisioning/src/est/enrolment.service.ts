@@ -13,6 +13,7 @@ import { Certificates } from '../certificate/certificates.repository.js';
 import type { Config } from '../config.js';
 import type { DeviceRow } from '../device/device.entity.js';
 import { Devices } from '../device/devices.repository.js';
+import { defaultLabel } from '../label/label.js';
 import { Overlap } from '../overlap/overlap.service.js';
 import { Denied } from './denied.service.js';
 import { type Decision, decideEnrol } from './enrol.js';
@@ -105,7 +106,7 @@ export class Enrolment {
     const before = await this.database.transaction(async (tx) => {
       const locked = await this.decide(tx, ask, new Date());
       if (locked.decision.kind !== 'sign') return locked;
-      const { lifetimeSeconds } = this.config.certificates;
+      const { lifetimeSeconds } = defaultLabel(this.config.labels).policy;
       return { ...locked, open: await this.requests.open(tx, ask, lifetimeSeconds, new Date()) };
     });
     // Outside the transaction: that the certificate was seen in use stays noted whatever is decided.

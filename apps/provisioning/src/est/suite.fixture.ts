@@ -46,6 +46,7 @@ import {
   toPem,
 } from '@outrider/x509';
 import { Config } from '../config.js';
+import { labelPolicy } from '../label/label.fixture.js';
 import { ENTITIES, MIGRATIONS, ProvisioningModule } from '../provisioning.module.js';
 
 export const OVERLAP_SECONDS = 2;
@@ -74,7 +75,7 @@ export async function startSuite(): Promise<Suite> {
   writeFileSync(caFile, fleet.factoryCa.certificatePem);
   const parsed = Config.parse({
     ...config,
-    certificates: { lifetimeSeconds: 3600, overlapSeconds: OVERLAP_SECONDS },
+    labels: { default: labelPolicy({ overlapSeconds: OVERLAP_SECONDS }) },
     manufacturers: [{ name: 'demo-motors', caFile }],
   });
   const instance = InstanceId.parse('provisioning-00000001');

@@ -5,6 +5,7 @@ import type { EntityManager } from 'typeorm';
 import type { CertificateRow } from '../certificate/certificate.entity.js';
 import { Certificates } from '../certificate/certificates.repository.js';
 import type { Config } from '../config.js';
+import { defaultLabel } from '../label/label.js';
 import { firstUse } from './overlap.js';
 
 @Injectable()
@@ -22,7 +23,7 @@ export class Overlap {
     seenAt: Date,
     now: Date,
   ): Promise<void> {
-    const { overlapSeconds } = this.config.certificates;
+    const { overlapSeconds } = defaultLabel(this.config.labels).policy;
     const first = firstUse(held, thumbprint, seenAt, overlapSeconds, now);
     if (!first) return;
     for (const row of held) {

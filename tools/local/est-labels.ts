@@ -1,0 +1,32 @@
+/** The EST labels of the local default: one for each thing that a label can ask for, so that each can be tried. */
+
+const DAY_SECONDS = 86_400;
+const TEN_MINUTES = 600;
+
+const plain = {
+  profile: 'vehicle',
+  authority: 'vehicle-ca',
+  lifetimeSeconds: DAY_SECONDS,
+  overlapSeconds: 600,
+  keyAlgorithms: ['P-256', 'P-384', 'Ed25519'],
+  bootstrap: 'preregistered',
+  manufacturers: [],
+  deviceLabels: [],
+  channelBinding: 'optional',
+  serverKeyGeneration: false,
+  expiredGraceSeconds: 0,
+  renewal: { windowStart: 0.5, windowEnd: 0.8 },
+  cloneDetection: 'report',
+};
+const short = { ...plain, lifetimeSeconds: TEN_MINUTES, overlapSeconds: 60 };
+
+/** As provisioning's `config.ts` demands them. */
+export const EST_LABELS = {
+  default: plain,
+  approve: { ...plain, bootstrap: 'approve' },
+  open: { ...plain, bootstrap: 'open' },
+  short,
+  keygen: { ...plain, serverKeyGeneration: true },
+  bound: { ...plain, channelBinding: 'required' },
+  grace: { ...short, expiredGraceSeconds: DAY_SECONDS },
+};
