@@ -98,6 +98,21 @@ function escapeValue(value: string): string {
     .replace(/ $/, '\\ ');
 }
 
+/**
+ * Each RDN in one spelling for comparison (RFC 5280 §7.1): case and inner white space folded, attributes of one RDN in order of type.
+ * @throws DomainError `x509.malformed`
+ */
+export function normalizedRdns(node: DerNode | undefined, what: string): string[] {
+  return expectTag(node, TAG.sequence, what).children.map((rdn) => {
+    const attributes = readRdn(rdn, what).map(({ type, value }) => `${type}=${normalizedValue(value)}`);
+    return attributes.sort().join('+');
+  });
+}
+
+function normalizedValue(value: string): string {
+  return value.normalize('NFKC').toLowerCase().trim().replace(/\s+/g, ' ');
+}
+
 /** The value of `type` when the name holds it exactly once; two common names name nobody. */
 export function singleAttribute(name: DistinguishedName, type: string): string | undefined {
   const found = name.attributes.filter((attribute) => attribute.type === type);

@@ -10,6 +10,7 @@ export const OID = {
   organizationalUnitName: '2.5.4.11',
   domainComponent: '0.9.2342.19200300.100.1.25',
   userId: '0.9.2342.19200300.100.1.1',
+  emailAddress: '1.2.840.113549.1.9.1',
 
   subjectKeyIdentifier: '2.5.29.14',
   keyUsage: '2.5.29.15',

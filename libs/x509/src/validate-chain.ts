@@ -1,6 +1,7 @@
-/** Path validation (RFC 5280 §6.1, without policies and name constraints): from a leaf to one of the given anchors, or a refusal that says why. */
+/** Path validation (RFC 5280 §6.1, without policies): from a leaf to one of the given anchors, or a refusal that says why. */
 import { DomainError } from '@outrider/errors';
 import { sameBytes } from './der-values.js';
+import { checkNameConstraints } from './name-constraints.js';
 import { OID } from './oids.js';
 import type { ParsedCertificate } from './parse-certificate.js';
 import { importPublicKey, verifySignature } from './public-key.js';
@@ -25,6 +26,7 @@ const UNDERSTOOD: readonly string[] = [
   OID.extendedKeyUsage,
   OID.subjectAltName,
   OID.crlDistributionPoints,
+  OID.nameConstraints,
 ];
 const NEVER_CRITICAL: readonly string[] = [
   OID.authorityKeyIdentifier,
@@ -118,10 +120,6 @@ function checkAuthority(authority: ParsedCertificate, intermediatesBelow: number
   if (authority.subjectKeyId === undefined) throw invalid(`${name} has no subject key identifier`);
   const { pathLength } = authority.basicConstraints;
   if (pathLength !== undefined && intermediatesBelow > pathLength) throw invalid(`${name}: path length exceeded`);
-  // Applying them is more than a fleet needs; not applying them while they stand there would be worse than refusing.
-  if (authority.extensions.some(({ oid }) => oid === OID.nameConstraints)) {
-    throw invalid(`${name}: name constraints are not supported`);
-  }
   const { purpose } = options;
   if (purpose !== 'any' && authority.extendedKeyUsages && !allowsPurpose(authority.extendedKeyUsages, purpose)) {
     throw invalid(`${name} is not meant to sign for this use`);
@@ -140,7 +138,7 @@ function extend(path: readonly ParsedCertificate[], search: Search): ParsedCerti
   for (const anchor of search.anchors) {
     if (attempt(() => checkLink(last, anchor, path, search), search)) {
       const complete = [...path, anchor];
-      if (attempt(() => checkTimes(complete, search.options.now), search)) return complete;
+      if (attempt(() => checkWhole(complete, search.options.now), search)) return complete;
     }
   }
   if (path.length - 1 >= (search.options.maxIntermediates ?? 4)) return undefined;
@@ -199,6 +197,12 @@ function checkIntermediate(
   if (!checkLink(subject, candidate, path, search)) return false;
   if (candidate.authorityKeyId === undefined) throw invalid(`${candidate.subject.text} names no authority key`);
   return true;
+}
+
+/** What holds only for a path that has reached its anchor: times, so that `x509.expired` is said of otherwise good paths alone, come last. */
+function checkWhole(path: readonly ParsedCertificate[], now: Date): boolean {
+  checkNameConstraints(path);
+  return checkTimes(path, now);
 }
 
 function checkTimes(path: readonly ParsedCertificate[], now: Date): boolean {
