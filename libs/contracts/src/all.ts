@@ -18,6 +18,7 @@ export const CONTRACTS: readonly Contract[] = [
   provisioning.certificateEnrolled,
   provisioning.certificateSuperseded,
   provisioning.vehicleCertificateGet,
+  provisioning.findingRaised,
   token.jwksGet,
   token.jwksChanged,
   token.certificateSeen,

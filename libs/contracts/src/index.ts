@@ -20,6 +20,8 @@ export {
   DeviceSnapshot,
   deviceChanged,
   deviceGet,
+  FindingKind,
+  findingRaised,
   vehicleCertificateGet,
 } from './provisioning.js';
 export {

@@ -62,3 +62,35 @@ export const vehicleCertificateGet = request({
     status: z.enum(['live', 'pending', 'superseded', 'revoked']),
   }),
 });
+
+/** What points to a second holder of a key or an identity. */
+export const FindingKind = z.enum([
+  'key_reused',
+  'identity_in_two_places',
+  'overlapping_renewals',
+  'factory_certificate_while_live',
+  'revoked_identity_used',
+]);
+export type FindingKind = z.infer<typeof FindingKind>;
+
+/**
+ * A finding of clone detection, once while the same goes on. `certain`: the request was refused for it. `quarantined`: the device is
+ * quarantined for it, by the policy of its label; the gateway makes that a block, which an operator can end.
+ */
+export const findingRaised = event({
+  subject: 'provisioning.finding.raised.v1',
+  routed: true,
+  from: 'provisioning',
+  to: ['gateway'],
+  payload: z.strictObject({
+    findingId: z.uuid(),
+    kind: FindingKind,
+    deviceId: DeviceId,
+    certain: z.boolean(),
+    quarantined: z.boolean(),
+    thumbprints: z.array(Thumbprint).max(8),
+    remoteAddresses: z.array(z.string().max(64)).max(8),
+    detail: z.string().max(500),
+    raisedAt: Instant,
+  }),
+});

@@ -24,6 +24,12 @@ export const PROVISIONING_CODES = {
     title: 'The client certificate may not be used for this operation.',
     retry: 'never',
   },
+  'est.approval_rejected': { status: 403, title: 'An operator rejected this enrolment.', retry: 'changed' },
+  'est.approvals_full': {
+    status: 429,
+    title: 'Too many enrolments already wait for an operator.',
+    retry: 'later',
+  },
   'provisioning.device_not_found': { status: 404, title: 'There is no such device.', retry: 'never' },
   'provisioning.device_conflict': { status: 409, title: 'The device exists with other properties.', retry: 'changed' },
   'provisioning.state_conflict': { status: 409, title: "The device's state does not allow this.", retry: 'changed' },
@@ -39,4 +45,15 @@ export const PROVISIONING_CODES = {
     retry: 'changed',
   },
   'provisioning.manufacturer_not_found': { status: 404, title: 'There is no such manufacturer.', retry: 'never' },
+  'provisioning.manufacturer_in_use': {
+    status: 409,
+    title: 'Devices of this manufacturer are in service.',
+    retry: 'changed',
+  },
+  'provisioning.enrolment_not_found': {
+    status: 404,
+    title: 'No such enrolment waits for an operator.',
+    retry: 'never',
+  },
+  'provisioning.enrolment_conflict': { status: 409, title: 'The enrolment was decided or is over.', retry: 'never' },
 } as const satisfies CodeTable;
