@@ -1,20 +1,20 @@
 import { EventEmitter } from 'node:events';
-import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { type ParsedCertificate, parseCertificates } from '@outrider/x509';
+import { type ParsedCertificate, toPem } from '@outrider/x509';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { TlsListenerConfig, VehicleListenerConfig } from '../service/config.js';
 import { Readiness } from '../service/readiness.service.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
+import { TrustFiles } from '../service/trust-files.service.js';
 import type { ListenerName } from './on.provider.js';
 import type { Peer } from './peer.js';
-import { peerOfSocket } from './peer.provider.js';
+import { isAuthorized, peerOfSocket } from './peer.provider.js';
 import { answerToUnparsed } from './unparsed.js';
 
 /** ECDHE with AEAD only, for stacks that stop at TLS 1.2 (DESIGN §4). */
@@ -35,6 +35,11 @@ export const MAX_BODY_BYTES = 1_048_576;
 const DRAIN_MS = 10_000;
 /** Node looks for requests that take too long twice a minute unless told otherwise: a timeout of ten seconds would be one of forty. */
 const TIMEOUTS = { connectionsCheckingInterval: 2_000 } as const;
+
+const CONTEXT_OPTIONS = { minVersion: 'TLSv1.2', ciphers: TLS12_CIPHERS, honorCipherOrder: true } as const;
+const TLS_OPTIONS = { ...TIMEOUTS, ...CONTEXT_OPTIONS, handshakeTimeout: 10_000, maxHeaderSize: 16_384 } as const;
+/** Asked for, not insisted on: `peerOfSocket` validates the path, and admission refuses whom it did not lead to an anchor. */
+const VEHICLE_TLS_OPTIONS = { ...TLS_OPTIONS, requestCert: true, rejectUnauthorized: false } as const;
 
 export interface TlsFailure {
   readonly listener: ListenerName;
@@ -70,11 +75,13 @@ export function peerOf(request: { socket: object }): Peer {
 export class Listeners implements BeforeApplicationShutdown {
   readonly events = new EventEmitter<ListenerEvents>();
   private readonly servers: http.Server[] = [];
-  private clientAnchors: readonly ParsedCertificate[] = [];
+  /** Those with a client certificate, whose verdict may change with the anchors. */
+  private readonly certified = new Set<Socket>();
 
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     private readonly readiness: Readiness,
+    private readonly trustFiles: TrustFiles,
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -84,13 +91,49 @@ export class Listeners implements BeforeApplicationShutdown {
     const { listeners } = this.runtime.config;
     await this.adapterHost.httpAdapter.getInstance<FastifyInstance>().ready();
     await this.listen('http', http.createServer(TIMEOUTS), listeners.http);
-    if (listeners.operator)
-      await this.listen('operator', https.createServer(tlsOptions(listeners.operator)), listeners.operator);
-    this.clientAnchors = (listeners.vehicle?.clientAnchorFiles ?? []).flatMap((file) =>
-      parseCertificates(readFileSync(file, 'utf8')),
-    );
-    if (listeners.vehicle)
-      await this.listen('vehicle', https.createServer(vehicleTlsOptions(listeners.vehicle)), listeners.vehicle);
+    if (listeners.operator) await this.listenTls('operator', listeners.operator, TLS_OPTIONS);
+    if (listeners.vehicle) await this.listenTls('vehicle', listeners.vehicle, VEHICLE_TLS_OPTIONS);
+    this.trustFiles.events.on('changed', () => this.closeChanged());
+  }
+
+  /** A server whose certificate and client anchors follow their files. */
+  private async listenTls(
+    name: ListenerName,
+    listener: TlsListenerConfig | VehicleListenerConfig,
+    options: https.ServerOptions,
+  ): Promise<void> {
+    let context = this.secureContext(listener);
+    const server = https.createServer({ ...options, ...context });
+    this.trustFiles.events.on('changed', () => {
+      const next = this.secureContext(listener);
+      if (JSON.stringify(next) === JSON.stringify(context)) return;
+      context = next;
+      // New connections alone, and no session of the old context is resumed in the new one.
+      server.setSecureContext({ ...CONTEXT_OPTIONS, ...context });
+      this.logger.info({ listener: name }, 'new certificate or client anchors');
+    });
+    await this.listen(name, server, listener);
+  }
+
+  private secureContext(listener: TlsListenerConfig | VehicleListenerConfig): SecureContextOptions {
+    const { certificate: cert, key } = this.trustFiles.keyPair(listener.certificateFile, listener.keyFile);
+    if (!('clientAnchorFiles' in listener)) return { cert, key };
+    const ca = listener.clientAnchorFiles.flatMap((file) => this.trustFiles.certificates(file));
+    return { cert, key, ca: ca.map(({ der }) => toPem(der, 'CERTIFICATE')) };
+  }
+
+  private clientAnchors(): ParsedCertificate[] {
+    const files = this.runtime.config.listeners.vehicle?.clientAnchorFiles ?? [];
+    return files.flatMap((file) => [...this.trustFiles.certificates(file)]);
+  }
+
+  /** An anchor that went away takes its connections with it; one that came lets its own try again. */
+  private closeChanged(): void {
+    const anchors = this.clientAnchors();
+    for (const socket of this.certified) {
+      const peer = peerBySocket.get(socket);
+      if (peer && isAuthorized(peer, anchors) !== peer.authorized) socket.destroy();
+    }
   }
 
   /** Stops accepting, lets requests in flight finish for up to ten seconds, then closes every connection. */
@@ -160,7 +203,7 @@ export class Listeners implements BeforeApplicationShutdown {
   private accept(name: ListenerName, socket: Socket): void {
     const remoteAddress = socket.remoteAddress ?? 'unknown';
     try {
-      const peer = peerOfSocket(name, socket, name === 'vehicle' ? this.clientAnchors : []);
+      const peer = peerOfSocket(name, socket, name === 'vehicle' ? this.clientAnchors() : []);
       if (!peer) {
         socket.destroy();
         this.events.emit('tlsFailure', {
@@ -172,33 +215,14 @@ export class Listeners implements BeforeApplicationShutdown {
       }
       listenerOfSocket.set(socket, name);
       peerBySocket.set(socket, peer);
+      if (name === 'vehicle' && peer.certificate) {
+        this.certified.add(socket);
+        socket.once('close', () => this.certified.delete(socket));
+      }
       this.events.emit('connection', socket, peer);
     } catch (error) {
       socket.destroy();
       this.logger.error({ err: error, listener: name, remoteAddress }, 'a connection could not be taken');
     }
   }
-}
-
-function tlsOptions(listener: TlsListenerConfig): https.ServerOptions {
-  return {
-    ...TIMEOUTS,
-    cert: readFileSync(listener.certificateFile),
-    key: readFileSync(listener.keyFile),
-    minVersion: 'TLSv1.2',
-    ciphers: TLS12_CIPHERS,
-    honorCipherOrder: true,
-    handshakeTimeout: 10_000,
-    maxHeaderSize: 16_384,
-  };
-}
-
-function vehicleTlsOptions(listener: VehicleListenerConfig): https.ServerOptions {
-  return {
-    ...tlsOptions(listener),
-    ca: listener.clientAnchorFiles.map((file) => readFileSync(file)),
-    requestCert: true,
-    // Asked for, not insisted on: `peerOfSocket` validates the path, and admission refuses whom it did not lead to an anchor.
-    rejectUnauthorized: false,
-  };
 }

@@ -27,6 +27,11 @@ export function peerOfSocket(
   return { listener, remoteAddress, certificate, chain, authorized: chainsTo(certificate, chain, anchors) };
 }
 
+/** Whether the certificate leads to one of `anchors` now, with what was presented beside it. */
+export function isAuthorized({ certificate, chain }: Peer, anchors: readonly ParsedCertificate[]): boolean {
+  return certificate !== undefined && chainsTo(certificate, chain, anchors);
+}
+
 function chainsTo(
   leaf: ParsedCertificate,
   chain: readonly Uint8Array[],

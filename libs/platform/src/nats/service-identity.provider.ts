@@ -1,30 +1,28 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Inject, Injectable } from '@nestjs/common';
 import { JWS_TYP, signJws } from '@outrider/crypto';
-import { parseCertificates } from '@outrider/x509';
 import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
+import { type KeyPair, TrustFiles } from '../service/trust-files.service.js';
 
 /** This service's key of the infrastructure CA. fleet-ca believes a request signed by it, and nothing else (DESIGN §9). */
 @Injectable()
 export class ServiceIdentity {
-  private readonly key: KeyObject;
-  private readonly x5c: readonly string[];
-
-  constructor(@Inject(RUNTIME) { config }: Runtime) {
-    const { certificateFile, keyFile } = config.identity;
-    this.key = createPrivateKey(readFileSync(keyFile));
-    this.x5c = parseCertificates(readFileSync(certificateFile, 'utf8')).map(({ der }) =>
-      Buffer.from(der).toString('base64'),
-    );
+  constructor(
+    @Inject(RUNTIME) private readonly runtime: Runtime,
+    private readonly trustFiles: TrustFiles,
+  ) {
+    this.pair();
   }
 
   /** A compact JWS, `typ: outrider-request+jws`; `payload.aud` names the contract it is for. */
   signRequest(payload: { readonly aud: string }): string {
-    return signJws({
-      header: { typ: JWS_TYP.request, x5c: this.x5c },
-      payload: JSON.stringify(payload),
-      key: this.key,
-    });
+    const { privateKey, chain } = this.pair();
+    // fleet-ca looks at the leaf alone: the infrastructure CA signs it directly.
+    const x5c = chain.slice(0, 2).map(({ der }) => Buffer.from(der).toString('base64'));
+    return signJws({ header: { typ: JWS_TYP.request, x5c }, payload: JSON.stringify(payload), key: privateKey });
+  }
+
+  private pair(): KeyPair {
+    const { certificateFile, keyFile } = this.runtime.config.identity;
+    return this.trustFiles.keyPair(certificateFile, keyFile);
   }
 }

@@ -7,3 +7,4 @@ export { type Check, Readiness } from './readiness.service.js';
 export { CONFIG, LOGGER, type Logger, RUNTIME, type Runtime } from './runtime.provider.js';
 export { Schedule } from './schedule.service.js';
 export { currentTrace, newSpan, type Trace, traceparent, withTrace } from './trace.provider.js';
+export { type KeyPair, TrustFiles } from './trust-files.service.js';

@@ -15,6 +15,7 @@ import { Metrics } from './metrics.service.js';
 import { Readiness } from './readiness.service.js';
 import { CONFIG, LOGGER, RUNTIME, type Runtime } from './runtime.provider.js';
 import { Schedule } from './schedule.service.js';
+import { TrustFiles } from './trust-files.service.js';
 
 /** What every service has. Global: slices inject these by class or token. */
 @Global()
@@ -41,6 +42,7 @@ export class PlatformModule implements OnApplicationShutdown {
       Metrics,
       Readiness,
       Schedule,
+      TrustFiles,
       Listeners,
       Database,
       Outbox,

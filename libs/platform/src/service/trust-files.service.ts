@@ -1,0 +1,146 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { Inject, Injectable } from '@nestjs/common';
+import { type ParsedCertificate, parseCertificates } from '@outrider/x509';
+import type { CommonConfig } from './config.js';
+import { Metrics } from './metrics.service.js';
+import { Readiness } from './readiness.service.js';
+import { LOGGER, type Logger, RUNTIME, type Runtime } from './runtime.provider.js';
+import { Schedule } from './schedule.service.js';
+
+/** How soon a changed file counts: what publishes trust waits many times this long before it relies on it. */
+export const TRUST_POLL_MS = 2_000;
+
+/** A certificate with its chain, and the key that belongs to it. */
+export interface KeyPair {
+  /** PEM, as in the files. */
+  readonly certificate: string;
+  readonly key: string;
+  readonly privateKey: KeyObject;
+  /** Leaf first. */
+  readonly chain: readonly ParsedCertificate[];
+}
+
+interface Watched {
+  readonly files: readonly string[];
+  /** Throws for contents that cannot be used. */
+  readonly parse: (contents: readonly string[]) => unknown;
+  contents: readonly string[];
+  value: unknown;
+  complaint: string | undefined;
+}
+
+/**
+ * Certificates and keys in files, as they are now. Each is read when it is first asked for, and throws then if it cannot be used; later
+ * it is looked at every two seconds, and contents that cannot be used leave the old in force and the service not quite ready. All changes
+ * of one look come into force together, before `changed` is told.
+ */
+@Injectable()
+export class TrustFiles {
+  readonly events = new EventEmitter<{ changed: [] }>();
+  private readonly watched = new Map<string, Watched>();
+  private readonly trust: CommonConfig['trust'];
+  private readonly reloads;
+
+  constructor(
+    @Inject(RUNTIME) runtime: Runtime,
+    @Inject(LOGGER) private readonly logger: Logger,
+    readiness: Readiness,
+    schedule: Schedule,
+    metrics: Metrics,
+  ) {
+    this.trust = runtime.config.trust;
+    this.events.setMaxListeners(50);
+    this.reloads = metrics.counter('outrider_trust_reloads_total', 'Trust files and certificates taken anew.');
+    readiness.add('trust-files', () => {
+      const complaints = [...this.watched.values()].flatMap(({ complaint }) => complaint ?? []);
+      return complaints.length === 0 ? { ok: true } : { ok: false, detail: complaints };
+    });
+    schedule.every(TRUST_POLL_MS, 'trust files could not be looked at', async () => this.look());
+  }
+
+  /** Every root that is trusted now, the active one first; the next three likewise. Ask each time: a kept answer grows old. */
+  get fleetRoot(): readonly ParsedCertificate[] {
+    return this.certificates(this.trust.fleetRootFile);
+  }
+
+  get vehicleCa(): readonly ParsedCertificate[] {
+    return this.certificates(this.trust.vehicleCaFile);
+  }
+
+  get infrastructureCa(): readonly ParsedCertificate[] {
+    return this.certificates(this.trust.infrastructureCaFile);
+  }
+
+  get controlCa(): readonly ParsedCertificate[] {
+    return this.certificates(this.trust.controlCaFile);
+  }
+
+  /** The certificates of a PEM file; throws for one that holds none. */
+  certificates(file: string): readonly ParsedCertificate[] {
+    return this.take([file], ([pem = '']) => certificatesOf(file, pem));
+  }
+
+  /** A certificate and its key; between the writing of the two they do not fit, and the old pair stays. */
+  keyPair(certificateFile: string, keyFile: string): KeyPair {
+    return this.take([certificateFile, keyFile], ([certificate = '', key = '']) => {
+      const chain = certificatesOf(certificateFile, certificate);
+      const privateKey = createPrivateKey(key);
+      const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+      if (!chain[0] || !spki.equals(chain[0].spkiDer))
+        throw new Error(`${keyFile} is not the key of ${certificateFile}`);
+      return { certificate, key, privateKey, chain };
+    });
+  }
+
+  /** Looks at every file now. */
+  look(): void {
+    let changed = false;
+    for (const watched of this.watched.values()) changed = this.reload(watched) || changed;
+    if (!changed) return;
+    this.reloads.inc();
+    this.events.emit('changed');
+  }
+
+  private take<T>(files: readonly string[], parse: (contents: readonly string[]) => T): T {
+    const name = files.join('\n');
+    let watched = this.watched.get(name);
+    if (!watched) {
+      const contents = read(files);
+      watched = { files, parse, contents, value: parse(contents), complaint: undefined };
+      this.watched.set(name, watched);
+    }
+    return watched.value as T;
+  }
+
+  private reload(watched: Watched): boolean {
+    try {
+      const contents = read(watched.files);
+      if (contents.every((content, i) => content === watched.contents[i])) {
+        watched.complaint = undefined;
+        return false;
+      }
+      watched.value = watched.parse(contents);
+      watched.contents = contents;
+      watched.complaint = undefined;
+      this.logger.info({ files: watched.files }, 'taken anew');
+      return true;
+    } catch (error) {
+      const complaint = `${watched.files[0]}: ${(error as Error).message}`;
+      if (complaint !== watched.complaint) this.logger.error({ err: error, files: watched.files }, 'the old stays');
+      watched.complaint = complaint;
+      return false;
+    }
+  }
+}
+
+function read(files: readonly string[]): string[] {
+  return files.map((file) => readFileSync(file, 'utf8'));
+}
+
+function certificatesOf(file: string, pem: string): ParsedCertificate[] {
+  const certificates = parseCertificates(pem);
+  if (certificates.length === 0) throw new Error(`${file} holds no certificate`);
+  return certificates;
+}
