@@ -14,8 +14,8 @@ export function fleetFiles(settings: Settings) {
   const authority = (name: string) => join(fleet, 'trust', `${name}.crt`);
   return {
     passphrase: join(secrets, 'fleet-ca-passphrase'),
-    /** CA keys, encrypted: for fleet-ca alone. */
-    keys: join(fleet, 'keys'),
+    /** Names every CA key (encrypted, in `keys/`: for fleet-ca alone) and certificate. */
+    manifest: join(fleet, 'authorities.json'),
     trust: {
       /** What clients pin for server certificates. */
       server: join(fleet, 'trust', 'server-trust.pem'),

@@ -17,13 +17,9 @@ export function appSettings(settings: Settings, service: string): object {
 
 const builders: Readonly<Record<string, (settings: Settings) => object>> = {
   'fleet-ca': (settings) => {
-    const { passphrase, keys } = fleetFiles(settings);
+    const { passphrase, manifest } = fleetFiles(settings);
     return {
-      authorities: {
-        passphraseFile: passphrase,
-        vehicleCaKeyFile: join(keys, 'vehicle-ca.key'),
-        controlCaKeyFile: join(keys, 'control-ca.key'),
-      },
+      authorities: { manifestFile: manifest, passphraseFile: passphrase },
       lifetimes: {
         vehicle: lifetimes(60, DAY_SECONDS, 30 * DAY_SECONDS),
         'command-signer': lifetimes(3600, DAY_SECONDS, DAY_SECONDS),

@@ -17,10 +17,10 @@ const Lifetimes = z
 
 export const Config = serviceConfig({
   authorities: z.strictObject({
-    /** Opens every CA key; read once, at start. */
+    /** `authorities.json` in the CA folder; looked at every two seconds. */
+    manifestFile: z.string().min(1),
+    /** Opens every CA key that is a file; read once, at start. */
     passphraseFile: z.string().min(1),
-    vehicleCaKeyFile: z.string().min(1),
-    controlCaKeyFile: z.string().min(1),
   }),
   lifetimes: z.strictObject({ vehicle: Lifetimes, 'command-signer': Lifetimes }),
   crl: z.strictObject({

@@ -60,6 +60,19 @@ async function configuration(): Promise<Config> {
   };
   const encrypted = ({ privateKey }: Party) =>
     privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: PASSPHRASE }) as string;
+  file('vehicle-ca.key', encrypted(fleet.vehicleCa));
+  file('control-ca.key', encrypted(fleet.controlCa));
+  // testServiceConfig has written the certificates. The key of the infrastructure CA is nowhere: fleet-ca must not want it.
+  const manifest = () =>
+    JSON.stringify(
+      Object.fromEntries(
+        ['vehicle-ca', 'control-ca', 'infrastructure-ca'].map((name) => {
+          const key = { kind: 'file', file: `${name}.key` };
+          const generations = [{ generation: 1, key, certificate: `${name}.crt`, state: 'active' }];
+          return [name, { profile: name, issuer: 'fleet-root', generations }];
+        }),
+      ),
+    );
   const lifetimes = {
     minLifetimeSeconds: 60,
     defaultLifetimeSeconds: 3600,
@@ -69,11 +82,7 @@ async function configuration(): Promise<Config> {
   return Config.parse({
     ...config,
     listeners: { http: config.listeners.http },
-    authorities: {
-      passphraseFile: file('passphrase', PASSPHRASE),
-      vehicleCaKeyFile: file('vehicle-ca.key', encrypted(fleet.vehicleCa)),
-      controlCaKeyFile: file('control-ca.key', encrypted(fleet.controlCa)),
-    },
+    authorities: { passphraseFile: file('passphrase', PASSPHRASE), manifestFile: file('authorities.json', manifest()) },
     lifetimes: { vehicle: lifetimes, 'command-signer': lifetimes },
     crl: { baseUrl: CRL_BASE, shardCount: 1 },
     ocspUrl: 'http://127.0.0.1:9105/ocsp',

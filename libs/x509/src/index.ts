@@ -3,10 +3,13 @@ export {
   createCertificationRequest,
   type ParsedCertificationRequest,
   parseCertificationRequest,
+  parseUnprovenRequest,
+  type UnprovenCertificationRequest,
 } from './certification-request.js';
 export { certsOnlyCms, parseCertsOnlyCms } from './certs-only-cms.js';
 export { CRL_REASONS, type CrlDescription, type CrlReason, createCrl, type RevokedEntry } from './create-crl.js';
 export { crlShard, crlShardUrl } from './crl-shard.js';
+export { csrAttributes } from './csr-attributes.js';
 export {
   DEMO_MANUFACTURER,
   type FactoryFiles,
@@ -29,5 +32,5 @@ export { type ParsedCertificate, parseCertificate, parseCertificates } from './p
 export { type CrlScope, type ParsedCrl, parseCrl, revocationOf, verifyCrl } from './parse-crl.js';
 export { toPem } from './pem.js';
 export { type CertificateProfile, PROFILE_NAMES, PROFILES, type ProfileName } from './profiles.js';
-export { type CertificateKeyAlgorithm, importPublicKey, signatureAlgorithmFor } from './public-key.js';
+export { type CertificateKeyAlgorithm, importPublicKey, keyAlgorithmOf, signatureAlgorithmFor } from './public-key.js';
 export { type ChainOptions, validateChain } from './validate-chain.js';

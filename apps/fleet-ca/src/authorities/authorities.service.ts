@@ -1,38 +1,121 @@
-import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
-import { CONFIG, Readiness } from '@outrider/platform/service';
-import { type ParsedCertificate, parseCertificate } from '@outrider/x509';
-import type { AuthorityName } from '../ceremony/authorities.js';
-import { type OpenAuthority, openAuthority, readPassphrase } from '../ceremony/ca-files.store.js';
+import { DomainError } from '@outrider/errors';
+import { CONFIG, LOGGER, type Logger, Metrics, Readiness, Schedule } from '@outrider/platform/service';
+import type { ParsedCertificate } from '@outrider/x509';
+import { readPassphrase } from '../ceremony/ca-files.store.js';
 import type { Config } from '../config.js';
+import type { CaKey } from '../keys/ca-key.js';
+import { openFileKey } from '../keys/file-key.store.js';
+import { byKeyId, type KeyReference } from './manifest.js';
+import {
+  type ManifestFiles,
+  type OpenedAuthorities,
+  type OpenGeneration,
+  openAuthorities,
+  readManifestFiles,
+} from './opened-authorities.store.js';
 
-type OnlineAuthority = Extract<AuthorityName, 'vehicle-ca' | 'control-ca'>;
+const LOOK_EVERY_MS = 2000;
 
-/** The CA keys of this process, opened once at start. Neither the root's nor the infrastructure CA's is among them. */
+/**
+ * The CA keys of this process, as the manifest names them; looked at every two seconds and swapped whole. A manifest that cannot be
+ * used is said aloud and the one before stays. Neither the root's key nor the infrastructure CA's is ever opened here.
+ */
 @Injectable()
 export class Authorities {
-  readonly infrastructureCa: ParsedCertificate;
-  private readonly open: Readonly<Record<OnlineAuthority, OpenAuthority>>;
+  private opened: OpenedAuthorities;
+  private broken: string | undefined;
+  private readonly passphrase: string;
+  private readonly keys = new Map<string, CaKey>();
+  private readonly refusals;
 
-  constructor(@Inject(CONFIG) config: Config, readiness: Readiness) {
-    const { authorities, trust } = config;
-    const passphrase = readPassphrase(authorities.passphraseFile);
-    this.open = {
-      'vehicle-ca': openAuthority(authorities.vehicleCaKeyFile, trust.vehicleCaFile, passphrase),
-      'control-ca': openAuthority(authorities.controlCaKeyFile, trust.controlCaFile, passphrase),
-    };
-    this.infrastructureCa = parseCertificate(readFileSync(trust.infrastructureCaFile, 'utf8'));
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(LOGGER) private readonly logger: Logger,
+    readiness: Readiness,
+    schedule: Schedule,
+    metrics: Metrics,
+  ) {
+    this.passphrase = readPassphrase(config.authorities.passphraseFile);
+    this.refusals = metrics.counter(
+      'outrider_ca_manifest_refused_total',
+      'Manifests of authorities that could not be used.',
+    );
+    this.opened = this.open(readManifestFiles(config.authorities.manifestFile));
     readiness.add('ca-certificates', () => this.expiry(new Date()));
+    readiness.add('ca-manifest', () => ({ ok: this.broken === undefined, detail: this.broken ?? this.generations() }));
+    schedule.every(LOOK_EVERY_MS, 'looking at the manifest of authorities failed', async () => this.look());
   }
 
-  /** @throws Error for an authority that is kept offline: asking for it is a bug. */
-  get(name: AuthorityName): OpenAuthority {
-    if (name !== 'vehicle-ca' && name !== 'control-ca') throw new Error(`${name} is kept offline`);
-    return this.open[name];
+  /**
+   * The generation that signs certificates for an authority.
+   * @throws DomainError `ca.authority_unknown` where there is none, or it is kept offline.
+   */
+  signing(name: string): OpenGeneration {
+    const active = this.opened.active.get(name);
+    if (active === undefined)
+      throw new DomainError('ca.authority_unknown', { detail: `no authority ${name} signs here` });
+    return active;
+  }
+
+  /**
+   * The generation with that subject key identifier (hex), active or outgoing: for its CRLs.
+   * @throws DomainError `ca.authority_unknown`
+   */
+  byKeyId(issuerKeyId: string): OpenGeneration {
+    const found = byKeyId(this.opened.signing, issuerKeyId);
+    if (found === undefined)
+      throw new DomainError('ca.authority_unknown', { detail: 'no authority signs under that key' });
+    return found;
+  }
+
+  /** Every trusted generation, the active one first; none for a name that is not in the manifest. */
+  trusted(name: string): readonly ParsedCertificate[] {
+    return this.opened.trusted.get(name) ?? [];
+  }
+
+  /** Reads the manifest now. Swaps it in whole, or leaves all as it was. */
+  look(): void {
+    try {
+      const files = readManifestFiles(this.config.authorities.manifestFile);
+      if (files.fingerprint !== this.opened.fingerprint) {
+        this.opened = this.open(files);
+        this.logger.info(
+          { authorities: this.generations() },
+          'the manifest of authorities has changed and is in force',
+        );
+      }
+      this.broken = undefined;
+    } catch (error) {
+      const reason = (error as Error).message;
+      if (this.broken !== reason) {
+        this.refusals.inc();
+        this.logger.error({ err: error }, 'the manifest of authorities cannot be used; the one before stays in force');
+      }
+      this.broken = reason;
+    }
+  }
+
+  private open(files: ManifestFiles): OpenedAuthorities {
+    return openAuthorities(files, (reference) => this.key(reference));
+  }
+
+  /** Opened once: deriving the key of a file from its passphrase is slow on purpose. */
+  private key(reference: KeyReference): CaKey {
+    if (reference.kind === 'pkcs11') throw new DomainError('ca.key_unavailable', { detail: 'no token is configured' });
+    const file = join(dirname(this.config.authorities.manifestFile), reference.file);
+    const key = this.keys.get(file) ?? openFileKey(file, this.passphrase);
+    this.keys.set(file, key);
+    return key;
+  }
+
+  private generations(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.opened.active].map(([name, { generation }]) => [name, generation]));
   }
 
   private expiry(now: Date): { ok: boolean; detail: unknown } {
-    const all = Object.values(this.open).map(({ certificate }) => certificate);
+    const all = this.opened.signing.map(({ certificate }) => certificate);
     const ok = all.every(({ notBefore, notAfter }) => notBefore <= now && now <= notAfter);
     return {
       ok,

@@ -9,6 +9,7 @@ import { OID, parseCertificate, parseCertificates, validateChain } from '@outrid
 import { AUTHORITY_NAMES } from './authorities.js';
 import { createAuthorities } from './create-authorities.command.js';
 import { issueServers } from './issue-server.command.js';
+import { readManifest } from './manifest.store.js';
 
 const PASSPHRASE = 'correct horse battery staple 9172';
 const NOW = new Date();
@@ -23,6 +24,14 @@ afterEach(() => rmSync(out, { recursive: true, force: true }));
 const ceremony = () => ({ out, trustDomain, passphrase: PASSPHRASE, now: NOW });
 const file = (...names: string[]) => join(out, ...names);
 const certificate = (name: string) => parseCertificate(readFileSync(file('trust', `${name}.crt`), 'utf8'));
+
+/** As if the ceremony had been cut short before it came to that certificate. */
+function forget(name: string): void {
+  const { [name]: _, ...rest } = JSON.parse(readFileSync(file('authorities.json'), 'utf8'));
+  writeFileSync(file('authorities.json'), JSON.stringify(rest));
+  rmSync(file('trust', `${name}.crt`));
+  rmSync(file('trust', `${name}.1.crt`));
+}
 
 describe('createAuthorities', () => {
   it('makes the root and the three intermediates under it', async () => {
@@ -59,11 +68,40 @@ describe('createAuthorities', () => {
   it('goes on where it was cut short, with the key that is there', async () => {
     await createAuthorities(ceremony());
     const { keyThumbprint } = certificate('vehicle-ca');
-    rmSync(file('trust', 'vehicle-ca.crt'));
-    rmSync(file('trust', 'control-ca.crt'));
+    forget('vehicle-ca');
+    forget('control-ca');
     rmSync(file('keys', 'control-ca.key'));
     expect(await createAuthorities(ceremony())).toEqual(['vehicle-ca', 'control-ca']);
     expect(certificate('vehicle-ca').keyThumbprint).toBe(keyThumbprint);
+  });
+
+  it('names key, certificate and state of each in its manifest', async () => {
+    await createAuthorities(ceremony());
+    const manifest = readManifest(file('authorities.json'));
+    expect(Object.keys(manifest)).toEqual([...AUTHORITY_NAMES]);
+    expect(manifest['vehicle-ca']).toEqual({
+      profile: 'vehicle-ca',
+      issuer: 'fleet-root',
+      generations: [
+        {
+          generation: 1,
+          key: { kind: 'file', file: 'keys/vehicle-ca.key' },
+          certificate: 'trust/vehicle-ca.1.crt',
+          state: 'active',
+        },
+      ],
+    });
+    expect(readFileSync(file('trust', 'vehicle-ca.1.crt'))).toEqual(readFileSync(file('trust', 'vehicle-ca.crt')));
+  });
+
+  it('adopts a fleet that was made before there were manifests', async () => {
+    await createAuthorities(ceremony());
+    const before = AUTHORITY_NAMES.map((name) => certificate(name).thumbprint);
+    rmSync(file('authorities.json'));
+    for (const name of AUTHORITY_NAMES) rmSync(file('trust', `${name}.1.crt`));
+    expect(await createAuthorities(ceremony())).toEqual([]);
+    expect(AUTHORITY_NAMES.map((name) => certificate(name).thumbprint)).toEqual(before);
+    expect(Object.keys(readManifest(file('authorities.json')))).toEqual([...AUTHORITY_NAMES]);
   });
 
   it.each([

@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { signDer } from '@outrider/crypto';
 import type { TrustDomain } from '@outrider/ids';
-import { issueCertificate, OID, type ParsedCertificate } from '@outrider/x509';
+import { issueCertificate, OID, type ParsedCertificate, parseCertificate } from '@outrider/x509';
+import { activeOf, type ManifestAuthority } from '../authorities/manifest.js';
 import { AUTHORITIES, AUTHORITY_NAMES, type AuthorityName, authorityDescription } from './authorities.js';
 import {
   CaFolder,
@@ -16,6 +17,7 @@ import {
   readEncryptedKey,
   writeOnce,
 } from './ca-files.store.js';
+import { ManifestFile } from './manifest.store.js';
 
 export interface CeremonyOptions {
   readonly out: string;
@@ -25,35 +27,68 @@ export interface CeremonyOptions {
 }
 
 /**
- * Makes the root and the three intermediates, each key before its certificate. Run again it makes what is missing and nothing
- * else; what is there but does not fit (another passphrase, another trust domain, a lost key) stops it.
+ * Makes the root and the three intermediates, each key before its certificate and that before its line in the manifest. Run again
+ * it makes what is missing and nothing else; what is there but does not fit (another passphrase, another trust domain, a lost key)
+ * stops it.
  * @returns the names of the authorities that this run made.
  */
 export async function createAuthorities(options: CeremonyOptions): Promise<AuthorityName[]> {
   const folder = new CaFolder(options.out);
+  const manifest = new ManifestFile(options.out);
   const made: AuthorityName[] = [];
   let root: OpenAuthority | undefined;
   for (const name of AUTHORITY_NAMES) {
-    const isThere = folder.hasCertificate(name);
-    const authority = isThere ? openExisting(folder, name, options) : await create(folder, name, root, options);
-    if (!isThere) made.push(name);
+    const entry = manifest.read()[name] ?? adopted(folder, name);
+    const authority = entry ? openExisting(folder, name, entry, options) : await create(folder, name, root, options);
+    if (!entry) made.push(name);
+    manifest.put(name, entry ?? firstGeneration(name));
     if (name === 'fleet-root') root = authority;
   }
   writeServerTrust(folder, (root as OpenAuthority).certificate);
   return made;
 }
 
-function openExisting(folder: CaFolder, name: AuthorityName, options: CeremonyOptions): OpenAuthority {
-  if (!folder.hasKey(name)) {
-    throw new Error(
-      `${folder.keyFile(name)} is gone; its certificate is there, so no other key will be made in its place`,
-    );
+function firstGeneration(name: AuthorityName): ManifestAuthority {
+  const { profile, issuer } = AUTHORITIES[name];
+  const key = { kind: 'file', file: `keys/${name}.key` } as const;
+  return {
+    profile,
+    issuer,
+    generations: [{ generation: 1, key, certificate: firstCertificate(name), state: 'active' }],
+  };
+}
+
+const firstCertificate = (name: AuthorityName): string => `trust/${name}.1.crt`;
+
+/** An authority that is in no manifest: its certificate was made by a ceremony cut short, or before there were manifests. */
+function adopted(folder: CaFolder, name: AuthorityName): ManifestAuthority | undefined {
+  const file = join(folder.path, firstCertificate(name));
+  if (!existsSync(file)) {
+    if (!folder.hasCertificate(name)) return undefined;
+    const certificate = parseCertificate(readFileSync(folder.certificateFile(name), 'utf8'));
+    writeOnce(file, certificatePem(certificate), 0o644);
   }
-  const authority = openAuthority(folder.keyFile(name), folder.certificateFile(name), options.passphrase);
+  return firstGeneration(name);
+}
+
+function openExisting(
+  folder: CaFolder,
+  name: AuthorityName,
+  entry: ManifestAuthority,
+  options: CeremonyOptions,
+): OpenAuthority {
+  const { key, certificate } = activeOf(entry);
+  const certificateFile = join(folder.path, certificate);
+  if (key.kind !== 'file') throw new Error(`the key of ${name} is in a token`);
+  const keyFile = join(folder.path, key.file);
+  if (!existsSync(keyFile)) {
+    throw new Error(`${keyFile} is gone; its certificate is there, so no other key will be made in its place`);
+  }
+  const authority = openAuthority(keyFile, certificateFile, options.passphrase);
   const { attributes } = authority.certificate.subject;
   const organization = attributes.find(({ type }) => type === OID.organizationName)?.value;
   if (organization !== options.trustDomain) {
-    throw new Error(`${folder.certificateFile(name)} is of trust domain ${organization}, not ${options.trustDomain}`);
+    throw new Error(`${certificateFile} is of trust domain ${organization}, not ${options.trustDomain}`);
   }
   return authority;
 }
@@ -71,7 +106,7 @@ async function create(
   if (issuer === undefined) throw new Error(`${name} before its issuer`);
   const certificate = await issueCertificate(description, issuer.certificate, (tbs) => signDer(issuer.privateKey, tbs));
   folder.log(certificate, description.profile);
-  writeOnce(folder.certificateFile(name), certificatePem(certificate), 0o644);
+  writeOnce(join(folder.path, firstCertificate(name)), certificatePem(certificate), 0o644);
   return { certificate, privateKey };
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { signDer } from '@outrider/crypto';
 import type { Service } from '@outrider/ids';
 import { issueCertificate, parseCertificates } from '@outrider/x509';
+import { activeOf } from '../authorities/manifest.js';
 import {
   CaFolder,
   certificatePem,
@@ -15,6 +16,7 @@ import {
   replaceFile,
 } from './ca-files.store.js';
 import type { CeremonyOptions } from './create-authorities.command.js';
+import { ManifestFile } from './manifest.store.js';
 import { needsReissue, type ServiceHosts, serviceDescription } from './service-certificate.js';
 
 export interface IssueServerOptions extends CeremonyOptions {
@@ -27,14 +29,21 @@ export interface IssueServerOptions extends CeremonyOptions {
 /** Issues what is missing or due. @returns the services that got a new certificate. */
 export async function issueServers(options: IssueServerOptions): Promise<Service[]> {
   const folder = new CaFolder(options.out);
-  const name = 'infrastructure-ca';
-  const issuer = openAuthority(folder.keyFile(name), folder.certificateFile(name), options.passphrase);
+  const issuer = infrastructureCa(options);
   mkdirSync(options.to, { recursive: true, mode: 0o700 });
   const issued: Service[] = [];
   for (const service of options.services) {
     if (await issueServer(service, issuer, folder, options)) issued.push(service);
   }
   return issued;
+}
+
+function infrastructureCa({ out, passphrase }: CeremonyOptions): OpenAuthority {
+  const entry = new ManifestFile(out).read()['infrastructure-ca'];
+  if (entry === undefined) throw new Error(`${out} has no infrastructure-ca in its manifest: run create first`);
+  const { key, certificate } = activeOf(entry);
+  if (key.kind !== 'file') throw new Error('the key of infrastructure-ca is in a token');
+  return openAuthority(join(out, key.file), join(out, certificate), passphrase);
 }
 
 async function issueServer(

@@ -32,7 +32,7 @@ beforeAll(async () => {
 
 const base64 = (party: Party) => Buffer.from(party.certificate.der).toString('base64');
 const trust = () => ({
-  infrastructureCa: fleet.infrastructureCa.certificate,
+  infrastructureCas: [fleet.infrastructureCa.certificate],
   trustDomain: TRUST_DOMAIN,
   maxAgeSeconds: 30,
   now: NOW,

@@ -10,7 +10,8 @@ const MAX_JWS_BYTES = 1_048_576;
 const X5c = z.array(z.base64()).min(1).max(3);
 
 export interface RequestTrust {
-  readonly infrastructureCa: ParsedCertificate;
+  /** Every trusted generation. */
+  readonly infrastructureCas: readonly ParsedCertificate[];
   readonly trustDomain: TrustDomain;
   /** How old, and how far ahead, `iat` may be. */
   readonly maxAgeSeconds: number;
@@ -53,7 +54,7 @@ function certificateOf(header: Readonly<Record<string, unknown>>, trust: Request
   try {
     const [leaf] = x5c.data.map((der) => parseCertificate(der)) as [ParsedCertificate, ...ParsedCertificate[]];
     // Only the leaf counts: the infrastructure CA signs it directly.
-    validateChain(leaf, [], [trust.infrastructureCa], { now: trust.now, purpose: 'clientAuth' });
+    validateChain(leaf, [], trust.infrastructureCas, { now: trust.now, purpose: 'clientAuth' });
     return leaf;
   } catch (cause) {
     if (!(cause instanceof DomainError)) throw cause;

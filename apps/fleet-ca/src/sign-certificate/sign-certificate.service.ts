@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CertificateSignRequest, certificateIssued } from '@outrider/contracts';
-import { sha256Hex, signDer } from '@outrider/crypto';
+import { sha256Hex } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { SerialNumber, type Service } from '@outrider/ids';
 import { Database, Outbox } from '@outrider/platform/postgres';
@@ -14,7 +14,7 @@ import {
 } from '@outrider/x509';
 import type { EntityManager } from 'typeorm';
 import { Authorities } from '../authorities/authorities.service.js';
-import type { OpenAuthority } from '../ceremony/ca-files.store.js';
+import type { OpenGeneration } from '../authorities/opened-authorities.store.js';
 import type { Config } from '../config.js';
 import { DeniedSubjects } from '../denylist/denied-subjects.service.js';
 import { verifyRequest } from '../requester/verify-request.js';
@@ -40,14 +40,14 @@ export class SignCertificate {
   }
 
   /** Verify, decide, sign, log and queue the event, all before the answer. The same request again gets the same certificate. */
-  async sign(compactJws: string, now: Date): Promise<{ issued: IssuedCertificate; authority: OpenAuthority }> {
+  async sign(compactJws: string, now: Date): Promise<{ issued: IssuedCertificate; authority: OpenGeneration }> {
     const { trustDomain, requestMaxAgeSeconds: maxAgeSeconds } = this.config;
-    const { infrastructureCa } = this.authorities;
-    const trust = { infrastructureCa, trustDomain, maxAgeSeconds, now };
+    const infrastructureCas = this.authorities.trusted('infrastructure-ca');
+    const trust = { infrastructureCas, trustDomain, maxAgeSeconds, now };
     const { requester, certificate, payload } = verifyRequest(compactJws, CertificateSignRequest, trust);
     this.denied.checkRequester(certificate, now);
     const csr = parseCertificationRequest(payload.csr);
-    const authority = this.authorities.get(SIGNERS[payload.profile].authority);
+    const authority = this.authorities.signing(SIGNERS[payload.profile].authority);
     const issued = await this.database.transaction(async (tx) => {
       const before = await this.certificates.lockRequest(tx, requester, payload.requestId);
       this.denied.check(payload.deviceId, csr.keyThumbprint, now);
@@ -62,13 +62,13 @@ export class SignCertificate {
     requester: Service,
     request: CertificateSignRequest,
     csr: ParsedCertificationRequest,
-    authority: OpenAuthority,
+    authority: OpenGeneration,
     now: Date,
   ): Promise<IssuedCertificate> {
     const serialNumber = SerialNumber.parse(randomBytes(16).toString('hex'));
     const issuer = authority.certificate;
     const description = decideCertificate(requester, request, csr, issuer, this.config, serialNumber, now);
-    const certificate = await issueCertificate(description, issuer, (tbs) => signDer(authority.privateKey, tbs));
+    const certificate = await issueCertificate(description, issuer, (tbs) => authority.key.sign(tbs));
     // A signature that came out wrong (a fault, a wrong key) must not leave this process.
     validateChain(certificate, [], [issuer], { now, purpose: 'any' });
     const issued: IssuedCertificate = {

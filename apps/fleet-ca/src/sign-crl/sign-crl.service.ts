@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CrlSignRequest } from '@outrider/contracts';
-import { sha256Hex, signDer } from '@outrider/crypto';
+import { sha256Hex } from '@outrider/crypto';
 import { Database } from '@outrider/platform/postgres';
 import { CONFIG, Metrics } from '@outrider/platform/service';
 import { createCrl, parseCrl, verifyCrl } from '@outrider/x509';
@@ -28,16 +28,17 @@ export class SignCrl {
 
   async sign(compactJws: string, now: Date): Promise<Uint8Array> {
     const { trustDomain, requestMaxAgeSeconds: maxAgeSeconds, crl } = this.config;
-    const trust = { infrastructureCa: this.authorities.infrastructureCa, trustDomain, maxAgeSeconds, now };
+    const infrastructureCas = this.authorities.trusted('infrastructure-ca');
+    const trust = { infrastructureCas, trustDomain, maxAgeSeconds, now };
     const { requester, certificate: asking, payload } = verifyRequest(compactJws, CrlSignRequest, trust);
     this.denied.checkRequester(asking, now);
-    const { certificate, privateKey } = this.authorities.get(payload.issuer);
+    const { certificate, key } = this.authorities.signing(payload.issuer);
     const { iat: _, ...asked } = payload;
     const requestSha256 = sha256Hex(JSON.stringify(asked));
     const der = await this.database.transaction(async (tx) => {
       const last = await this.crls.lockLast(tx, payload.issuer, payload.distributionPoint);
       const description = decideCrl(requester, payload, requestSha256, last, certificate, crl.baseUrl, now);
-      const signed = await createCrl(description, (tbs) => signDer(privateKey, tbs));
+      const signed = await createCrl(description, (tbs) => key.sign(tbs));
       // Read back what goes out: a list that a verifier cannot use is worse than an error here.
       verifyCrl(parseCrl(signed), certificate, description.thisUpdate);
       if (last?.number !== payload.number) await this.crls.add(tx, payload, requestSha256, now);

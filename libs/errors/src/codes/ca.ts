@@ -3,6 +3,7 @@ import type { CodeTable } from '../code-entry.js';
 
 export const CA_CODES = {
   'ca.profile_unknown': { status: 400, title: 'There is no such certificate profile.', retry: 'never' },
+  'ca.authority_unknown': { status: 400, title: 'There is no such authority that signs here.', retry: 'never' },
   'ca.request_refused': { status: 403, title: 'The request does not fit its profile.', retry: 'changed' },
   'ca.requester_refused': { status: 403, title: 'The requesting service may not use this profile.', retry: 'never' },
   'ca.lint_failed': { status: 500, title: 'The certificate failed its lint and was not signed.', retry: 'never' },

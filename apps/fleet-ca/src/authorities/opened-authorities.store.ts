@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DomainError } from '@outrider/errors';
+import { type ParsedCertificate, parseCertificate } from '@outrider/x509';
+import { readManifest } from '../ceremony/manifest.store.js';
+import type { CaKey } from '../keys/ca-key.js';
+import {
+  type AuthoritiesManifest,
+  activeOf,
+  type Generation,
+  type KeyReference,
+  type ManifestAuthority,
+  signingOf,
+  trustedOf,
+} from './manifest.js';
+
+/** Authorities of other profiles are kept offline: their keys are never opened here, even where their files lie beside. */
+const ONLINE_PROFILES: readonly string[] = ['vehicle-ca', 'control-ca'];
+
+/** One generation of an authority, ready to sign. */
+export interface OpenGeneration {
+  readonly authority: string;
+  /** The certificate profile of the authority itself. */
+  readonly profile: string;
+  readonly generation: number;
+  readonly certificate: ParsedCertificate;
+  readonly key: CaKey;
+}
+
+/** The manifest as it was read at one moment, with every certificate it names and every key that signs. */
+export interface OpenedAuthorities {
+  /** Of the manifest and of all certificates: another means that something has changed. */
+  readonly fingerprint: string;
+  /** By name, those that sign here. */
+  readonly active: ReadonlyMap<string, OpenGeneration>;
+  /** Those and the outgoing ones, which sign their last CRLs. */
+  readonly signing: readonly OpenGeneration[];
+  /** By name, of every authority: what stands in its bundle. */
+  readonly trusted: ReadonlyMap<string, readonly ParsedCertificate[]>;
+}
+
+export interface ManifestFiles {
+  readonly manifest: AuthoritiesManifest;
+  readonly fingerprint: string;
+  readonly certificates: ReadonlyMap<string, ParsedCertificate>;
+}
+
+/** @throws Error naming the file that is missing or wrong. */
+export function readManifestFiles(file: string): ManifestFiles {
+  const manifest = readManifest(file);
+  const certificates = new Map<string, ParsedCertificate>();
+  const parts = [JSON.stringify(manifest)];
+  for (const [name, authority] of Object.entries(manifest)) {
+    for (const generation of authority.generations.filter(({ state }) => state !== 'retired')) {
+      const certificate = readCertificate(join(dirname(file), generation.certificate));
+      certificates.set(`${name}/${generation.generation}`, certificate);
+      parts.push(certificate.thumbprint);
+    }
+  }
+  return { manifest, fingerprint: parts.join(' '), certificates };
+}
+
+function readCertificate(file: string): ParsedCertificate {
+  try {
+    const certificate = parseCertificate(readFileSync(file, 'utf8'));
+    if (!certificate.basicConstraints?.ca || certificate.subjectKeyId === undefined)
+      throw new Error('not a CA certificate');
+    return certificate;
+  } catch (cause) {
+    throw new Error(`${file}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/**
+ * @param open gives the key for a reference; called for the keys that sign here and for no other.
+ * @throws DomainError `ca.key_unavailable` for a key that cannot be opened or is not its certificate's.
+ */
+export function openAuthorities(
+  { manifest, fingerprint, certificates }: ManifestFiles,
+  open: (reference: KeyReference, certificate: ParsedCertificate) => CaKey,
+): OpenedAuthorities {
+  const certificateOf = (name: string, { generation }: Generation) =>
+    certificates.get(`${name}/${generation}`) as ParsedCertificate;
+  const openGeneration = (name: string, { profile }: ManifestAuthority, generation: Generation): OpenGeneration => {
+    const certificate = certificateOf(name, generation);
+    const key = open(generation.key, certificate);
+    if (!Buffer.from(key.spkiDer).equals(certificate.spkiDer)) {
+      const detail = `the key of ${name} ${generation.generation} is not that of its certificate`;
+      throw new DomainError('ca.key_unavailable', { detail });
+    }
+    return { authority: name, profile, generation: generation.generation, certificate, key };
+  };
+  const active = new Map<string, OpenGeneration>();
+  const signing: OpenGeneration[] = [];
+  const trusted = new Map<string, readonly ParsedCertificate[]>();
+  for (const [name, authority] of Object.entries(manifest)) {
+    trusted.set(
+      name,
+      trustedOf(authority).map((generation) => certificateOf(name, generation)),
+    );
+    if (!ONLINE_PROFILES.includes(authority.profile)) continue;
+    for (const generation of signingOf(authority)) {
+      const opened = openGeneration(name, authority, generation);
+      signing.push(opened);
+      if (generation === activeOf(authority)) active.set(name, opened);
+    }
+  }
+  return { fingerprint, active, signing, trusted };
+}
