@@ -24,7 +24,7 @@ export class EstController {
     answer(
       request,
       reply,
-      [...this.trust.vehicleCa, ...this.trust.root].map(({ der }) => der),
+      this.trust.cacerts().map(({ der }) => der),
     );
   }
 

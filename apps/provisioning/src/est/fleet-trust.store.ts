@@ -1,20 +1,40 @@
-import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
-import { CONFIG } from '@outrider/platform/service';
-import { type ParsedCertificate, parseCertificates } from '@outrider/x509';
+import { CONFIG, TrustFiles } from '@outrider/platform/service';
+import type { ParsedCertificate } from '@outrider/x509';
 import type { Config } from '../config.js';
 
-/** The fleet's own CA certificates, read once. */
+/** The fleet's own CA certificates, as they are now: every generation that is trusted, the active one first. */
 @Injectable()
 export class FleetTrust {
-  readonly root: readonly ParsedCertificate[];
-  readonly vehicleCa: readonly ParsedCertificate[];
-  readonly all: readonly ParsedCertificate[];
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly files: TrustFiles,
+  ) {}
 
-  constructor(@Inject(CONFIG) { trust }: Config) {
-    const read = (file: string) => parseCertificates(readFileSync(file, 'utf8'));
-    this.root = read(trust.fleetRootFile);
-    this.vehicleCa = read(trust.vehicleCaFile);
-    this.all = [...this.root, ...this.vehicleCa, ...read(trust.infrastructureCaFile), ...read(trust.controlCaFile)];
+  get root(): readonly ParsedCertificate[] {
+    return this.files.fleetRoot;
+  }
+
+  get vehicleCa(): readonly ParsedCertificate[] {
+    return this.files.vehicleCa;
+  }
+
+  get all(): readonly ParsedCertificate[] {
+    return [...this.root, ...this.vehicleCa, ...this.files.infrastructureCa, ...this.files.controlCa];
+  }
+
+  /**
+   * What `/cacerts` hands out (RFC 7030 §4.1.3): the issuing authority, the roots, and the cross certificates by which who trusts one
+   * root alone comes to the other (OldWithNew, NewWithOld).
+   * @param authority the label's issuing authority; its trust file lies beside the vehicle CA's.
+   */
+  cacerts(authority = 'vehicle-ca'): ParsedCertificate[] {
+    const { vehicleCaFile } = this.config.trust;
+    const issuing =
+      authority === 'vehicle-ca'
+        ? this.vehicleCa
+        : this.files.certificates(join(dirname(vehicleCaFile), `${authority}.crt`));
+    return [...issuing, ...this.root, ...this.files.rootCrossCertificates];
   }
 }

@@ -7,6 +7,7 @@ import { type ParsedCertificate, parseCertificates } from '@outrider/x509';
 import type { Logger } from 'pino';
 import type { EntityManager } from 'typeorm';
 import type { Config } from '../config.js';
+import { FleetTrust } from '../est/fleet-trust.store.js';
 import { ManufacturerRow } from './manufacturer.entity.js';
 import { acceptAnchors, type Manufacturer, ManufacturerName } from './manufacturer.js';
 
@@ -18,19 +19,14 @@ export interface PutOutcome {
 /** The registered manufacturers. Few and seldom changed: read from PostgreSQL on each enrolment, parsed once for each content. */
 @Injectable()
 export class Manufacturers implements OnApplicationBootstrap {
-  private readonly fleet: readonly ParsedCertificate[];
   private readonly parsed = new Map<string, readonly ParsedCertificate[]>();
 
   constructor(
     private readonly database: Database,
+    private readonly trust: FleetTrust,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {
-    const { fleetRootFile, vehicleCaFile, infrastructureCaFile, controlCaFile } = config.trust;
-    this.fleet = [fleetRootFile, vehicleCaFile, infrastructureCaFile, controlCaFile].flatMap((file) =>
-      parseCertificates(readFileSync(file, 'utf8')),
-    );
-  }
+  ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     for (const { name, caFile } of this.config.manufacturers) {
@@ -56,7 +52,7 @@ export class Manufacturers implements OnApplicationBootstrap {
       acceptAnchors(
         name,
         pem,
-        this.fleet,
+        this.trust.all,
         rows.map((row) => this.fromRow(row)),
       );
       const before = rows.find((row) => row.name === name);

@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { Inject, Injectable } from '@nestjs/common';
 import { vehicleCertificateGet } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
 import { DenylistFeed } from '@outrider/platform/admission';
 import { Nats } from '@outrider/platform/nats';
-import { CONFIG } from '@outrider/platform/service';
-import { type ParsedCertificate, parseCertificates } from '@outrider/x509';
+import { CONFIG, TrustFiles } from '@outrider/platform/service';
+import type { ParsedCertificate } from '@outrider/x509';
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.js';
 import { checkSigner, describe, type SigningCertificate, toSigningCertificate } from './signing-certificate.js';
@@ -23,14 +22,15 @@ export class SigningCertificates {
   private readonly known = new LRUCache<Thumbprint, SigningCertificate>({ max: MAX_CERTIFICATES });
   private readonly unknown = new LRUCache<Thumbprint, DomainError>({ max: MAX_UNKNOWN, ttl: UNKNOWN_TTL_MS });
   private readonly asking = new Map<Thumbprint, Promise<SigningCertificate>>();
-  private readonly vehicleCas: readonly ParsedCertificate[];
 
   constructor(
     private readonly nats: Nats,
     private readonly denylist: DenylistFeed,
+    private readonly trust: TrustFiles,
     @Inject(CONFIG) private readonly config: Config,
   ) {
-    this.vehicleCas = parseCertificates(readFileSync(config.trust.vehicleCaFile, 'utf8'));
+    // What an authority that went away had vouched for is asked about again.
+    trust.events.on('changed', () => this.known.clear());
   }
 
   /** Of the connection itself: admission has checked it for this request. */
@@ -70,7 +70,7 @@ export class SigningCertificates {
       if (found.status === 'superseded' || found.status === 'revoked') {
         throw new DomainError('telemetry.bad_signature', { detail: `kid: the signing certificate is ${found.status}` });
       }
-      const anchors = { vehicleCas: this.vehicleCas, trustDomain: this.config.trustDomain, now: new Date() };
+      const anchors = { vehicleCas: this.trust.vehicleCa, trustDomain: this.config.trustDomain, now: new Date() };
       const signer = toSigningCertificate(Buffer.from(found.certificate, 'base64'), kid, anchors);
       this.known.set(kid, signer);
       return signer;

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Inject, Injectable } from '@nestjs/common';
 import { type ParsedCertificate, parseCertificates } from '@outrider/x509';
 import type { CommonConfig } from './config.js';
@@ -26,6 +26,7 @@ interface Watched {
   readonly files: readonly string[];
   /** Throws for contents that cannot be used. */
   readonly parse: (contents: readonly string[]) => unknown;
+  readonly readFile: (file: string) => string;
   contents: readonly string[];
   value: unknown;
   complaint: string | undefined;
@@ -77,6 +78,17 @@ export class TrustFiles {
     return this.certificates(this.trust.controlCaFile);
   }
 
+  /** During and after a root rollover: the old root's certificate by the new one's key, the new root's by the old one's. */
+  get rootCrossCertificates(): readonly ParsedCertificate[] {
+    const beside = this.trust.fleetRootFile.replace(/\.[^./]+$/, '');
+    return ['old-with-new', 'new-with-old'].flatMap((cross) => this.certificatesIfAny(`${beside}.${cross}.crt`));
+  }
+
+  /** The same as `certificates` for a file that need not be there. */
+  certificatesIfAny(file: string): readonly ParsedCertificate[] {
+    return this.take([file], ([pem]) => (pem ? certificatesOf(file, pem) : []), readIfThere);
+  }
+
   /** The certificates of a PEM file; throws for one that holds none. */
   certificates(file: string): readonly ParsedCertificate[] {
     return this.take([file], ([pem = '']) => certificatesOf(file, pem));
@@ -103,12 +115,12 @@ export class TrustFiles {
     this.events.emit('changed');
   }
 
-  private take<T>(files: readonly string[], parse: (contents: readonly string[]) => T): T {
+  private take<T>(files: readonly string[], parse: (contents: readonly string[]) => T, readFile = read): T {
     const name = files.join('\n');
     let watched = this.watched.get(name);
     if (!watched) {
-      const contents = read(files);
-      watched = { files, parse, contents, value: parse(contents), complaint: undefined };
+      const contents = files.map(readFile);
+      watched = { files, parse, readFile, contents, value: parse(contents), complaint: undefined };
       this.watched.set(name, watched);
     }
     return watched.value as T;
@@ -116,7 +128,7 @@ export class TrustFiles {
 
   private reload(watched: Watched): boolean {
     try {
-      const contents = read(watched.files);
+      const contents = watched.files.map(watched.readFile);
       if (contents.every((content, i) => content === watched.contents[i])) {
         watched.complaint = undefined;
         return false;
@@ -135,8 +147,12 @@ export class TrustFiles {
   }
 }
 
-function read(files: readonly string[]): string[] {
-  return files.map((file) => readFileSync(file, 'utf8'));
+function read(file: string): string {
+  return readFileSync(file, 'utf8');
+}
+
+function readIfThere(file: string): string {
+  return existsSync(file) ? read(file) : '';
 }
 
 function certificatesOf(file: string, pem: string): ParsedCertificate[] {
