@@ -8,7 +8,11 @@ import { describe, expect, it, test } from '@jest/globals';
 import { DomainError } from '@outrider/errors';
 import * as x509 from '@peculiar/x509';
 import fc from 'fast-check';
-import { createCertificationRequest, parseCertificationRequest } from './certification-request.js';
+import {
+  createCertificationRequest,
+  parseCertificationRequest,
+  parseUnprovenRequest,
+} from './certification-request.js';
 import { hasOpenssl, newKeyPair } from './fleet.fixture.js';
 import { toPem } from './pem.js';
 
@@ -39,6 +43,37 @@ describe('parseCertificationRequest', () => {
     const sanUris = ['spiffe://fleet.example.com/vehicle/device-12345', 'urn:other'];
     const der = createCertificationRequest({ subject: 'device-12345', privateKey, publicKey, sanUris });
     expect(parseCertificationRequest(der).sanUris).toEqual(sanUris);
+  });
+
+  it('reads the challenge password, and takes no second one', async () => {
+    const keys = newKeyPair('P-256');
+    const der = createCertificationRequest({ subject: 'device-12345', ...keys, challengePassword: 'c2VjcmV0+/=' });
+    expect(parseCertificationRequest(der)).toMatchObject({
+      challengePassword: 'c2VjcmV0+/=',
+      attributeTypes: ['1.2.840.113549.1.9.7'],
+    });
+    expect(parseCertificationRequest(request()).challengePassword).toBeUndefined();
+    const parsed = new x509.Pkcs10CertificateRequest(Buffer.from(der));
+    const [password] = parsed.attributes as x509.ChallengePasswordAttribute[];
+    expect(password?.password).toBe('c2VjcmV0+/=');
+    const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
+    const cryptoKeys = await globalThis.crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+    const twice = await x509.Pkcs10CertificateRequestGenerator.create({
+      name: 'CN=device-12345',
+      keys: cryptoKeys,
+      signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+      attributes: [new x509.ChallengePasswordAttribute('one'), new x509.ChallengePasswordAttribute('two')],
+    });
+    expect(refusal(new Uint8Array(twice.rawData))).toBe('x509.malformed');
+  });
+
+  it('reads what is asked for without the proof, where the key will be another one', () => {
+    const der = Buffer.from(request());
+    der[der.length - 1]! ^= 1;
+    expect(refusal(der)).toBe('x509.signature_invalid');
+    const { subjectCommonName, keyAlgorithm } = parseUnprovenRequest(der);
+    expect({ subjectCommonName, keyAlgorithm }).toEqual({ subjectCommonName: 'device-12345', keyAlgorithm: 'P-256' });
+    expect(() => parseUnprovenRequest(der.subarray(1))).toThrow(expect.objectContaining({ code: 'x509.malformed' }));
   });
 
   it('refuses a signature by another key', () => {

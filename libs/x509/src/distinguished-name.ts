@@ -50,11 +50,12 @@ function readRdn(rdn: DerNode, what: string): ReadAttribute[] {
   return members.map((member) => {
     const [type, value, ...rest] = sequenceOf(member, `${what}: attribute`);
     if (value === undefined || rest.length > 0) throw malformed(`${what}: an attribute is not a type and a value`);
-    return { type: oidOf(type, `${what}: attribute type`), value: stringOf(value, what), valueDer: value.der };
+    return { type: oidOf(type, `${what}: attribute type`), value: directoryString(value, what), valueDer: value.der };
   });
 }
 
-function stringOf(node: DerNode, what: string): string {
+/** The text of a DirectoryString or IA5String; of any other type the hex of its DER after `#`. */
+export function directoryString(node: DerNode, what: string): string {
   const bytes = Buffer.from(node.content.buffer, node.content.byteOffset, node.content.byteLength);
   switch (node.tag) {
     case TAG.utf8String:

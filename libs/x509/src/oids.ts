@@ -46,6 +46,10 @@ export const OID = {
   rsaWithSha512: '1.2.840.113549.1.1.13',
 
   extensionRequest: '1.2.840.113549.1.9.14',
+  challengePassword: '1.2.840.113549.1.9.7',
+  /** RFC 4108 §2.2.5, RFC 7030 §4.4.1.2: the requester would have a key made for it encrypted. */
+  decryptKeyIdentifier: '1.2.840.113549.1.9.16.2.37',
+  asymmetricDecryptKeyIdentifier: '1.2.840.113549.1.9.16.2.54',
   signedData: '1.2.840.113549.1.7.2',
   data: '1.2.840.113549.1.7.1',
 } as const;
