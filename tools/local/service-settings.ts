@@ -37,7 +37,7 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
     const encryptionKeyFile = join(places(settings).secrets, 'token-key-encryption');
     secret(encryptionKeyFile);
     return {
-      signingKeys: { encryptionKeyFile },
+      signingKeys: { encryptionKeyFile, signSeconds: 7 * DAY_SECONDS, publishSeconds: 600 },
       operatorUrl: `https://127.0.0.1:${portsOf(settings).services.token?.operator}`,
     };
   },

@@ -54,7 +54,7 @@ export async function prepareGround(): Promise<Ground> {
   const config = TokenConfig.parse({
     ...common,
     database: { ...common.database, host: '127.0.0.1', port: postgres.port },
-    signingKeys: { encryptionKeyFile },
+    signingKeys: { encryptionKeyFile, signSeconds: 86_400, publishSeconds: 600 },
     operatorUrl: `https://127.0.0.1:${common.listeners.operator.port}`,
   });
   await migrate(config, definition.migrations, createLogger('token', InstanceId.parse('token-00000000'), 'fatal'));

@@ -7,6 +7,7 @@ import { DeviceRepository } from './device/device.repository.js';
 import { DeviceService } from './device/device.service.js';
 import { MetadataController } from './metadata/metadata.controller.js';
 import { TokenTables1763900000000 } from './migrations/1763900000000-token-tables.migration.js';
+import { KeyRotation1764000000000 } from './migrations/1764000000000-key-rotation.migration.js';
 import { OperatorAccountRepository } from './operator-token/operator-account.repository.js';
 import { OperatorTokenController } from './operator-token/operator-token.controller.js';
 import { OperatorTokenRepository } from './operator-token/operator-token.repository.js';
@@ -42,5 +43,5 @@ export const definition: ServiceDefinition<TokenConfig> = {
   config: TokenConfig,
   module: TokenModule,
   entities: [],
-  migrations: [TokenTables1763900000000],
+  migrations: [TokenTables1763900000000, KeyRotation1764000000000],
 };

@@ -48,7 +48,7 @@ it('the same JWKS is served on both listeners and over NATS', async () => {
   }
 });
 
-it('a key that appears in the database is taken up and announced', async () => {
+it('keys rotate by themselves, once for all replicas, and each change is announced', async () => {
   const telemetry = await ground.nats.connectAs('telemetry');
   const heard: string[][] = [];
   telemetry.subscribe(jwksChanged.subject, {
@@ -57,28 +57,55 @@ it('a key that appears in the database is taken up and announced', async () => {
     },
   });
   await telemetry.flush();
-  const keys = apps[0]!.get(SigningKeyService);
-  const before = keys.jwks.keys.map((jwk) => jwk.kid);
-  await keys.reload();
-  await admin.query(`UPDATE signing_keys SET state = 'retire'`);
-  await admin.query('DELETE FROM signing_keys');
-  await keys.reload();
+  const [first, second] = apps.map((app) => app.get(SigningKeyService)) as [SigningKeyService, SigningKeyService];
+  const kids = (keys: SigningKeyService) => keys.jwks.keys.map((jwk) => jwk.kid);
+  const signer = (keys: SigningKeyService) =>
+    JSON.parse(Buffer.from(keys.sign({} as never).split('.')[0] ?? '', 'base64url').toString()).kid as string;
+  const [old = ''] = kids(first);
+  const startMs = Date.now();
+  const after = (seconds: number) => new Date(startMs + seconds * 1000);
+
+  // Both replicas at once: one successor, and the old key signs on.
+  await Promise.all([first.rotate(after(85_900)), second.rotate(after(85_900))]);
   await until(() => heard.length > 0);
-  expect([before.length, heard]).toEqual([1, [[]]]);
-  expect(() => keys.sign({} as never)).toThrow(expect.objectContaining({ code: 'service.unavailable' }) as never);
-  apps.push(await startService(ground, 3, { listen: false }));
-  await keys.reload();
-  await until(() => heard.length > 2);
-  expect(heard.at(-1)).toEqual(keys.jwks.keys.map((jwk) => jwk.kid));
-  expect(heard.at(-1)).not.toEqual(before);
+  const [fresh = ''] = kids(first);
+  expect(kids(first)).toEqual([fresh, old]);
+  await second.rotate(after(86_000));
+  expect([kids(second), signer(first), signer(second)]).toEqual([[fresh, old], old, old]);
+
+  // It signs once it has been published long enough; tokens of the old one verify on.
+  await first.rotate(after(86_501));
+  await second.rotate(after(86_502));
+  expect([signer(first), signer(second), kids(second)]).toEqual([fresh, fresh, [fresh, old]]);
+
+  // And the old one goes when its last token has ended.
+  await first.rotate(after(86_501 + 900));
+  expect(kids(first)).toEqual([fresh, old]);
+  await first.rotate(after(86_501 + 2000));
+  expect(kids(first)).toEqual([fresh]);
+  await until(() => heard.at(-1)?.length === 1);
+  expect(heard).toContainEqual([fresh, old]);
   await telemetry.close();
+});
+
+it('goes on signing with what it has while the database is away', async () => {
+  const keys = apps[0]?.get(SigningKeyService) as SigningKeyService;
+  const before = keys.jwks;
+  ground.postgres.cut();
+  await expect(keys.rotate(new Date())).rejects.toThrow();
+  expect(keys.jwks).toEqual(before);
+  expect(keys.sign({} as never)).toMatch(/^ey/);
+  await ground.postgres.mend();
 });
 
 it('another key-encryption key stops the start', async () => {
   const encryptionKeyFile = `${ground.config.signingKeys.encryptionKeyFile}.other`;
   writeFileSync(encryptionKeyFile, randomBytes(32).toString('base64'));
   const file = `${encryptionKeyFile}.json`;
-  writeFileSync(file, JSON.stringify({ ...ground.config, signingKeys: { encryptionKeyFile } }));
+  writeFileSync(
+    file,
+    JSON.stringify({ ...ground.config, signingKeys: { ...ground.config.signingKeys, encryptionKeyFile } }),
+  );
   const started = promisify(execFile)(process.execPath, [MAIN, '--config', file], { timeout: 20_000 });
   await expect(started).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('does not open') });
 });

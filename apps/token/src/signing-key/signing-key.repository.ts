@@ -4,6 +4,7 @@ import { Database } from '@outrider/platform/postgres';
 import { CONFIG, readSecret } from '@outrider/platform/service';
 import type { EntityManager } from 'typeorm';
 import type { TokenConfig } from '../config.js';
+import { dueSteps, type RotationPolicy, type RotationStep } from './rotate-keys.js';
 import { openKey, parseEncryptionKey, sealKey } from './sealed-key.js';
 import { publicJwk, type SigningKey, type SigningKeyState } from './signing-key.js';
 
@@ -12,9 +13,11 @@ interface Row {
   readonly state: SigningKeyState;
   readonly sealed_private_key: Uint8Array;
   readonly created_at: Date;
+  readonly state_changed_at: Date;
 }
 
-const SELECT = 'SELECT kid, state, sealed_private_key, created_at FROM signing_keys ORDER BY created_at';
+const SELECT =
+  'SELECT kid, state, sealed_private_key, created_at, state_changed_at FROM signing_keys ORDER BY created_at';
 
 /** Signing keys, sealed in the database, opened in memory. */
 @Injectable()
@@ -35,10 +38,36 @@ export class SigningKeyRepository {
   /** All keys; the first replica to come makes the first key, which may sign at once: nobody can have fetched a set without it. */
   allOrFirst(now: Date): Promise<SigningKey[]> {
     return this.database.transaction(async (tx) => {
-      await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.signing_keys', 0))`);
-      const rows: Row[] = await tx.query(SELECT);
-      return rows.length > 0 ? rows.map((row) => this.open(row)) : [await this.create(tx, 'sign', now)];
+      const keys = await this.lockAll(tx);
+      return keys.length > 0 ? keys : [await this.create(tx, 'sign', now)];
     });
+  }
+
+  /** Takes the steps that are due, one replica at a time. Returns them. */
+  rotate(policy: RotationPolicy, now: Date): Promise<RotationStep[]> {
+    return this.database.transaction(async (tx) => {
+      const steps = dueSteps(await this.lockAll(tx), policy, now);
+      for (const step of steps) await this.take(tx, step, now);
+      return steps;
+    });
+  }
+
+  private async take(tx: EntityManager, step: RotationStep, now: Date): Promise<void> {
+    if (step.kind === 'publish') await this.create(tx, 'publish', now);
+    else if (step.kind === 'remove') await tx.query('DELETE FROM signing_keys WHERE kid = $1', [step.kid]);
+    else {
+      await tx.query('UPDATE signing_keys SET state = $2, state_changed_at = $3 WHERE kid = $1', [
+        step.kid,
+        step.kind,
+        now,
+      ]);
+    }
+  }
+
+  private async lockAll(tx: EntityManager): Promise<SigningKey[]> {
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.signing_keys', 0))`);
+    const rows: Row[] = await tx.query(SELECT);
+    return rows.map((row) => this.open(row));
   }
 
   /** A fresh P-256 key. */
@@ -50,13 +79,14 @@ export class SigningKeyRepository {
       `INSERT INTO signing_keys (kid, state, sealed_private_key, created_at, state_changed_at) VALUES ($1, $2, $3, $4, $4)`,
       [jwk.kid, state, sealed, now],
     );
-    return { kid: jwk.kid, state, createdAt: now, privateKey, publicJwk: jwk };
+    return { kid: jwk.kid, state, since: now, createdAt: now, privateKey, publicJwk: jwk };
   }
 
   /** The public key comes from the private one: a row cannot publish a key that is not ours. */
   private open(row: Row): SigningKey {
     const privateKey = openKey(row.sealed_private_key, row.kid, this.encryptionKey);
     const jwk = publicJwk(createPublicKey(privateKey));
-    return { kid: jwk.kid, state: row.state, createdAt: row.created_at, privateKey, publicJwk: jwk };
+    const { state, state_changed_at: since, created_at: createdAt } = row;
+    return { kid: jwk.kid, state, since, createdAt, privateKey, publicJwk: jwk };
   }
 }

@@ -8,7 +8,8 @@ import { currentSigningKey, publicJwk, publishedJwks, type SigningKey, type Sign
 function key(state: SigningKeyState, createdAt: number): SigningKey {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwk = publicJwk(publicKey);
-  return { kid: jwk.kid, state, createdAt: new Date(createdAt), privateKey, publicJwk: jwk };
+  const at = new Date(createdAt);
+  return { kid: jwk.kid, state, since: at, createdAt: at, privateKey, publicJwk: jwk };
 }
 
 const [coming, signing, older, retired] = [key('publish', 4), key('sign', 3), key('sign', 2), key('retire', 1)];

@@ -9,6 +9,8 @@ export interface SigningKey {
   /** RFC 7638 thumbprint of the public key. */
   readonly kid: string;
   readonly state: SigningKeyState;
+  /** When it entered the state. */
+  readonly since: Date;
   readonly createdAt: Date;
   readonly privateKey: KeyObject;
   readonly publicJwk: Jwk;
