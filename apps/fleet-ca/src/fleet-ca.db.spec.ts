@@ -68,7 +68,8 @@ async function configuration(): Promise<Config> {
       Object.fromEntries(
         ['vehicle-ca', 'control-ca', 'infrastructure-ca'].map((name) => {
           const key = { kind: 'file', file: `${name}.key` };
-          const generations = [{ generation: 1, key, certificate: `${name}.crt`, state: 'active' }];
+          const since = new Date().toISOString();
+          const generations = [{ generation: 1, key, certificate: `${name}.crt`, state: 'active', since }];
           return [name, { profile: name, issuer: 'fleet-root', generations }];
         }),
       ),

@@ -6,6 +6,7 @@ const generation = (number: number, state: GenerationState) => ({
   key: { kind: 'file', file: `keys/vehicle-ca.${number}.key` },
   certificate: `trust/vehicle-ca.${number}.crt`,
   state,
+  since: '2026-03-01T12:00:00.000Z',
 });
 const manifest = (...generations: object[]) => ({
   'vehicle-ca': { profile: 'vehicle-ca', issuer: 'self', generations },

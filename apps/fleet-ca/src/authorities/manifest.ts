@@ -29,6 +29,8 @@ export const Generation = z.strictObject({
   key: KeyReference,
   certificate: PathBelow,
   state: GenerationState,
+  /** When it came into that state. */
+  since: z.iso.datetime(),
 });
 export type Generation = z.infer<typeof Generation>;
 

@@ -88,6 +88,7 @@ describe('createAuthorities', () => {
           key: { kind: 'file', file: 'keys/vehicle-ca.key' },
           certificate: 'trust/vehicle-ca.1.crt',
           state: 'active',
+          since: NOW.toISOString(),
         },
       ],
     });

@@ -38,37 +38,39 @@ export async function createAuthorities(options: CeremonyOptions): Promise<Autho
   const made: AuthorityName[] = [];
   let root: OpenAuthority | undefined;
   for (const name of AUTHORITY_NAMES) {
-    const entry = manifest.read()[name] ?? adopted(folder, name);
+    const entry = manifest.read()[name] ?? adopted(folder, name, options.now);
     const authority = entry ? openExisting(folder, name, entry, options) : await create(folder, name, root, options);
     if (!entry) made.push(name);
-    manifest.put(name, entry ?? firstGeneration(name));
+    manifest.put(name, entry ?? firstGeneration(name, options.now));
     if (name === 'fleet-root') root = authority;
   }
   writeServerTrust(folder, (root as OpenAuthority).certificate);
   return made;
 }
 
-function firstGeneration(name: AuthorityName): ManifestAuthority {
+function firstGeneration(name: AuthorityName, now: Date): ManifestAuthority {
   const { profile, issuer } = AUTHORITIES[name];
   const key = { kind: 'file', file: `keys/${name}.key` } as const;
   return {
     profile,
     issuer,
-    generations: [{ generation: 1, key, certificate: firstCertificate(name), state: 'active' }],
+    generations: [
+      { generation: 1, key, certificate: firstCertificate(name), state: 'active', since: now.toISOString() },
+    ],
   };
 }
 
 const firstCertificate = (name: AuthorityName): string => `trust/${name}.1.crt`;
 
 /** An authority that is in no manifest: its certificate was made by a ceremony cut short, or before there were manifests. */
-function adopted(folder: CaFolder, name: AuthorityName): ManifestAuthority | undefined {
+function adopted(folder: CaFolder, name: AuthorityName, now: Date): ManifestAuthority | undefined {
   const file = join(folder.path, firstCertificate(name));
   if (!existsSync(file)) {
     if (!folder.hasCertificate(name)) return undefined;
     const certificate = parseCertificate(readFileSync(folder.certificateFile(name), 'utf8'));
     writeOnce(file, certificatePem(certificate), 0o644);
   }
-  return firstGeneration(name);
+  return firstGeneration(name, now);
 }
 
 function openExisting(
