@@ -10,6 +10,7 @@ import * as token from './token.js';
 
 export const CONTRACTS: readonly Contract[] = [
   ca.certificateSign,
+  ca.certificatesSign,
   ca.certificateGet,
   ca.crlSign,
   ca.certificateIssued,

@@ -34,6 +34,58 @@ export const certificateSign = request({
   }),
 });
 
+/** `vehicle-ca`, or a further authority that the ceremony made. */
+export const AuthorityRefName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
+
+/** How many certificates one request asks for at most. */
+export const SIGN_ITEMS_MAX = 64;
+
+/** One certificate asked for. `requestId` makes a retry return the same certificate. */
+export const CertificateSignItem = z.strictObject({
+  requestId: z.uuid(),
+  profile: CertificateProfileName,
+  authority: AuthorityRefName,
+  csr: DerBase64,
+  deviceId: DeviceId.optional(),
+  /** Seconds; clamped to the profile's bounds. */
+  lifetimeSeconds: z.int().positive().optional(),
+});
+export type CertificateSignItem = z.infer<typeof CertificateSignItem>;
+
+/** What the JWS in `certificatesSign` carries: one signature over all of them; each request id stands once. */
+export const CertificatesSignRequest = z.strictObject({
+  aud: z.literal('ca.certificate.sign.v2'),
+  /** Seconds since the epoch. */
+  iat: z.int(),
+  items: z.array(CertificateSignItem).min(1).max(SIGN_ITEMS_MAX),
+});
+export type CertificatesSignRequest = z.infer<typeof CertificatesSignRequest>;
+
+export const SignedCertificate = z.strictObject({
+  requestId: z.uuid(),
+  certificate: DerBase64,
+  /** Issuing CA first, without the root. */
+  chain: z.array(DerBase64),
+  ref: CertificateRef,
+});
+
+/** One that was not signed: a code of `libs/errors`. Its neighbours are none the worse. */
+export const UnsignedCertificate = z.strictObject({
+  requestId: z.uuid(),
+  code: z.string().max(64),
+  detail: z.string().max(1000).optional(),
+  retryAfterSeconds: z.number().nonnegative().optional(),
+});
+
+/** Signed, logged and committed before the answer; `items` in the order of the request. */
+export const certificatesSign = request({
+  subject: 'ca.certificate.sign.v2',
+  from: ['provisioning', 'command'],
+  to: 'fleet-ca',
+  payload: z.strictObject({ request: ServiceRequestJws }),
+  reply: z.strictObject({ items: z.array(z.union([SignedCertificate, UnsignedCertificate])).max(SIGN_ITEMS_MAX) }),
+});
+
 export const certificateGet = request({
   subject: 'ca.certificate.get.v1',
   from: ['revocation'],

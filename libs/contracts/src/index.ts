@@ -1,12 +1,17 @@
 export { CONTRACTS } from './all.js';
 export {
   CertificateProfileName,
+  CertificateSignItem,
   CertificateSignRequest,
+  CertificatesSignRequest,
   CrlSignRequest,
   certificateGet,
   certificateIssued,
   certificateSign,
+  certificatesSign,
   crlSign,
+  SIGN_ITEMS_MAX,
+  SignedCertificate,
 } from './ca.js';
 export { CommandState, commandChanged, deliveryOffered } from './command.js';
 export { type Contract, type EventContract, filterOf, type RequestContract, subjectOf } from './contract.js';
