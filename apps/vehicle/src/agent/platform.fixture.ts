@@ -39,6 +39,10 @@ export class TestPlatform {
   refuseTokens = 0;
   criticalGranted = true;
   windows: unknown[] = [];
+  /** The certificate identifiers that renewal information was asked for. */
+  readonly renewalQuestions: string[] = [];
+  /** Undefined: a server that has none. */
+  renewalInfo: (() => { status: number; body: unknown; retryAfter?: number }) | undefined;
   /** What the next polls hand over. */
   readonly offers: unknown[] = [];
   release: (id: string, nonce: string) => string | undefined = () => undefined;
@@ -69,6 +73,8 @@ export class TestPlatform {
     if (!peer) return reply(response, 401, { code: 'tls.certificate_required' });
     const [, operation] = /^\/\.well-known\/est\/(simple(?:re)?enroll)$/.exec(path) ?? [];
     if (operation) return this.enrol(operation, body, peer, response);
+    const [, certificateId] = /^\/\.well-known\/est\/renewal-info\/(.+)$/.exec(path) ?? [];
+    if (certificateId) return this.renewal(certificateId, response);
     if (path === '/oauth2/token') return this.token(new URLSearchParams(body), response);
     if (this.refuseTokens > 0) {
       this.refuseTokens -= 1;
@@ -111,6 +117,13 @@ export class TestPlatform {
     );
     response.writeHead(200, { 'content-type': 'application/pkcs7-mime; smime-type=certs-only' });
     return response.end(Buffer.from(certsOnlyCms([certificate.der])).toString('base64'));
+  }
+
+  private renewal(certificateId: string, response: ServerResponse): unknown {
+    this.renewalQuestions.push(certificateId);
+    const { status, body, retryAfter } = this.renewalInfo?.() ?? { status: 404, body: {} };
+    if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter);
+    return reply(response, status, body);
   }
 
   private token(form: URLSearchParams, response: ServerResponse): unknown {

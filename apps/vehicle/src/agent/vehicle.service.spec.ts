@@ -188,6 +188,53 @@ describe('renewal', () => {
   });
 });
 
+describe('renewal when the platform says', () => {
+  const window = (fromMs: number, toMs: number) => {
+    const [start, end] = [fromMs, toMs].map((ms) => new Date(Date.now() + ms).toISOString());
+    return { status: 200, body: { suggestedWindow: { start, end } }, retryAfter: 1 };
+  };
+
+  it('follows a window that moves to now, over the certificate in force; the stream goes on', async () => {
+    platform.certificateSeconds = 60;
+    platform.renewalInfo = () => window(20_000, 30_000);
+    const vehicle = await Vehicle.open(options());
+    const running = vehicle.run();
+    try {
+      await until(() => count('renewal_window') === 1, 'a window');
+      platform.renewalInfo = () => (count('renewed') === 0 ? window(-1000, 1000) : window(20_000, 30_000));
+      await until(() => count('renewed') === 1, 'a renewal');
+      const sent = platform.received.length;
+      await until(() => platform.received.length > sent + 5, 'telemetry to go on');
+    } finally {
+      vehicle.stop();
+      await running;
+    }
+    expect(platform.requests.map(({ operation }) => operation)).toEqual(['simpleenroll', 'simplereenroll']);
+    expect(new Set(platform.renewalQuestions).size).toBe(2);
+    expect(platform.received.map(({ seq }) => seq)).toEqual(platform.received.map((_, index) => index + 1));
+    expect(names()).not.toContain('failed');
+    expect(names()).not.toContain('offline');
+  });
+
+  it('keeps to the window and to its place in it over a restart, with nobody there to ask', async () => {
+    platform.certificateSeconds = 60;
+    platform.renewalInfo = () => window(1500, 2500);
+    await drive({}, () => count('renewal_window') === 1, 'a window');
+    const first = events.find(({ event }) => event === 'renewal_window');
+    events.length = 0;
+    platform.renewalInfo = () => ({ status: 503, body: {} });
+    await drive({}, () => count('renewed') === 1, 'a renewal');
+    const said = events.find(({ event }) => event === 'no_renewal_info');
+    expect(said).toMatchObject({ why: 'http.503', renewAt: (first as { renewAt?: string }).renewAt });
+  });
+
+  it('goes by its own rule where the platform has no renewal information', async () => {
+    platform.certificateSeconds = 3;
+    await drive({}, () => count('renewed') === 1, 'a renewal');
+    expect(events.find(({ event }) => event === 'no_renewal_info')).toMatchObject({ why: 'http.404' });
+  });
+});
+
 describe('the queue', () => {
   it('outlives a platform that is away, and is sent in order and in batches when it is back', async () => {
     platform.telemetryStatus = 503;

@@ -10,6 +10,7 @@ import type { PlatformOrigins } from '../endpoints/endpoints.js';
 import { EnrolService } from '../enrol/enrol.service.js';
 import type { Identity } from '../enrol/identity.js';
 import { factoryName, IdentityStore } from '../enrol/identity.store.js';
+import { RenewalPlanService } from '../enrol/renewal-plan.service.js';
 import { openKeyFiles } from '../keys/key-file.store.js';
 import type { KeyStore, KeyType } from '../keys/key-store.js';
 import { type EventSink, type Report, reporter } from '../report/report.service.js';
@@ -172,7 +173,13 @@ export class Vehicle {
       factoryDirectory: options.factoryDirectory,
       keyType: options.keyType ?? 'P-256',
     });
-    return new IdentityKeeperService(store, enrolment, connections, Math.random(), report, this.stopping.signal);
+    const plan = new RenewalPlanService(
+      { load: () => store.renewalPlan(), save: (content) => store.saveRenewalPlan(content) },
+      `${options.platform.origins.provisioning}/.well-known/est`,
+      report,
+      this.stopping.signal,
+    );
+    return new IdentityKeeperService(store, enrolment, connections, plan, report, this.stopping.signal);
   }
 
   private receiver(): ReceiverService {

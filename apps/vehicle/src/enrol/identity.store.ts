@@ -47,8 +47,27 @@ export class IdentityStore {
     await writeFileDurably(this.path('pending.json'), `${JSON.stringify(pending)}\n`);
   }
 
+  /** Of `RenewalPlanService`, which knows its form; undefined when there is none, or none that can be read. */
+  async renewalPlan(): Promise<unknown> {
+    const text = await readFileIfThere(this.path('renewal.json'));
+    return text === undefined ? undefined : readJson(text);
+  }
+
+  async saveRenewalPlan(plan: object): Promise<void> {
+    await writeFileDurably(this.path('renewal.json'), `${JSON.stringify(plan)}\n`);
+  }
+
   private path(name: string): string {
     return join(this.directory, name);
+  }
+}
+
+/** A plan that cannot be read is made anew. */
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -17,6 +17,8 @@ export interface Identity extends StoredIdentity {
   readonly trustDomain: TrustDomain;
   readonly thumbprint: Thumbprint;
   readonly serialNumber: SerialNumber;
+  /** Hex: the key of the CA that issued it. */
+  readonly authorityKeyId: string | undefined;
   /** ms since the epoch. */
   readonly notAfter: number;
 }
@@ -31,6 +33,7 @@ export function readIdentity(stored: StoredIdentity): Identity {
     trustDomain,
     thumbprint: certificate.thumbprint,
     serialNumber: certificate.serialNumber,
+    authorityKeyId: certificate.authorityKeyId,
     notAfter: certificate.notAfter.getTime(),
   };
 }

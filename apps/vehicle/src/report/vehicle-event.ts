@@ -4,6 +4,8 @@
 export type VehicleEvent =
   | { event: 'started'; state: string; drive: string; source: string; queued: number; held: number }
   | { event: 'enrolled' | 'renewed'; thumbprint: string; serial: string; notAfter: string; renewAt: string; ms: number }
+  | { event: 'renewal_window'; start: string; end: string; renewAt: string }
+  | { event: 'no_renewal_info'; why: string; renewAt: string }
   | { event: 'token'; scope: string; expiresInSeconds: number; ms: number }
   | { event: 'token_refused'; scope: string; code: string; detail: string }
   | { event: 'accepted' | 'duplicate'; seq: number; upTo: number; count: number; ms: number; queued: number }
