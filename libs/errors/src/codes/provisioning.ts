@@ -11,6 +11,23 @@ export const PROVISIONING_CODES = {
   },
   'est.csr_name_mismatch': { status: 400, title: 'The request names another device.', retry: 'changed' },
   'est.csr_authority_refused': { status: 400, title: 'The request asks to be a CA.', retry: 'changed' },
+  'est.label_unknown': { status: 404, title: 'There is no such EST label.', retry: 'never' },
+  'est.channel_binding_required': {
+    status: 400,
+    title: 'The request must carry the channel binding of its connection.',
+    retry: 'changed',
+  },
+  'est.channel_binding_wrong': {
+    status: 400,
+    title: "The challenge password is not this connection's channel binding.",
+    retry: 'changed',
+  },
+  'est.server_key_generation_off': { status: 403, title: 'No keys are made under this label.', retry: 'never' },
+  'est.key_encryption_unsupported': {
+    status: 400,
+    title: 'A key made here is protected by TLS alone.',
+    retry: 'changed',
+  },
   'est.certificate_required': { status: 401, title: 'Enrolment needs a client certificate.', retry: 'changed' },
   'est.manufacturer_unknown': {
     status: 403,

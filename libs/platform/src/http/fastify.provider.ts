@@ -3,7 +3,7 @@ import { DomainError } from '@outrider/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { newSpan, withTrace } from '../service/trace.provider.js';
 import { listenerOf, MAX_BODY_BYTES } from './listeners.service.js';
-import { sendProblem } from './problem.filter.js';
+import { streamBodies } from './streamed-body.provider.js';
 
 /** The one Fastify instance of a service: bodies arrive as bytes, a route belongs to exactly one listener, each request has a trace. */
 export function createFastifyAdapter(): FastifyAdapter {
@@ -33,6 +33,7 @@ export function createFastifyAdapter(): FastifyAdapter {
     reply.header('x-trace-id', trace.traceId);
     withTrace(`00-${trace.traceId}-${trace.spanId}-01`, done);
   });
+  streamBodies(fastify);
   refuseEncodedBodies(fastify);
   refuseWrongMethods(fastify);
   return adapter;
@@ -49,10 +50,7 @@ function refuseEncodedBodies(fastify: FastifyInstance): void {
     const encoding = headerOf(request, 'content-encoding') ?? 'identity';
     if (encoding.trim().toLowerCase() === 'identity') return done();
     reply.header('accept-encoding', 'identity');
-    sendProblem(
-      reply,
-      new DomainError('request.unsupported_media_type', { detail: 'send the body without Content-Encoding' }),
-    );
+    done(new DomainError('request.unsupported_media_type', { detail: 'send the body without Content-Encoding' }));
   });
 }
 
@@ -70,7 +68,7 @@ function refuseWrongMethods(fastify: FastifyInstance): void {
     const allowed = routes.filter((r) => r.listener === listener && r.pattern.test(path)).flatMap((r) => r.methods);
     if (allowed.length === 0) return done();
     reply.header('allow', [...new Set(allowed)].join(', '));
-    sendProblem(reply, new DomainError('request.method_not_allowed'));
+    done(new DomainError('request.method_not_allowed'));
   });
 }
 

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { LOGGER } from '../service/runtime.provider.js';
 import { currentTrace } from '../service/trace.provider.js';
+import { ErrorShapes } from './error-shapes.service.js';
 
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'request.too_large',
@@ -23,10 +24,13 @@ export interface Problem {
   readonly traceId?: string;
 }
 
-/** The only place that writes `application/problem+json`. Protocols with an error shape of their own have a filter of their own in their app. */
+/** The only place that writes `application/problem+json`. Protocols with an error shape of their own name it to `ErrorShapes`. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  constructor(@Inject(LOGGER) private readonly logger: Logger) {}
+  constructor(
+    @Inject(LOGGER) private readonly logger: Logger,
+    private readonly shapes: ErrorShapes,
+  ) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
@@ -35,7 +39,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (error.code === 'service.internal')
       this.logger.error({ err: thrown, url: request.url, method: request.method }, 'a request failed');
     if (reply.sent) return;
-    sendProblem(reply, error);
+    (this.shapes.of(request.url) ?? sendProblem)(reply, error);
   }
 }
 
@@ -55,7 +59,7 @@ export function toDomainError(thrown: unknown): DomainError {
   return new DomainError('service.internal', { cause: thrown });
 }
 
-export function sendProblem(reply: FastifyReply, error: DomainError): void {
+function sendProblem(reply: FastifyReply, error: DomainError): void {
   const problem: Problem = {
     type: `https://outrider.dev/problems/${error.code}`,
     title: error.title,
