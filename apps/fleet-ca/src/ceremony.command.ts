@@ -1,33 +1,59 @@
 /**
- * Run before the services, by whoever owns the CA folder:
+ * Run by whoever owns the CA folder; the first two before the services, the others while they run (docs/runbooks):
  *   ceremony.command.js [create] --out DIR --trust-domain NAME --passphrase-file FILE
- *   ceremony.command.js issue-server --out DIR --trust-domain NAME --passphrase-file FILE --to DIR [--service NAME]... [--dns NAME]... [--ip ADDRESS]...
- * Prints one JSON line of what it made. Exit codes: 0 done, 2 bad usage, 1 anything else.
+ *   ceremony.command.js issue-server ... --to DIR [--service NAME]... [--dns NAME]... [--ip ADDRESS]...
+ *   ceremony.command.js rollover ... --authority NAME
+ *   ceremony.command.js activate ... --authority NAME --generation N [--min-wait SECONDS]
+ *   ceremony.command.js retire ... --authority NAME --generation N [--longest-lifetime SECONDS] [--force] [--distrust]
+ * Each may be run again. Prints one JSON line of what it made. Exit codes: 0 done, 2 bad usage, 1 anything else.
  */
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { SERVICES, Service, TrustDomain } from '@outrider/ids';
 import { z } from 'zod';
+import { AuthorityName } from './authorities/manifest.js';
 import { readPassphrase } from './ceremony/ca-files.store.js';
 import { createAuthorities } from './ceremony/create-authorities.command.js';
 import { issueServers } from './ceremony/issue-server.command.js';
+import { activateGeneration, retireGeneration, rollOver } from './ceremony/roll-over.command.js';
 
-const Arguments = z.object({
-  out: z.string().min(1),
-  'trust-domain': TrustDomain,
-  'passphrase-file': z.string().min(1),
-  to: z.string().min(1).optional(),
-  service: z.array(Service).default([...SERVICES]),
-  dns: z.array(z.hostname()).default([]),
-  ip: z.array(z.string().refine((address) => isIP(address) !== 0, 'no IP address')).default([]),
-});
+/** Until every service has looked at its trust files many times over. */
+const MIN_WAIT_SECONDS = 60;
+const Common = { out: z.string().min(1), 'trust-domain': TrustDomain, 'passphrase-file': z.string().min(1) };
+const Whole = z
+  .string()
+  .regex(/^\d{1,9}$/, 'a whole number')
+  .transform(Number);
+const OfAuthority = { ...Common, authority: AuthorityName };
 
-const USAGE =
-  'usage: ceremony.command.js [create | issue-server --to DIR] --out DIR --trust-domain NAME --passphrase-file FILE';
+const VERBS = {
+  create: z.strictObject(Common),
+  'issue-server': z.strictObject({
+    ...Common,
+    to: z.string().min(1),
+    service: z.array(Service).default([...SERVICES]),
+    dns: z.array(z.hostname()).default([]),
+    ip: z.array(z.string().refine((address) => isIP(address) !== 0, 'no IP address')).default([]),
+  }),
+  rollover: z.strictObject(OfAuthority),
+  activate: z.strictObject({ ...OfAuthority, generation: Whole, 'min-wait': Whole.default(MIN_WAIT_SECONDS) }),
+  retire: z.strictObject({
+    ...OfAuthority,
+    generation: Whole,
+    'longest-lifetime': Whole.optional(),
+    force: z.boolean().default(false),
+    distrust: z.boolean().default(false),
+  }),
+} as const;
+type Verb = keyof typeof VERBS;
+type Given = { [V in Verb]: { readonly verb: V; readonly values: z.infer<(typeof VERBS)[V]> } }[Verb];
 
-function readArguments() {
+const USAGE = `usage: ceremony.command.js [${Object.keys(VERBS).join(' | ')}] --out DIR --trust-domain NAME --passphrase-file FILE ...`;
+
+function readArguments(): Given {
   const text = { type: 'string' } as const;
   const list = { type: 'string', multiple: true } as const;
+  const flag = { type: 'boolean' } as const;
   const options = {
     out: text,
     'trust-domain': text,
@@ -36,35 +62,47 @@ function readArguments() {
     service: list,
     dns: list,
     ip: list,
+    authority: text,
+    generation: text,
+    'min-wait': text,
+    'longest-lifetime': text,
+    force: flag,
+    distrust: flag,
   };
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const [verb = 'create', ...rest] = positionals;
-  if (rest.length > 0 || (verb !== 'create' && verb !== 'issue-server'))
-    throw new Error(`unknown: ${positionals.join(' ')}`);
-  if ((verb === 'issue-server') !== (values.to !== undefined)) throw new Error('--to belongs to issue-server');
-  return { verb, ...Arguments.parse(values) };
+  if (rest.length > 0 || !Object.hasOwn(VERBS, verb)) throw new Error(`unknown: ${positionals.join(' ')}`);
+  return { verb, values: VERBS[verb as Verb].parse({ ...values }) } as Given;
 }
 
-async function run(given: ReturnType<typeof readArguments>): Promise<void> {
+async function run({ verb, values }: Given): Promise<object> {
   const ceremony = {
-    out: given.out,
-    trustDomain: given['trust-domain'],
-    passphrase: readPassphrase(given['passphrase-file']),
+    out: values.out,
+    trustDomain: values['trust-domain'],
+    passphrase: readPassphrase(values['passphrase-file']),
     now: new Date(),
   };
-  const made =
-    given.to === undefined
-      ? await createAuthorities(ceremony)
-      : await issueServers({
-          ...ceremony,
-          to: given.to,
-          services: given.service,
-          hosts: { dns: given.dns, ips: given.ip },
-        });
-  process.stdout.write(`${JSON.stringify({ made })}\n`);
+  switch (verb) {
+    case 'create':
+      return { made: await createAuthorities(ceremony) };
+    case 'issue-server': {
+      const { to, service: services, dns, ip: ips } = values;
+      return { made: await issueServers({ ...ceremony, to, services, hosts: { dns, ips } }) };
+    }
+    case 'rollover':
+      return rollOver({ ...ceremony, authority: values.authority });
+    case 'activate': {
+      const { authority, generation, 'min-wait': minWaitSeconds } = values;
+      return activateGeneration({ ...ceremony, authority, generation, minWaitSeconds });
+    }
+    case 'retire': {
+      const { authority, generation, 'longest-lifetime': relianceSeconds, force, distrust } = values;
+      return retireGeneration({ ...ceremony, authority, generation, relianceSeconds, force, distrust });
+    }
+  }
 }
 
-function argumentsOrExit(): ReturnType<typeof readArguments> {
+function argumentsOrExit(): Given {
   try {
     return readArguments();
   } catch (error) {
@@ -75,7 +113,7 @@ function argumentsOrExit(): ReturnType<typeof readArguments> {
 }
 
 try {
-  await run(argumentsOrExit());
+  process.stdout.write(`${JSON.stringify(await run(argumentsOrExit()))}\n`);
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`);
   process.exit(1);

@@ -76,7 +76,8 @@ function lintTimes(node: DerNode, tbs: TbsCertificate, profile: CertificateProfi
 
 function lintKey(tbs: TbsCertificate, profile: CertificateProfile): string[] {
   importPublicKey(tbs.spkiDer);
-  const selfSigned = sameBytes(tbs.issuer.der, tbs.subject.der);
+  const sameName = sameBytes(tbs.issuer.der, tbs.subject.der);
+  const sameKey = tbs.authorityKeyId === tbs.subjectKeyId;
   return [
     ...finding(!profile.keyAlgorithms.includes(tbs.keyAlgorithm), `the profile takes no ${tbs.keyAlgorithm} key`),
     ...finding(
@@ -84,8 +85,9 @@ function lintKey(tbs: TbsCertificate, profile: CertificateProfile): string[] {
       'the subject key identifier is not that of the key',
     ),
     ...finding(tbs.authorityKeyId === undefined, 'the authority key identifier is missing'),
-    ...finding(selfSigned !== profile.selfSigned, 'issuer and subject do not fit the profile'),
-    ...finding(selfSigned && tbs.authorityKeyId !== tbs.subjectKeyId, 'a self-signed certificate names another key'),
+    ...finding(sameName !== (profile.selfSigned !== false), 'issuer and subject do not fit the profile'),
+    ...finding(profile.selfSigned === true && !sameKey, 'a self-signed certificate names another key'),
+    ...finding(profile.selfSigned === 'cross' && sameKey, 'a cross certificate names its own key'),
   ];
 }
 

@@ -5,6 +5,7 @@ import type { CertificateKeyAlgorithm } from './public-key.js';
 
 export const PROFILE_NAMES = [
   'root',
+  'root-cross',
   'vehicle-ca',
   'infrastructure-ca',
   'control-ca',
@@ -30,7 +31,8 @@ export interface CertificateProfile {
   readonly sanUri: 'vehicle' | 'service' | 'command' | undefined;
   readonly hosts: boolean;
   readonly subjectSerialNumber: boolean;
-  readonly selfSigned: boolean;
+  /** `cross`: the issuer has the same name and another key (RFC 4210 §4.4). */
+  readonly selfSigned: boolean | 'cross';
   /** CRL distribution point and OCSP URL, when the caller gives them; a profile that `requires` them is not signed without. */
   readonly revocationPointers: 'required' | 'optional' | 'none';
   readonly defaultLifetimeSeconds: number;
@@ -73,6 +75,16 @@ export const PROFILES: Readonly<Record<ProfileName, CertificateProfile>> = {
     name: 'root',
     ca: { pathLength: 1 },
     selfSigned: true,
+    revocationPointers: 'none',
+    defaultLifetimeSeconds: 20 * YEAR_SECONDS,
+    maxLifetimeSeconds: 30 * YEAR_SECONDS,
+  },
+  /** A root by another root's key, during a rollover. */
+  'root-cross': {
+    ...AUTHORITY,
+    name: 'root-cross',
+    ca: { pathLength: 1 },
+    selfSigned: 'cross',
     revocationPointers: 'none',
     defaultLifetimeSeconds: 20 * YEAR_SECONDS,
     maxLifetimeSeconds: 30 * YEAR_SECONDS,

@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { signDer } from '@outrider/crypto';
 import type { Service } from '@outrider/ids';
-import { issueCertificate, parseCertificates } from '@outrider/x509';
+import { issueCertificate, type ParsedCertificate, parseCertificates } from '@outrider/x509';
 import { activeOf } from '../authorities/manifest.js';
+import { crossPath } from './authority-certificate.js';
 import {
   CaFolder,
   certificatePem,
@@ -17,16 +18,17 @@ import {
 } from './ca-files.store.js';
 import type { CeremonyOptions } from './create-authorities.command.js';
 import { ManifestFile } from './manifest.store.js';
+import { readCrosses } from './root-trust.store.js';
 import { needsReissue, type ServiceHosts, serviceDescription } from './service-certificate.js';
 
 export interface IssueServerOptions extends CeremonyOptions {
-  /** Where `<service>.crt` (leaf, then the infrastructure CA) and `<service>.key` go. */
+  /** Where `<service>.crt` (leaf, the infrastructure CA, cross certificates of the root) and `<service>.key` go. */
   readonly to: string;
   readonly services: readonly Service[];
   readonly hosts: ServiceHosts;
 }
 
-/** Issues what is missing or due. @returns the services that got a new certificate. */
+/** Issues what is missing or due, and sees to the chains. @returns the services that got a new certificate or chain. */
 export async function issueServers(options: IssueServerOptions): Promise<Service[]> {
   const folder = new CaFolder(options.out);
   const issuer = infrastructureCa(options);
@@ -57,16 +59,28 @@ async function issueServer(
   const privateKey = newPrivateKey('P-256');
   const spkiDer = new Uint8Array(publicKeyDer(privateKey));
   const { trustDomain, hosts, now } = options;
+  // The issuing CA, and during a root rollover what leads a client with another root to the one above it.
+  const above = [issuer.certificate, ...crossPath(issuer.certificate, readCrosses(options.out, 'fleet-root'))];
   const description = serviceDescription(service, trustDomain, hosts, spkiDer, newSerialNumber(), now);
   if (existsSync(certificateFile) && existsSync(keyFile)) {
     const [current] = parseCertificates(readFileSync(certificateFile, 'utf8'));
     const fits = current && publicKeyDer(createPrivateKey(readFileSync(keyFile))).equals(current.spkiDer);
-    if (fits && !needsReissue(current, issuer.certificate, description, now)) return false;
+    if (fits && !needsReissue(current, issuer.certificate, description, now)) {
+      return replaceChain(certificateFile, [current, ...above]);
+    }
   }
   const certificate = await issueCertificate(description, issuer.certificate, (tbs) => signDer(issuer.privateKey, tbs));
   folder.log(certificate, description.profile);
   // Key first: cut short between the two, the pair does not fit and is issued anew.
   replaceFile(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, 0o600);
-  replaceFile(certificateFile, certificatePem(certificate) + certificatePem(issuer.certificate), 0o644);
+  replaceChain(certificateFile, [certificate, ...above]);
+  return true;
+}
+
+/** @returns whether the file said something else. */
+function replaceChain(file: string, chain: readonly ParsedCertificate[]): boolean {
+  const pem = chain.map(certificatePem).join('');
+  if (existsSync(file) && readFileSync(file, 'utf8') === pem) return false;
+  replaceFile(file, pem, 0o644);
   return true;
 }
