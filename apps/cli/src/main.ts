@@ -5,6 +5,7 @@ import { commandCommand } from './command/command.command.js';
 import { deviceCommand } from './device/device.command.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 import { factoryCommand } from './factory/factory.command.js';
+import { fleetCommand } from './fleet/fleet.command.js';
 import { blockCommand, decisionsCommand, unblockCommand } from './gateway/gateway.command.js';
 import { Problem } from './operator/problem.js';
 import { printable } from './output/text-table.js';
@@ -22,6 +23,7 @@ const program = new Command('outrider')
   .addHelpText('after', EXIT_CODES)
   .addCommand(factoryCommand())
   .addCommand(deviceCommand())
+  .addCommand(fleetCommand())
   .addCommand(telemetryCommand())
   .addCommand(commandCommand())
   .addCommand(revokeCommand())

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto';
+import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { DomainError } from '@outrider/errors';
+import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
+import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
+import { Database } from '@outrider/platform/postgres';
+import { z } from 'zod';
+import {
+  cursorOf,
+  RotationBody,
+  RotationQuery,
+  RotationsQuery,
+  rotationDocument,
+  stragglerDocument,
+  wavesOf,
+} from './rotation.js';
+import { Rotations } from './rotations.repository.js';
+
+@Controller('/v1/rotations')
+export class RotationsController {
+  constructor(
+    private readonly database: Database,
+    private readonly rotations: Rotations,
+  ) {}
+
+  @Post()
+  @HttpCode(201)
+  @On('operator')
+  @RequireOperator('fleet:write')
+  async start(@JsonBody(RotationBody) body: RotationBody, @Admitted() operator: OperatorAdmission) {
+    const rotation = {
+      rotationId: randomUUID(),
+      label: body.label ?? null,
+      estLabel: body.est_label ?? null,
+      withinSeconds: body.within_seconds,
+      waves: wavesOf(body),
+      reason: body.reason,
+      createdBy: operator.subject,
+      startedAt: new Date(),
+    };
+    const selected = await this.database.transaction((tx) => this.rotations.add(tx, rotation));
+    if (selected === 0) throw new DomainError('provisioning.rotation_empty');
+    const none = { renewed: 0, gone: 0, cancelledAt: null, cancelledBy: null };
+    return rotationDocument({ ...rotation, ...none, selected }, new Date());
+  }
+
+  @Get()
+  @On('operator')
+  @RequireOperator('fleet:read')
+  async list(@QueryParams(RotationsQuery) query: RotationsQuery) {
+    const rows = await this.rotations.page(query);
+    const items = rows.slice(0, query.limit);
+    const last = items.at(-1);
+    return {
+      items: items.map((row) => rotationDocument(row, new Date())),
+      next: rows.length > items.length && last ? cursorOf(last.startedAt.toISOString()) : null,
+    };
+  }
+
+  @Get(':id')
+  @On('operator')
+  @RequireOperator('fleet:read')
+  async show(@PathParam('id', z.uuid()) id: string, @QueryParams(RotationQuery) query: RotationQuery) {
+    const now = new Date();
+    const rotation = required(await this.rotations.find(id), id);
+    const rows = await this.rotations.stragglers(id, query, now);
+    const items = rows.slice(0, query.limit);
+    const last = items.at(-1);
+    const next = rows.length > items.length && last ? cursorOf(last.deviceId) : null;
+    return { ...rotationDocument(rotation, now), stragglers: { items: items.map(stragglerDocument), next } };
+  }
+
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @On('operator')
+  @RequireOperator('fleet:write')
+  async cancel(@PathParam('id', z.uuid()) id: string, @Admitted() operator: OperatorAdmission) {
+    await this.rotations.cancel(id, operator.subject, new Date());
+    return rotationDocument(required(await this.rotations.find(id), id), new Date());
+  }
+}
+
+function required<T>(rotation: T | undefined, id: string): T {
+  if (!rotation) throw new DomainError('provisioning.rotation_not_found', { detail: id });
+  return rotation;
+}
