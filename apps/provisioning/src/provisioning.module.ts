@@ -11,10 +11,13 @@ import { RetiredDevices } from './device/retired-devices.service.js';
 import { Denied } from './est/denied.service.js';
 import { Enrolment } from './est/enrolment.service.js';
 import { EstController } from './est/est.controller.js';
+import { EstAnswers } from './est/est-answers.service.js';
 import { EstClients } from './est/est-client.service.js';
 import { EstDecisions } from './est/est-decisions.service.js';
+import { EstErrors } from './est/est-errors.service.js';
 import { FleetCa } from './est/fleet-ca.client.js';
 import { FleetTrust } from './est/fleet-trust.store.js';
+import { ServerKeys } from './est/server-key.service.js';
 import { SigningRequestRow } from './est/signing-request.entity.js';
 import { SigningRequests } from './est/signing-requests.repository.js';
 import { ManufacturerRow } from './manufacturer/manufacturer.entity.js';
@@ -39,10 +42,13 @@ export const MIGRATIONS = [Registry1763802000000];
     RetiredDevices,
     Denied,
     Enrolment,
+    EstAnswers,
     EstClients,
     EstDecisions,
+    EstErrors,
     FleetCa,
     FleetTrust,
+    ServerKeys,
     SigningRequests,
     Manufacturers,
     CertificateSeenConsumer,

@@ -4,7 +4,7 @@ import { DomainError } from '@outrider/errors';
 import type { Peer } from '@outrider/platform/http';
 import { Database, Outbox } from '@outrider/platform/postgres';
 import { CONFIG, LOGGER } from '@outrider/platform/service';
-import { type ParsedCertificate, parseCertificate } from '@outrider/x509';
+import { type ParsedCertificate, type ParsedCertificationRequest, parseCertificate } from '@outrider/x509';
 import type { Logger } from 'pino';
 import type { EntityManager } from 'typeorm';
 import { CertificateRow } from '../certificate/certificate.entity.js';
@@ -13,18 +13,22 @@ import { Certificates } from '../certificate/certificates.repository.js';
 import type { Config } from '../config.js';
 import type { DeviceRow } from '../device/device.entity.js';
 import { Devices } from '../device/devices.repository.js';
-import { defaultLabel } from '../label/label.js';
+import type { Label } from '../label/label.js';
 import { Overlap } from '../overlap/overlap.service.js';
 import { Denied } from './denied.service.js';
 import { type Decision, decideEnrol } from './enrol.js';
 import { type EstClient, EstClients } from './est-client.service.js';
 import { EstDecisions } from './est-decisions.service.js';
-import { readRequest } from './est-message.js';
 import { FleetCa } from './fleet-ca.client.js';
 import { decideReEnrol } from './re-enrol.js';
 import { checkRequested } from './requested-name.js';
 import type { SigningRequestRow } from './signing-request.entity.js';
 import { type Ask, SigningRequests } from './signing-requests.repository.js';
+
+export type ReadRequest = () => ParsedCertificationRequest;
+export type Enrolled =
+  | { readonly kind: 'issued'; readonly certificate: Uint8Array }
+  | { readonly kind: 'pending'; readonly retryAfterSeconds: number };
 
 /** A device as one transaction sees it: its row locked. */
 interface Locked {
@@ -54,59 +58,72 @@ export class Enrolment {
     private readonly decisions: EstDecisions,
   ) {}
 
-  /** DER of the fleet certificate for a factory certificate. */
-  enrol(peer: Peer, body: Uint8Array): Promise<Uint8Array> {
-    return this.recorded(peer, 'simpleenroll', body, 'enrol', this.clients.byFactoryCertificate(peer, new Date()));
+  /** The fleet certificate for a factory certificate. `read` is called once it is known who asks. */
+  enrol(peer: Peer, label: Label, body: ReadRequest): Promise<Enrolled> {
+    return this.recorded(
+      peer,
+      'simpleenroll',
+      label,
+      body,
+      'enrol',
+      this.clients.byFactoryCertificate(peer, new Date()),
+    );
   }
 
   /**
-   * DER of the successor of a fleet certificate. strongSwan's pki renews whatever certificate it is given, so a factory certificate
+   * The successor of a fleet certificate. strongSwan's pki renews whatever certificate it is given, so a factory certificate
    * comes here too: it is an enrolment, and decided as one.
    */
-  reEnrol(peer: Peer, body: Uint8Array): Promise<Uint8Array> {
+  reEnrol(peer: Peer, label: Label, body: ReadRequest): Promise<Enrolled> {
     const now = new Date();
     const [operation, identified] = this.clients.isFactory(peer, now)
       ? (['enrol', this.clients.byFactoryCertificate(peer, now)] as const)
       : (['re-enrol', this.clients.byFleetCertificate(peer, now)] as const);
-    return this.recorded(peer, 'simplereenroll', body, operation, identified);
+    return this.recorded(peer, 'simplereenroll', label, body, operation, identified);
   }
 
   private async recorded(
     peer: Peer,
     route: string,
-    body: Uint8Array,
+    label: Label,
+    body: ReadRequest,
     operation: Ask['operation'],
     identified: Promise<EstClient>,
-  ): Promise<Uint8Array> {
+  ): Promise<Enrolled> {
     let client: EstClient | undefined;
     try {
       client = await identified;
-      return await this.handOut(client, operation, body);
+      return { kind: 'issued', certificate: await this.handOut(client, operation, label, body) };
     } catch (error) {
       this.decisions.refused(error, peer, route, client?.deviceId);
       throw error;
     }
   }
 
-  private async handOut(client: EstClient, operation: Ask['operation'], body: Uint8Array): Promise<Uint8Array> {
+  private async handOut(
+    client: EstClient,
+    operation: Ask['operation'],
+    label: Label,
+    body: ReadRequest,
+  ): Promise<Uint8Array> {
     const { deviceId } = client;
     this.denied.checkCertificate(client.certificate, deviceId);
-    const request = readRequest(body);
+    const request = body();
     checkRequested(request, deviceId, this.config.trustDomain);
     this.denied.check({ keyThumbprint: request.keyThumbprint });
     const askedBy = client.certificate.thumbprint;
     const ask: Ask = { deviceId, operation, askedBy, keyThumbprint: request.keyThumbprint, csr: request.der };
-    const row = await this.issue(ask);
+    const row = await this.issue(ask, label);
     // Whoever was denied while this was on its way gets nothing (DESIGN §8).
     this.denied.checkCertificate(parseCertificate(new Uint8Array(row.der)), deviceId);
     return new Uint8Array(row.der);
   }
 
-  private async issue(ask: Ask): Promise<CertificateRow> {
+  private async issue(ask: Ask, label: Label): Promise<CertificateRow> {
     const before = await this.database.transaction(async (tx) => {
       const locked = await this.decide(tx, ask, new Date());
       if (locked.decision.kind !== 'sign') return locked;
-      const { lifetimeSeconds } = defaultLabel(this.config.labels).policy;
+      const { lifetimeSeconds } = label.policy;
       return { ...locked, open: await this.requests.open(tx, ask, lifetimeSeconds, new Date()) };
     });
     // Outside the transaction: that the certificate was seen in use stays noted whatever is decided.
@@ -156,7 +173,13 @@ export class Enrolment {
     for (const other of locked.held.filter((one) => isPending(one, now) && one.thumbprint !== ask.askedBy)) {
       await this.certificates.supersede(tx, other, row.thumbprint, now);
     }
-    await this.devices.move(tx, locked.device, { kind: 'enrolled' }, now);
+    await this.devices.move(
+      tx,
+      locked.device,
+      { kind: 'enrolled' },
+      { who: `vehicle:${ask.askedBy}`, why: 'enrolled' },
+      now,
+    );
     const renewedFrom = ask.operation === 're-enrol' ? { renewedFrom: ask.askedBy } : {};
     const enrolled = { ref: certificateRef(row), ...renewedFrom, enrolledAt: now.toISOString() };
     await this.outbox.add(tx, certificateEnrolled, enrolled, ask.deviceId);

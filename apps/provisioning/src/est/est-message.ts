@@ -1,21 +1,39 @@
-/** EST bodies on the wire (RFC 7030 §4, RFC 8951 §3): base64 that clients break differently, and the shape of an error. */
+/** What EST says on the wire (RFC 7030 §4, RFC 8951 §3): base64 that clients break differently, and the shape of an error. */
 import { DomainError } from '@outrider/errors';
-import { certsOnlyCms, type ParsedCertificationRequest, parseCertificationRequest } from '@outrider/x509';
+import {
+  certsOnlyCms,
+  type ParsedCertificationRequest,
+  parseCertificationRequest,
+  parseUnprovenRequest,
+  type UnprovenCertificationRequest,
+} from '@outrider/x509';
+import { requestDer } from './request-body.js';
 
-/** The base64 of a PKCS#10 request of 16 KiB, with line breaks and PEM armour. */
-const MAX_REQUEST_CHARACTERS = 24 * 1024;
+/** As libest wants it to the letter. */
+export const CERTS_ONLY = 'application/pkcs7-mime; smime-type=certs-only';
 
 /**
- * The request in an enrolment's body: base64, with or without line breaks, or PEM as clients send it all the same.
- * @throws DomainError `est.csr_malformed`, `est.csr_key_refused`, `est.csr_signature_invalid`
+ * The request in an enrolment's body, its signature verified.
+ * @throws DomainError `request.too_large`, `est.csr_malformed`, `est.csr_key_refused`, `est.csr_signature_invalid`
  */
 export function readRequest(body: Uint8Array): ParsedCertificationRequest {
-  if (body.length > MAX_REQUEST_CHARACTERS)
-    throw new DomainError('est.csr_malformed', { detail: 'the request is too long' });
+  return read(() => parseCertificationRequest(requestDer(body)));
+}
+
+/**
+ * The request of someone who wants a key: what it asks for counts, its key and signature do not (RFC 7030 §4.4.1).
+ * @throws DomainError `request.too_large`, `est.csr_malformed`
+ */
+export function readUnprovenRequest(body: Uint8Array): UnprovenCertificationRequest {
+  return read(() => parseUnprovenRequest(requestDer(body)));
+}
+
+function read<T>(parse: () => T): T {
   try {
-    return parseCertificationRequest(Buffer.from(body).toString('latin1'));
+    return parse();
   } catch (cause) {
     if (!(cause instanceof DomainError)) throw cause;
+    if (!cause.code.startsWith('x509.')) throw cause;
     throw new DomainError(EST_CODES[cause.code] ?? 'est.csr_malformed', { cause, detail: cause.detail ?? cause.title });
   }
 }
@@ -26,13 +44,18 @@ const EST_CODES = {
 } as Readonly<Record<string, 'est.csr_key_refused' | 'est.csr_signature_invalid'>>;
 
 /**
- * Certificates as certs-only CMS in base64, the leaf first. libest and most others read lines of 64 characters; strongSwan 5.9, which
- * sends no User-Agent, wants one line.
+ * Base64 as the client reads it, a line feed at the end. libest and most others want lines of 64 characters; strongSwan 5.9, which
+ * sends no User-Agent, fails on any line break inside.
  */
-export function encodeCertificates(certificates: readonly Uint8Array[], userAgent: string | undefined): string {
-  const base64 = Buffer.from(certsOnlyCms(certificates)).toString('base64');
-  const lines = userAgent === undefined ? [base64] : (base64.match(/.{1,64}/g) ?? []);
+export function encodeBase64(der: Uint8Array, userAgent: string | undefined): string {
+  const base64 = Buffer.from(der).toString('base64');
+  const lines = userAgent ? (base64.match(/.{1,64}/g) ?? []) : [base64];
   return `${lines.join('\n')}\n`;
+}
+
+/** Certificates as certs-only CMS, the leaf first. */
+export function encodeCertificates(certificates: readonly Uint8Array[], userAgent: string | undefined): string {
+  return encodeBase64(certsOnlyCms(certificates), userAgent);
 }
 
 /** `code: sentence`, for a person at a terminal and a program alike. */

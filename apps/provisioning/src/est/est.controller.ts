@@ -1,57 +1,110 @@
-import { Controller, Get, Post, Req, Res, UseFilters } from '@nestjs/common';
+import { Controller, Get, Inject, Post, Req, Res } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { AdmitAnyone } from '@outrider/platform/admission';
-import { bodyBytes, mediaType, On, peerOf } from '@outrider/platform/http';
+import { bodyBytes, channelBindingOf, mediaType, On, peerOf } from '@outrider/platform/http';
+import { CONFIG } from '@outrider/platform/service';
+import type { ParsedCertificationRequest } from '@outrider/x509';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Config } from '../config.js';
+import { findLabel, type Label } from '../label/label.js';
+import { checkChannelBinding } from './channel-binding.js';
 import { Enrolment } from './enrolment.service.js';
-import { EstFilter } from './est.filter.js';
-import { encodeCertificates } from './est-message.js';
+import { EstAnswers } from './est-answers.service.js';
+import { readRequest, readUnprovenRequest } from './est-message.js';
 import { FleetTrust } from './fleet-trust.store.js';
+import { type MadeKey, ServerKeys } from './server-key.service.js';
+import { wantedAttributes } from './wanted-attributes.js';
 
-/** Enrolment over Secure Transport (RFC 7030). The routes admit anyone at TLS: whose certificate serves here, `EstClients` says. */
+/**
+ * Enrolment over Secure Transport (RFC 7030), each operation with a label or without. The routes admit anyone at TLS: whose certificate
+ * serves here, the enrolment says; and so it calls for the request, once it knows who asks.
+ */
 @Controller('/.well-known/est')
-@UseFilters(EstFilter)
 export class EstController {
   constructor(
+    @Inject(CONFIG) private readonly config: Config,
     private readonly enrolment: Enrolment,
     private readonly trust: FleetTrust,
+    private readonly answers: EstAnswers,
+    private readonly keys: ServerKeys,
   ) {}
 
-  @Get('cacerts')
+  @Get(['cacerts', ':label/cacerts'])
   @On('vehicle')
   @AdmitAnyone()
   cacerts(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
-    answer(
+    const certificates = this.trust.cacerts(this.labelOf(request).policy.authority);
+    this.answers.certificates(
       request,
       reply,
-      this.trust.cacerts().map(({ der }) => der),
+      certificates.map(({ der }) => der),
     );
   }
 
-  @Post('simpleenroll')
+  @Get(['csrattrs', ':label/csrattrs'])
+  @On('vehicle')
+  @AdmitAnyone()
+  csrAttributes(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+    this.answers.csrAttributes(request, reply, wantedAttributes(this.labelOf(request).policy));
+  }
+
+  @Post(['simpleenroll', ':label/simpleenroll'])
   @On('vehicle')
   @AdmitAnyone()
   async simpleEnroll(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    answer(request, reply, [await this.enrolment.enrol(peerOf(request.raw), requestBody(request))]);
+    const label = this.labelOf(request);
+    const enrolled = await this.enrolment.enrol(peerOf(request.raw), label, () => proven(request, label));
+    if (enrolled.kind === 'pending') this.answers.pending(reply, enrolled.retryAfterSeconds);
+    else this.answers.certificates(request, reply, [enrolled.certificate]);
   }
 
-  @Post('simplereenroll')
+  @Post(['simplereenroll', ':label/simplereenroll'])
   @On('vehicle')
   @AdmitAnyone()
   async simpleReenroll(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    answer(request, reply, [await this.enrolment.reEnrol(peerOf(request.raw), requestBody(request))]);
+    const label = this.labelOf(request);
+    const enrolled = await this.enrolment.reEnrol(peerOf(request.raw), label, () => proven(request, label));
+    if (enrolled.kind === 'pending') this.answers.pending(reply, enrolled.retryAfterSeconds);
+    else this.answers.certificates(request, reply, [enrolled.certificate]);
   }
+
+  /** Decided as an enrolment or a renewal, by the certificate of the connection (RFC 7030 §4.4.1). */
+  @Post(['serverkeygen', ':label/serverkeygen'])
+  @On('vehicle')
+  @AdmitAnyone()
+  async serverKeyGeneration(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const label = this.labelOf(request);
+    if (!label.policy.serverKeyGeneration) throw new DomainError('est.server_key_generation_off');
+    let made: MadeKey | undefined;
+    const enrolled = await this.enrolment.reEnrol(peerOf(request.raw), label, () => {
+      made = this.made(request, label);
+      return made.request;
+    });
+    if (enrolled.kind === 'pending') this.answers.pending(reply, enrolled.retryAfterSeconds);
+    else this.answers.keyAndCertificate(request, reply, made!.pkcs8, enrolled.certificate);
+  }
+
+  private made(request: FastifyRequest, label: Label): MadeKey {
+    const asked = readUnprovenRequest(requestBody(request));
+    checkChannelBinding(asked.challengePassword, label.policy.channelBinding, channelBindingOf(request.raw));
+    return this.keys.make(asked, label.policy);
+  }
+
+  private labelOf(request: FastifyRequest): Label {
+    const { label: name } = request.params as { label?: string };
+    const label = findLabel(this.config.labels, name);
+    if (!label) throw new DomainError('est.label_unknown');
+    return label;
+  }
+}
+
+function proven(request: FastifyRequest, label: Label): ParsedCertificationRequest {
+  const parsed = readRequest(requestBody(request));
+  checkChannelBinding(parsed.challengePassword, label.policy.channelBinding, channelBindingOf(request.raw));
+  return parsed;
 }
 
 function requestBody(request: FastifyRequest): Uint8Array {
   if (mediaType(request) === 'application/pkcs10') return bodyBytes(request);
   throw new DomainError('request.unsupported_media_type', { detail: 'send application/pkcs10' });
-}
-
-function answer(request: FastifyRequest, reply: FastifyReply, certificates: readonly Uint8Array[]): void {
-  void reply
-    .status(200)
-    .header('content-type', 'application/pkcs7-mime; smime-type=certs-only')
-    .header('content-transfer-encoding', 'base64')
-    .send(Buffer.from(encodeCertificates(certificates, request.headers['user-agent'])));
 }

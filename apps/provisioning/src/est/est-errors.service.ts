@@ -1,0 +1,29 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { DomainError } from '@outrider/errors';
+import { ErrorShapes } from '@outrider/platform/http';
+import { LOGGER } from '@outrider/platform/service';
+import type { FastifyReply } from 'fastify';
+import type { Logger } from 'pino';
+import { errorText } from './est-message.js';
+
+const RETRY_AFTER_SECONDS = 5;
+
+/** Errors as EST clients read them (RFC 7030 §4.2.3): a status, and a short text for a person. Of unknown paths too. */
+@Injectable()
+export class EstErrors {
+  constructor(
+    shapes: ErrorShapes,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    shapes.use('/.well-known/est', (reply, error) => this.send(reply, error));
+  }
+
+  private send(reply: FastifyReply, error: DomainError): void {
+    const { code, detail, status } = error;
+    this.logger.info({ url: reply.request.url, code, detail }, 'refused');
+    if (status === 401) reply.header('www-authenticate', 'ClientCertificate realm="est"');
+    const retryAfter = error.retryAfterSeconds ?? (status === 503 ? RETRY_AFTER_SECONDS : undefined);
+    if (retryAfter !== undefined) reply.header('retry-after', Math.ceil(retryAfter));
+    void reply.status(status).type('text/plain; charset=utf-8').send(errorText(error));
+  }
+}
