@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { Database, runtimeDataSource } from '@outrider/platform/postgres';
 import { ConfigError, loadConfig } from '@outrider/platform/service';
 import { TokenConfig } from './config.js';
-import { OperatorAccountRepository } from './operator-token/operator-account.repository.js';
+import { OperatorAccountRepository } from './operator-client/operator-account.repository.js';
 import { isRole, ROLES, type Role } from './operator-token/roles.js';
 import { publicJwk } from './signing-key/signing-key.js';
 

@@ -238,7 +238,11 @@ export function call(
       response.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject);
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString();
-        resolve({ status: response.statusCode!, headers: response.headers, body: JSON.parse(text) });
+        resolve({
+          status: response.statusCode!,
+          headers: response.headers,
+          body: text === '' ? undefined : JSON.parse(text),
+        });
       });
     });
     request.on('error', reject).end(body);

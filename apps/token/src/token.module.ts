@@ -8,19 +8,28 @@ import { DeviceService } from './device/device.service.js';
 import { MetadataController } from './metadata/metadata.controller.js';
 import { TokenTables1763900000000 } from './migrations/1763900000000-token-tables.migration.js';
 import { KeyRotation1764000000000 } from './migrations/1764000000000-key-rotation.migration.js';
-import { OperatorAccountRepository } from './operator-token/operator-account.repository.js';
+import { OperatorAccountRepository } from './operator-client/operator-account.repository.js';
+import { OperatorClients } from './operator-client/operator-clients.service.js';
 import { OperatorTokenController } from './operator-token/operator-token.controller.js';
 import { OperatorTokenRepository } from './operator-token/operator-token.repository.js';
 import { OperatorTokenService } from './operator-token/operator-token.service.js';
 import { JwksController } from './signing-key/jwks.controller.js';
 import { SigningKeyRepository } from './signing-key/signing-key.repository.js';
 import { SigningKeyService } from './signing-key/signing-key.service.js';
+import { TokenStatusController } from './token-status/token-status.controller.js';
+import { TokenStatus } from './token-status/token-status.service.js';
 import { ControlTokenRepository } from './vehicle-token/control-token.repository.js';
 import { VehicleTokenController } from './vehicle-token/vehicle-token.controller.js';
 import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
 
 @Module({
-  controllers: [VehicleTokenController, OperatorTokenController, JwksController, MetadataController],
+  controllers: [
+    VehicleTokenController,
+    OperatorTokenController,
+    TokenStatusController,
+    JwksController,
+    MetadataController,
+  ],
   providers: [
     SigningKeyRepository,
     SigningKeyService,
@@ -31,8 +40,10 @@ import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
     ControlTokenRepository,
     VehicleTokenService,
     OperatorAccountRepository,
+    OperatorClients,
     OperatorTokenRepository,
     OperatorTokenService,
+    TokenStatus,
   ],
 })
 export class TokenModule {}

@@ -47,5 +47,6 @@ export {
   type TokenVerdict,
   verifyAccessToken,
   verifyDeviceToken,
+  verifyIssuedToken,
   verifyOperatorToken,
 } from './verify-access-token.js';

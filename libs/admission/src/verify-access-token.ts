@@ -1,16 +1,19 @@
 /** Decides whether a compact JWT is an access token of ours, now, for this audience (RFC 9068 §4, RFC 8725). */
 import { JWS_TYP, type ParsedJws, parseJws, type VerificationKey, verifyJws } from '@outrider/crypto';
 import { DomainError, type ErrorCode } from '@outrider/errors';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { DeviceClaims, OperatorClaims } from './access-token.js';
 
 /** Characters of a compact token; a longer one is not parsed. */
 export const MAX_TOKEN_BYTES = 4096;
 
+/** Whatever the token is for: what its issuer may say where it is asked about it, and no resource ever. */
+export const ANY_AUDIENCE = Symbol('any audience');
+
 /** `nowMs`: milliseconds since the epoch. `skewSeconds`: how far ahead of us iat and nbf may be; exp has no grace. */
 export interface TokenExpectation {
   readonly issuer: string;
-  readonly audience: string;
+  readonly audience: string | typeof ANY_AUDIENCE;
   readonly nowMs: number;
   readonly skewSeconds: number;
 }
@@ -36,6 +39,16 @@ export function verifyDeviceToken(compact: string, keys: KeyLookup, expected: To
 /** An operator's token; `expected.audience` is OPERATOR_AUDIENCE. */
 export function verifyOperatorToken(compact: string, keys: KeyLookup, expected: TokenExpectation) {
   return verifyAccessToken(compact, keys, expected, OperatorClaims);
+}
+
+/** A token of either kind, whatever it is for: for its issuer's own answers about it. */
+export function verifyIssuedToken(compact: string, keys: KeyLookup, expected: Omit<TokenExpectation, 'audience'>) {
+  return verifyAccessToken(
+    compact,
+    keys,
+    { ...expected, audience: ANY_AUDIENCE },
+    z.union([DeviceClaims, OperatorClaims]),
+  );
 }
 
 /**
@@ -73,7 +86,7 @@ interface TimedClaims {
 function checkTimes<C extends TimedClaims>(claims: C, expected: TokenExpectation): TokenVerdict<C> {
   const now = expected.nowMs / 1000;
   if (claims.iss !== expected.issuer) return invalid('issuer');
-  if (claims.aud !== expected.audience) return invalid('audience');
+  if (expected.audience !== ANY_AUDIENCE && claims.aud !== expected.audience) return invalid('audience');
   if (claims.exp <= claims.iat) return invalid('expires before it was issued');
   if (claims.iat > now + expected.skewSeconds) return invalid('issued in the future');
   if (claims.nbf > now + expected.skewSeconds) return invalid('not valid yet');

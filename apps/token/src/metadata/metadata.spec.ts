@@ -5,12 +5,21 @@ it('says what is built, and nothing else', () => {
   expect(authorizationServerMetadata({ issuer: 'https://a:8442', operatorUrl: 'https://a:9442' })).toEqual({
     issuer: 'https://a:8442',
     token_endpoint: 'https://a:9442/oauth2/token',
-    mtls_endpoint_aliases: { token_endpoint: 'https://a:8442/oauth2/token' },
+    introspection_endpoint: 'https://a:9442/oauth2/introspect',
+    revocation_endpoint: 'https://a:9442/oauth2/revoke',
+    mtls_endpoint_aliases: {
+      token_endpoint: 'https://a:8442/oauth2/token',
+      revocation_endpoint: 'https://a:8442/oauth2/revoke',
+    },
     jwks_uri: 'https://a:8442/oauth2/jwks',
     grant_types_supported: ['client_credentials'],
     response_types_supported: [],
     token_endpoint_auth_methods_supported: ['tls_client_auth', 'private_key_jwt'],
     token_endpoint_auth_signing_alg_values_supported: ['ES256'],
+    introspection_endpoint_auth_methods_supported: ['private_key_jwt'],
+    introspection_endpoint_auth_signing_alg_values_supported: ['ES256'],
+    revocation_endpoint_auth_methods_supported: ['tls_client_auth', 'private_key_jwt'],
+    revocation_endpoint_auth_signing_alg_values_supported: ['ES256'],
     tls_client_certificate_bound_access_tokens: true,
     scopes_supported: [
       'telemetry:write',
@@ -23,6 +32,7 @@ it('says what is built, and nothing else', () => {
       'revoke',
       'block',
       'decisions:read',
+      'token:introspect',
     ],
   });
 });

@@ -8,27 +8,48 @@ export interface MetadataUrls {
   readonly operatorUrl: string;
 }
 
-export interface TokenEndpoints {
-  readonly vehicle: string;
-  readonly operator: string;
+/** The endpoints that a client authenticates at. */
+export interface Endpoints {
+  readonly token: string;
+  readonly introspection: string;
+  readonly revocation: string;
 }
 
-export function tokenEndpoints({ issuer, operatorUrl }: MetadataUrls): TokenEndpoints {
-  return { vehicle: `${issuer}/oauth2/token`, operator: `${operatorUrl}/oauth2/token` };
+/** By listener: with a certificate on the vehicles', by assertion on the operators'. Vehicles introspect nothing. */
+export function endpointsOf({ issuer, operatorUrl }: MetadataUrls): {
+  readonly vehicle: Omit<Endpoints, 'introspection'>;
+  readonly operator: Endpoints;
+} {
+  return {
+    vehicle: { token: `${issuer}/oauth2/token`, revocation: `${issuer}/oauth2/revoke` },
+    operator: {
+      token: `${operatorUrl}/oauth2/token`,
+      introspection: `${operatorUrl}/oauth2/introspect`,
+      revocation: `${operatorUrl}/oauth2/revoke`,
+    },
+  };
 }
 
-/** The document. Clients with a certificate use the mTLS alias, as RFC 8705 §5 has it; operators the plain endpoint. */
+const CLIENT_AUTHENTICATION = ['tls_client_auth', 'private_key_jwt'] as const;
+
+/** The document. Clients with a certificate use the mTLS aliases, as RFC 8705 §5 has it; operators the plain endpoints. */
 export function authorizationServerMetadata(urls: MetadataUrls) {
-  const endpoints = tokenEndpoints(urls);
+  const { vehicle, operator } = endpointsOf(urls);
   return {
     issuer: urls.issuer,
-    token_endpoint: endpoints.operator,
-    mtls_endpoint_aliases: { token_endpoint: endpoints.vehicle },
+    token_endpoint: operator.token,
+    introspection_endpoint: operator.introspection,
+    revocation_endpoint: operator.revocation,
+    mtls_endpoint_aliases: { token_endpoint: vehicle.token, revocation_endpoint: vehicle.revocation },
     jwks_uri: `${urls.issuer}/oauth2/jwks`,
     grant_types_supported: ['client_credentials'],
     response_types_supported: [],
-    token_endpoint_auth_methods_supported: ['tls_client_auth', 'private_key_jwt'],
+    token_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION,
     token_endpoint_auth_signing_alg_values_supported: ['ES256'],
+    introspection_endpoint_auth_methods_supported: ['private_key_jwt'],
+    introspection_endpoint_auth_signing_alg_values_supported: ['ES256'],
+    revocation_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION,
+    revocation_endpoint_auth_signing_alg_values_supported: ['ES256'],
     tls_client_certificate_bound_access_tokens: true,
     scopes_supported: [...VEHICLE_SCOPES, ...OPERATOR_SCOPES],
   } as const;

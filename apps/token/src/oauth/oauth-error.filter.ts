@@ -7,7 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { oauthError } from './oauth-error.js';
 
-/** Writes every failure of the token endpoint, those of the admission guard too, in the shape of RFC 6749 §5.2. */
+/** Writes every failure of the endpoints that clients authenticate at, those of the admission guard too, in the shape of RFC 6749 §5.2. */
 @Catch()
 export class OAuthErrorFilter implements ExceptionFilter {
   private readonly refused;
@@ -41,7 +41,7 @@ export class OAuthErrorFilter implements ExceptionFilter {
       decision: 'deny',
       code,
       listener,
-      action: 'POST /oauth2/token',
+      action: `${request.method} ${request.routeOptions.url ?? ''}`,
       deviceId,
       thumbprint: certificate?.thumbprint,
       remoteAddress,

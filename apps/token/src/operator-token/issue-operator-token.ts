@@ -2,8 +2,7 @@
 import { OPERATOR_AUDIENCE, type OperatorClaims } from '@outrider/admission';
 import { DomainError } from '@outrider/errors';
 import { JwtId } from '@outrider/ids';
-import { requireClientCredentials, required, type TokenForm } from '../oauth/token-form.js';
-import { ASSERTION_TYPE, claimedClient } from './operator-assertion.js';
+import { requireClientCredentials, type TokenForm } from '../oauth/token-form.js';
 import { operatorScopes } from './roles.js';
 
 /** Seconds. Elevations, when they exist, end it earlier. */
@@ -16,27 +15,11 @@ export interface OperatorAccount {
   readonly roles: readonly string[];
 }
 
-/** A well-formed request; who it is of is not yet proved. */
-export interface OperatorTokenRequest {
-  readonly clientId: string;
-  readonly assertion: string;
-  readonly scope: string | undefined;
-}
-
-/** Reads a form. @throws DomainError `token.invalid_request`, `token.unsupported_grant_type`, `token.invalid_client`, `token.invalid_target` */
-export function readOperatorTokenRequest(form: TokenForm): OperatorTokenRequest {
+/** The scope that a form asks for; undefined: all. @throws DomainError `token.invalid_request`, `token.unsupported_grant_type`, `token.invalid_target` */
+export function readOperatorTokenRequest(form: TokenForm): { readonly scope: string | undefined } {
   requireClientCredentials(form);
-  if (form.get('client_assertion_type') !== ASSERTION_TYPE) {
-    throw new DomainError('token.invalid_client', { detail: 'authenticate by private_key_jwt (RFC 7523)' });
-  }
-  const assertion = required(form, 'client_assertion');
-  const clientId = claimedClient(assertion);
-  // RFC 7523 §3: client_id may be left out, and must agree where it is not.
-  if ((form.get('client_id') ?? clientId) !== clientId) {
-    throw new DomainError('token.invalid_client', { detail: "client_id is not the assertion's sub" });
-  }
   if ((form.get('resource') ?? OPERATOR_AUDIENCE) !== OPERATOR_AUDIENCE) throw new DomainError('token.invalid_target');
-  return { clientId, assertion, scope: form.get('scope') };
+  return { scope: form.get('scope') };
 }
 
 /** The claims. `nowMs`: milliseconds since the epoch; `jti`: fresh, random. @throws DomainError `token.invalid_scope` */

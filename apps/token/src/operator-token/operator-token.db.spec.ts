@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createRemoteJWKSet, customFetch, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import type pg from 'pg';
+import { ASSERTION_TYPE } from '../operator-client/client-assertion.js';
 import { call, type Ground, prepareGround, startService, until } from '../token.fixture.js';
-import { ASSERTION_TYPE } from './operator-assertion.js';
 
 const COMMAND = join(import.meta.dirname, '../operator-account.command.js');
 const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -61,7 +61,7 @@ async function ask(client_assertion: Promise<string> | string, fields: Record<st
 describe('an operator', () => {
   it('gets a bearer token with the scopes of its roles, which any JWT library verifies', async () => {
     const answer = await ask(assertion(), { client_id: 'local-admin' });
-    const scope = 'fleet:read fleet:write command:send revoke block decisions:read';
+    const scope = 'fleet:read fleet:write command:send revoke block decisions:read token:introspect';
     expect(answer).toMatchObject({ status: 200, body: { token_type: 'Bearer', expires_in: 900, scope } });
     expect(answer.headers['cache-control']).toBe('no-store');
     const jwks = createRemoteJWKSet(new URL('https://token.example/oauth2/jwks'), {
@@ -129,7 +129,7 @@ describe('a service account', () => {
     });
     expect((await account('nightly', 'dispatcher,security', two!.publicKey)).sub).toBe(made.sub);
     expect((await ask(assertion('nightly', {}, one!.privateKey))).status).toBe(401);
-    const scope = 'fleet:read command:send revoke block decisions:read';
+    const scope = 'fleet:read command:send revoke block decisions:read token:introspect';
     expect(await ask(assertion('nightly', {}, two!.privateKey))).toMatchObject({ body: { scope } });
     await admin.query(`UPDATE operator_accounts SET enabled = false WHERE client_id = 'nightly'`);
     expect((await ask(assertion('nightly', {}, two!.privateKey))).status).toBe(401);

@@ -1,11 +1,12 @@
 import { expect, it, test } from '@jest/globals';
-import { isRole, OPERATOR_SCOPES, operatorScopes, ROLES } from './roles.js';
+import { carries, isRole, OPERATOR_SCOPES, operatorScopes, ROLES } from './roles.js';
 
 test.each([
-  ['admin', 'fleet:read fleet:write command:send revoke block decisions:read'],
+  ['admin', 'fleet:read fleet:write command:send revoke block decisions:read token:introspect'],
   ['viewer', 'fleet:read decisions:read'],
   ['dispatcher', 'fleet:read command:send'],
-  ['security', 'fleet:read revoke block decisions:read'],
+  ['security', 'fleet:read revoke block decisions:read token:introspect'],
+  ['resource-server', 'token:introspect'],
 ])('%s carries %s', (role, scopes) => {
   expect(operatorScopes([role], undefined).join(' ')).toBe(scopes);
 });
@@ -17,6 +18,7 @@ it('adds roles up, once each, in one order', () => {
     'revoke',
     'block',
     'decisions:read',
+    'token:introspect',
   ]);
 });
 
@@ -37,7 +39,11 @@ test.each([
 });
 
 it('knows its roles', () => {
-  expect(ROLES).toEqual(['admin', 'viewer', 'dispatcher', 'security']);
+  expect(ROLES).toEqual(['admin', 'viewer', 'dispatcher', 'security', 'resource-server']);
   expect([isRole('admin'), isRole('Admin'), isRole('toString')]).toEqual([true, false, false]);
-  expect(OPERATOR_SCOPES).toHaveLength(6);
+  expect(OPERATOR_SCOPES).toHaveLength(7);
+});
+
+it('says which role carries a scope', () => {
+  expect([carries(['viewer', 'security'], 'block'), carries(['viewer', 'root'], 'block')]).toEqual([true, false]);
 });

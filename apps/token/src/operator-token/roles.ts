@@ -9,6 +9,8 @@ export const OPERATOR_SCOPES = [
   'revoke',
   'block',
   'decisions:read',
+  /** Asks about anyone's token (RFC 7662). */
+  'token:introspect',
 ] as const;
 export type OperatorScope = (typeof OPERATOR_SCOPES)[number];
 
@@ -16,7 +18,9 @@ const SCOPES_OF_ROLE = {
   admin: OPERATOR_SCOPES,
   viewer: ['fleet:read', 'decisions:read'],
   dispatcher: ['fleet:read', 'command:send'],
-  security: ['fleet:read', 'decisions:read', 'revoke', 'block'],
+  security: ['fleet:read', 'decisions:read', 'revoke', 'block', 'token:introspect'],
+  /** A service of the platform that takes our tokens and does not verify them itself. */
+  'resource-server': ['token:introspect'],
 } as const satisfies Readonly<Record<string, readonly OperatorScope[]>>;
 
 export const ROLES = Object.keys(SCOPES_OF_ROLE) as Role[];
@@ -24,6 +28,11 @@ export type Role = keyof typeof SCOPES_OF_ROLE;
 
 export function isRole(name: string): name is Role {
   return Object.hasOwn(SCOPES_OF_ROLE, name);
+}
+
+/** Whether a role of the account carries the scope. */
+export function carries(roles: readonly string[], scope: OperatorScope): boolean {
+  return roles.filter(isRole).some((role) => (SCOPES_OF_ROLE[role] as readonly OperatorScope[]).includes(scope));
 }
 
 /**

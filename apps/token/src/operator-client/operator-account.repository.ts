@@ -1,8 +1,10 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Database } from '@outrider/platform/postgres';
-import type { OperatorAccount } from './issue-operator-token.js';
-import type { Role } from './roles.js';
+import type { EntityManager } from 'typeorm';
+import type { OperatorAccount } from '../operator-token/issue-operator-token.js';
+import type { Role } from '../operator-token/roles.js';
+import type { VerifiedAssertion } from './client-assertion.js';
 
 interface Row {
   readonly id: string;
@@ -11,7 +13,7 @@ interface Row {
   readonly public_key: string;
 }
 
-/** Service accounts of operators: a client id, roles, and the P-256 key that signs its assertions. */
+/** Service accounts of operators: a client id, roles, the P-256 key that signs its assertions, and which of those were used. */
 @Injectable()
 export class OperatorAccountRepository {
   constructor(private readonly database: Database) {}
@@ -37,5 +39,16 @@ export class OperatorAccountRepository {
       [clientId, roles, publicKeyPem],
     );
     return row!;
+  }
+
+  /** False where the assertion was used before. Those long expired are dropped on the way; an hour forgives any clock. */
+  async useAssertion(tx: EntityManager, clientId: string, { jti, expiresAt }: VerifiedAssertion): Promise<boolean> {
+    await tx.query(`DELETE FROM client_assertions WHERE expires_at < now() - interval '1 hour'`);
+    const fresh: unknown[] = await tx.query(
+      `INSERT INTO client_assertions (client_id, jti, expires_at) VALUES ($1, $2, to_timestamp($3))
+       ON CONFLICT DO NOTHING RETURNING jti`,
+      [clientId, jti, expiresAt],
+    );
+    return fresh.length === 1;
   }
 }

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, it, test } from '@jest/globals';
 import { type JWTHeaderParameters, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
-import { claimedClient, verifyAssertion } from './operator-assertion.js';
+import { ASSERTION_TYPE, claimedClient, readClientAssertion, verifyAssertion } from './client-assertion.js';
 
 const NOW = 1_763_900_000;
 const ISSUER = 'https://127.0.0.1:8442';
@@ -91,4 +91,30 @@ describe('the client it claims', () => {
       expect(() => claimedClient(text)).toThrow(expect.objectContaining({ code: 'token.invalid_client' }) as never);
     },
   );
+});
+
+describe('a form with an assertion', () => {
+  const form = {
+    client_assertion_type: ASSERTION_TYPE,
+    client_assertion: new UnsecuredJWT({ sub: 'local-admin' }).encode(),
+  };
+
+  it('says who it claims to be of; client_id may be left out', () => {
+    expect(readClientAssertion(new Map(Object.entries(form))).clientId).toBe('local-admin');
+  });
+
+  test.each<[string, Record<string, string>, string]>([
+    ['no assertion type', { client_assertion_type: undefined as never }, 'token.invalid_client'],
+    [
+      'another assertion type',
+      { client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:saml2-bearer' },
+      'token.invalid_client',
+    ],
+    ['no assertion', { client_assertion: undefined as never }, 'token.invalid_request'],
+    ['another client_id', { client_id: 'someone' }, 'token.invalid_client'],
+  ])('is refused with %s', (_name, changed, code) => {
+    expect(() => readClientAssertion(new Map(Object.entries({ ...form, ...changed })))).toThrow(
+      expect.objectContaining({ code }) as never,
+    );
+  });
 });

@@ -2,6 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import { DomainError } from '@outrider/errors';
 import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
+import { required, type TokenForm } from '../oauth/token-form.js';
 
 export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 /** Seconds that an assertion's `exp` may lie ahead. */
@@ -22,6 +23,19 @@ export interface AssertionExpectation {
 export interface VerifiedAssertion {
   readonly jti: string;
   readonly expiresAt: number;
+}
+
+/**
+ * A form's assertion, and the client that it claims to be of; attacker-controlled until verified.
+ * @throws DomainError `token.invalid_client`, `token.invalid_request`
+ */
+export function readClientAssertion(form: TokenForm): { readonly clientId: string; readonly assertion: string } {
+  if (form.get('client_assertion_type') !== ASSERTION_TYPE) throw refused('authenticate by private_key_jwt (RFC 7523)');
+  const assertion = required(form, 'client_assertion');
+  const clientId = claimedClient(assertion);
+  // RFC 7523 §3: client_id may be left out, and must agree where it is not.
+  if ((form.get('client_id') ?? clientId) !== clientId) throw refused("client_id is not the assertion's sub");
+  return { clientId, assertion };
 }
 
 /** The client an assertion claims to be of; attacker-controlled until verified. @throws DomainError `token.invalid_client` */
