@@ -31,6 +31,8 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
   },
   provisioning: (settings) => ({
     labels: EST_LABELS,
+    approvals: { pendingSeconds: DAY_SECONDS, retryAfterSeconds: 5, perDevice: 3, perManufacturer: 1000 },
+    renewalInfo: { pollSeconds: 30 },
     manufacturers: [{ name: 'demo-motors', caFile: fleetFiles(settings).factory.ca }],
   }),
   token: (settings) => {

@@ -2,6 +2,7 @@
 import { DeviceId, Epoch, Thumbprint } from '@outrider/ids';
 import { z } from 'zod';
 import { event, request } from './contract.js';
+import { DenylistMode } from './revocation.js';
 import { CertificateRef, DerBase64, DeviceState, Grant, Instant } from './values.js';
 
 /** A device as other services keep it. `version` grows by one with each change: an older one is ignored. */
@@ -32,6 +33,47 @@ export const deviceGet = request({
   reply: z.strictObject({ device: DeviceSnapshot, certificates: z.array(CertificateRef) }),
 });
 
+/**
+ * What the registry itself asks of the denylist for a device: `deny` for a retired one, `recovery` for a stolen or suspected one, nothing
+ * (no `mode`) when that is over. Of two, the higher `version` counts.
+ */
+export const deviceDenied = event({
+  subject: 'provisioning.device.denied.v1',
+  routed: true,
+  from: 'provisioning',
+  to: ['revocation'],
+  payload: z.strictObject({
+    deviceId: DeviceId,
+    mode: DenylistMode.optional(),
+    reason: z.string().max(64).optional(),
+    version: z.int().positive(),
+    at: Instant,
+  }),
+});
+
+/**
+ * Two operators gave a device its way back: the device id is good again; keys and certificates that were revoked stay so. It undoes
+ * revocations up to `revokedUpTo` and blocks up to `blockedUpTo`, by the clocks of those who made them (absent: none was known): a
+ * later one stands.
+ */
+export const deviceRecovered = event({
+  subject: 'provisioning.device.recovered.v1',
+  routed: true,
+  from: 'provisioning',
+  to: ['revocation', 'gateway'],
+  payload: z.strictObject({
+    deviceId: DeviceId,
+    orderId: z.uuid(),
+    kind: z.enum(['recovery', 'reinstate', 'ecu_swap']),
+    revokedUpTo: Instant.optional(),
+    blockedUpTo: Instant.optional(),
+    reason: z.string().max(500),
+    requestedBy: z.string(),
+    approvedBy: z.string(),
+    at: Instant,
+  }),
+});
+
 /** A certificate was handed to its vehicle. `renewedFrom` is the certificate that asked for it. */
 export const certificateEnrolled = event({
   subject: 'provisioning.certificate.enrolled.v1',
@@ -41,13 +83,13 @@ export const certificateEnrolled = event({
   payload: z.strictObject({ ref: CertificateRef, renewedFrom: Thumbprint.optional(), enrolledAt: Instant }),
 });
 
-/** A certificate gave way to its successor, the overlap being over. */
+/** A certificate gave way to its successor, the overlap being over; without one its device was sold or got other hardware. */
 export const certificateSuperseded = event({
   subject: 'provisioning.certificate.superseded.v1',
   routed: true,
   from: 'provisioning',
   to: ['revocation'],
-  payload: z.strictObject({ ref: CertificateRef, supersededBy: Thumbprint, supersededAt: Instant }),
+  payload: z.strictObject({ ref: CertificateRef, supersededBy: Thumbprint.optional(), supersededAt: Instant }),
 });
 
 /** Telemetry asks for a signing certificate it does not know (`kid`). Not found: `provisioning.certificate_not_found`. */
@@ -74,14 +116,14 @@ export const FindingKind = z.enum([
 export type FindingKind = z.infer<typeof FindingKind>;
 
 /**
- * A finding of clone detection, once while the same goes on. `certain`: the request was refused for it. `quarantined`: the device is
- * quarantined for it, by the policy of its label; the gateway makes that a block, which an operator can end.
+ * A finding of clone detection, once while the same goes on. `certain`: no vehicle does so by itself. `quarantined`: the device went
+ * into quarantine for it, by the policy of its label. For who watches the fleet (incident, a later step).
  */
 export const findingRaised = event({
   subject: 'provisioning.finding.raised.v1',
   routed: true,
   from: 'provisioning',
-  to: ['gateway'],
+  to: [],
   payload: z.strictObject({
     findingId: z.uuid(),
     kind: FindingKind,

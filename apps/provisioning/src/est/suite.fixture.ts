@@ -76,6 +76,8 @@ export async function startSuite(): Promise<Suite> {
   const parsed = Config.parse({
     ...config,
     labels: { default: labelPolicy({ overlapSeconds: OVERLAP_SECONDS }) },
+    renewalInfo: { pollSeconds: 60 },
+    approvals: { pendingSeconds: 3600, retryAfterSeconds: 1, perDevice: 2, perManufacturer: 100 },
     manufacturers: [{ name: 'demo-motors', caFile }],
   });
   const instance = InstanceId.parse('provisioning-00000001');

@@ -1,6 +1,6 @@
-import { Controller, Get, Put, Res } from '@nestjs/common';
-import { RequireOperator } from '@outrider/platform/admission';
-import { JsonBody, On, PathParam } from '@outrider/platform/http';
+import { Controller, Delete, Get, HttpCode, Put, Res } from '@nestjs/common';
+import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
+import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
 import { parseCertificates } from '@outrider/x509';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
@@ -9,6 +9,8 @@ import { ManufacturerName } from './manufacturer.js';
 import { Manufacturers } from './manufacturers.service.js';
 
 const PutBody = z.strictObject({ ca: z.string().min(1).max(65_536) });
+/** `force`: though devices of it are in service. */
+const RemoveQuery = z.strictObject({ force: z.enum(['true', 'false']).optional() });
 
 @Controller('/v1/manufacturers')
 export class ManufacturersController {
@@ -27,11 +29,24 @@ export class ManufacturersController {
   async put(
     @PathParam('name', ManufacturerName) name: ManufacturerName,
     @JsonBody(PutBody) body: z.infer<typeof PutBody>,
+    @Admitted() { subject: who }: OperatorAdmission,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { row, created } = await this.manufacturers.put(name, body.ca, new Date());
+    const { row, created } = await this.manufacturers.put(name, body.ca, who, new Date());
     reply.status(created ? 201 : 200);
     return documentOf(row);
+  }
+
+  @Delete(':name')
+  @HttpCode(204)
+  @On('operator')
+  @RequireOperator('fleet:write')
+  remove(
+    @PathParam('name', ManufacturerName) name: ManufacturerName,
+    @QueryParams(RemoveQuery) { force }: z.infer<typeof RemoveQuery>,
+    @Admitted() { subject: who }: OperatorAdmission,
+  ): Promise<void> {
+    return this.manufacturers.remove(name, force === 'true', who, new Date());
   }
 }
 

@@ -5,8 +5,9 @@ import { Database } from '@outrider/platform/postgres';
 import { CONFIG, LOGGER } from '@outrider/platform/service';
 import { type ParsedCertificate, parseCertificates } from '@outrider/x509';
 import type { Logger } from 'pino';
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, IsNull, Not } from 'typeorm';
 import type { Config } from '../config.js';
+import { DeviceRow } from '../device/device.entity.js';
 import { FleetTrust } from '../est/fleet-trust.store.js';
 import { ManufacturerRow } from './manufacturer.entity.js';
 import { acceptAnchors, type Manufacturer, ManufacturerName } from './manufacturer.js';
@@ -30,8 +31,9 @@ export class Manufacturers implements OnApplicationBootstrap {
 
   async onApplicationBootstrap(): Promise<void> {
     for (const { name, caFile } of this.config.manufacturers) {
-      const { created } = await this.put(name, readFileSync(caFile, 'utf8'), new Date());
-      this.logger.info({ manufacturer: name, created }, 'manufacturer of the configuration');
+      // What an operator took out, a restart does not bring back.
+      if (await this.wasRemoved(name)) this.logger.warn({ manufacturer: name }, 'removed by an operator, and stays so');
+      else await this.put(name, readFileSync(caFile, 'utf8'), 'configuration', new Date());
     }
   }
 
@@ -40,15 +42,14 @@ export class Manufacturers implements OnApplicationBootstrap {
   }
 
   async rows(): Promise<ManufacturerRow[]> {
-    return this.database.transaction((tx) => tx.find(ManufacturerRow, { order: { name: 'ASC' } }));
+    return this.database.transaction((tx) => tx.find(ManufacturerRow, { where: PRESENT, order: { name: 'ASC' } }));
   }
 
   /** Errors: `provisioning.manufacturer_invalid`, `provisioning.manufacturer_conflict`. */
-  async put(name: ManufacturerName, pem: string, now: Date): Promise<PutOutcome> {
+  async put(name: ManufacturerName, pem: string, who: string, now: Date): Promise<PutOutcome> {
     return this.database.transaction(async (tx) => {
-      // One writer at a time, so that no two names get the same CA.
-      await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('provisioning.manufacturers', 0))`);
-      const rows = await tx.find(ManufacturerRow);
+      await writeAlone(tx);
+      const rows = await tx.find(ManufacturerRow, { where: PRESENT });
       acceptAnchors(
         name,
         pem,
@@ -57,18 +58,46 @@ export class Manufacturers implements OnApplicationBootstrap {
       );
       const before = rows.find((row) => row.name === name);
       if (before?.ca === pem) return { row: before, created: false };
-      return {
-        row: await save(tx, { name, ca: pem, createdAt: before?.createdAt ?? now, changedAt: now }),
-        created: !before,
-      };
+      const row = { name, ca: pem, createdAt: before?.createdAt ?? now, changedAt: now, removedAt: null };
+      await tx.upsert(ManufacturerRow, row, ['name']);
+      await remember(tx, row, before ? 'changed' : 'registered', who, now);
+      return { row, created: !before };
+    });
+  }
+
+  /**
+   * Its factory certificates let nobody in from now on; fleet certificates of its devices go on. The row and its history stay.
+   * Errors: `provisioning.manufacturer_not_found`, `provisioning.manufacturer_in_use` where devices are in service and not `force`.
+   */
+  async remove(name: ManufacturerName, force: boolean, who: string, now: Date): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      await writeAlone(tx);
+      const row = await tx.findOneBy(ManufacturerRow, { name, ...PRESENT });
+      if (!row) throw new DomainError('provisioning.manufacturer_not_found', { detail: name });
+      if (!force && (await tx.existsBy(DeviceRow, { manufacturer: name, state: Not('retired') }))) {
+        throw new DomainError('provisioning.manufacturer_in_use', {
+          detail: `${name}; ?force=true removes it all the same`,
+        });
+      }
+      await tx.update(ManufacturerRow, { name }, { removedAt: now });
+      await remember(tx, row, 'removed', who, now);
     });
   }
 
   async mustExist(tx: EntityManager, names: ReadonlySet<string>): Promise<void> {
     for (const name of names) {
-      if (await tx.existsBy(ManufacturerRow, { name })) continue;
+      if (await tx.existsBy(ManufacturerRow, { name, ...PRESENT })) continue;
       throw new DomainError('provisioning.manufacturer_not_found', { detail: `register ${name} first` });
     }
+  }
+
+  /** Who is registered. */
+  async names(tx: EntityManager): Promise<ReadonlySet<string>> {
+    return new Set((await tx.find(ManufacturerRow, { select: { name: true } })).map(({ name }) => name));
+  }
+
+  private wasRemoved(name: ManufacturerName): Promise<boolean> {
+    return this.database.transaction((tx) => tx.existsBy(ManufacturerRow, { name, removedAt: Not(IsNull()) }));
   }
 
   private fromRow({ name, ca }: ManufacturerRow): Manufacturer {
@@ -82,7 +111,25 @@ export class Manufacturers implements OnApplicationBootstrap {
   }
 }
 
-async function save(tx: EntityManager, row: ManufacturerRow): Promise<ManufacturerRow> {
-  await tx.upsert(ManufacturerRow, row, ['name']);
-  return row;
+const PRESENT = { removedAt: IsNull() };
+
+/** One writer at a time, so that no two names get the same CA. */
+async function writeAlone(tx: EntityManager): Promise<void> {
+  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('provisioning.manufacturers', 0))`);
+}
+
+async function remember(
+  tx: EntityManager,
+  { name, ca }: Pick<ManufacturerRow, 'name' | 'ca'>,
+  event: 'registered' | 'changed' | 'removed',
+  who: string,
+  now: Date,
+): Promise<void> {
+  await tx.query('INSERT INTO manufacturer_history (name, event, ca, who, at) VALUES ($1, $2, $3, $4, $5)', [
+    name,
+    event,
+    ca,
+    who,
+    now,
+  ]);
 }

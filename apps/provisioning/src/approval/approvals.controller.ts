@@ -1,0 +1,64 @@
+import { Controller, Get, HttpCode, Post, Req } from '@nestjs/common';
+import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
+import { bodyBytes, JsonBody, On, PathParam, parseJsonBody, QueryParams } from '@outrider/platform/http';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { ApprovalQuery, ApproveBody, approvalDocument, RejectBody } from './approval.js';
+import { Approvals } from './approvals.repository.js';
+import { ApprovalService } from './approvals.service.js';
+
+const DEFAULT_LIMIT = 100;
+const ApprovalId = z.uuid();
+
+@Controller('/v1/enrolments')
+export class ApprovalsController {
+  constructor(
+    private readonly approvals: Approvals,
+    private readonly service: ApprovalService,
+  ) {}
+
+  @Get()
+  @On('operator')
+  @RequireOperator('fleet:read')
+  async list(@QueryParams(ApprovalQuery) query: ApprovalQuery) {
+    const now = new Date();
+    const limit = query.limit ?? DEFAULT_LIMIT;
+    const found = await this.approvals.page(query, limit + 1, now);
+    const items = found.slice(0, limit);
+    return {
+      items: items.map((one) => approvalDocument(one, now)),
+      next: found.length > limit ? (items.at(-1)?.sequence ?? null) : null,
+    };
+  }
+
+  @Post(':id/approve')
+  @HttpCode(200)
+  @On('operator')
+  @RequireOperator('fleet:write')
+  async approve(
+    @PathParam('id', ApprovalId) id: string,
+    @Req() request: FastifyRequest,
+    @Admitted() { subject: by }: OperatorAdmission,
+  ) {
+    const now = new Date();
+    // A reason may be given: no body says none.
+    const { reason } = bodyBytes(request).length === 0 ? {} : parseJsonBody(request, ApproveBody, { alsoAsForm: true });
+    return approvalDocument(
+      await this.service.decide(id, { decision: 'approved', by, reason: reason ?? null }, now),
+      now,
+    );
+  }
+
+  @Post(':id/reject')
+  @HttpCode(200)
+  @On('operator')
+  @RequireOperator('fleet:write')
+  async reject(
+    @PathParam('id', ApprovalId) id: string,
+    @JsonBody(RejectBody, { alsoAsForm: true }) { reason }: z.infer<typeof RejectBody>,
+    @Admitted() { subject: by }: OperatorAdmission,
+  ) {
+    const now = new Date();
+    return approvalDocument(await this.service.decide(id, { decision: 'rejected', by, reason }, now), now);
+  }
+}
