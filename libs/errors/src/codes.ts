@@ -2,6 +2,7 @@
 import { AUTH_CODES } from './codes/auth.js';
 import { CA_CODES } from './codes/ca.js';
 import { COMMAND_CODES } from './codes/command.js';
+import { DEVICE_IMPORT_CODES } from './codes/device-import.js';
 import { GATEWAY_CODES } from './codes/gateway.js';
 import { PROVISIONING_CODES } from './codes/provisioning.js';
 import { REQUEST_CODES } from './codes/request.js';
@@ -16,6 +17,7 @@ export const CODES = {
   ...X509_CODES,
   ...CA_CODES,
   ...PROVISIONING_CODES,
+  ...DEVICE_IMPORT_CODES,
   ...TOKEN_CODES,
   ...TELEMETRY_CODES,
   ...COMMAND_CODES,

@@ -15,6 +15,7 @@ import { TrustFiles } from '../service/trust-files.service.js';
 import type { ListenerName } from './on.provider.js';
 import type { Peer } from './peer.js';
 import { isAuthorized, peerOfSocket } from './peer.provider.js';
+import { continueLater, isStreaming } from './streamed-body.provider.js';
 import { answerToUnparsed } from './unparsed.js';
 
 /** ECDHE with AEAD only, for stacks that stop at TLS 1.2 (DESIGN §4). */
@@ -172,11 +173,13 @@ export class Listeners implements BeforeApplicationShutdown {
     });
     // A body that is too large is refused before it is sent: a client that is still sending when we close may never read why.
     server.on('checkContinue', (request, response) => {
-      if (!(Number(request.headers['content-length']) > MAX_BODY_BYTES)) response.writeContinue();
+      if (Number(request.headers['content-length']) > MAX_BODY_BYTES) continueLater(request, response);
+      else response.writeContinue();
       responseOfSocket.set(request.socket, response);
       fastify.routing(request, response);
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isStreaming(socket)) return;
       // Before its handshake is over nothing can be said to it, and waiting to say it would keep it open.
       if (!listenerOfSocket.has(socket)) {
         socket.destroy();
