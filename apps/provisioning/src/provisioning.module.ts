@@ -1,13 +1,14 @@
 import { Module } from '@nestjs/common';
+import { ApprovalsController } from './approval/approvals.controller.js';
+import { Approvals } from './approval/approvals.repository.js';
+import { ApprovalService } from './approval/approvals.service.js';
 import { CertificateRow } from './certificate/certificate.entity.js';
 import { CertificateAnswers } from './certificate/certificate-answers.consumer.js';
 import { Certificates } from './certificate/certificates.repository.js';
 import { DeviceRow } from './device/device.entity.js';
 import { DevicesController } from './device/devices.controller.js';
 import { Devices } from './device/devices.repository.js';
-import { OutOfServiceConsumer } from './device/out-of-service.consumer.js';
 import { Registry } from './device/registry.service.js';
-import { RetiredDevices } from './device/retired-devices.service.js';
 import { Denied } from './est/denied.service.js';
 import { Enrolment } from './est/enrolment.service.js';
 import { EstController } from './est/est.controller.js';
@@ -20,26 +21,52 @@ import { FleetTrust } from './est/fleet-trust.store.js';
 import { ServerKeys } from './est/server-key.service.js';
 import { SigningRequestRow } from './est/signing-request.entity.js';
 import { SigningRequests } from './est/signing-requests.repository.js';
+import { CloneFactsRepository } from './finding/clone-facts.repository.js';
+import { FindingsController } from './finding/findings.controller.js';
+import { FindingLog } from './finding/findings.repository.js';
+import { Findings } from './finding/findings.service.js';
+import { HistoryController } from './history/history.controller.js';
+import { History } from './history/history.repository.js';
+import { LifecycleController } from './lifecycle/lifecycle.controller.js';
+import { Lifecycle } from './lifecycle/lifecycle.service.js';
+import { OutOfServiceConsumer } from './lifecycle/out-of-service.consumer.js';
 import { ManufacturerRow } from './manufacturer/manufacturer.entity.js';
 import { ManufacturersController } from './manufacturer/manufacturers.controller.js';
 import { Manufacturers } from './manufacturer/manufacturers.service.js';
 import { Registry1763802000000 } from './migrations/1763802000000-registry.migration.js';
+import { Lifecycle1764300000000 } from './migrations/1764300000000-lifecycle.migration.js';
+import { FindingsAndApprovals1764400000000 } from './migrations/1764400000000-findings-and-approvals.migration.js';
+import { OrderService } from './order/order.service.js';
+import { OrdersController } from './order/orders.controller.js';
+import { Orders } from './order/orders.repository.js';
 import { CertificateSeenConsumer } from './overlap/certificate-seen.consumer.js';
 import { Overlap } from './overlap/overlap.service.js';
 import { OverlapEnd } from './overlap/overlap-end.service.js';
 
 export const ENTITIES = [CertificateRow, DeviceRow, ManufacturerRow, SigningRequestRow];
-export const MIGRATIONS = [Registry1763802000000];
+export const MIGRATIONS = [Registry1763802000000, Lifecycle1764300000000, FindingsAndApprovals1764400000000];
 
 @Module({
-  controllers: [EstController, DevicesController, ManufacturersController],
+  controllers: [
+    EstController,
+    DevicesController,
+    LifecycleController,
+    HistoryController,
+    OrdersController,
+    ManufacturersController,
+    FindingsController,
+    ApprovalsController,
+  ],
   providers: [
     Certificates,
     CertificateAnswers,
     Devices,
     OutOfServiceConsumer,
     Registry,
-    RetiredDevices,
+    Lifecycle,
+    History,
+    Orders,
+    OrderService,
     Denied,
     Enrolment,
     EstAnswers,
@@ -51,6 +78,11 @@ export const MIGRATIONS = [Registry1763802000000];
     ServerKeys,
     SigningRequests,
     Manufacturers,
+    FindingLog,
+    Findings,
+    CloneFactsRepository,
+    Approvals,
+    ApprovalService,
     CertificateSeenConsumer,
     Overlap,
     OverlapEnd,

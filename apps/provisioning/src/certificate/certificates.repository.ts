@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { certificateSuperseded } from '@outrider/contracts';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
 import { Database, Outbox } from '@outrider/platform/postgres';
-import { type EntityManager, LessThanOrEqual, Not } from 'typeorm';
+import { type EntityManager, In, LessThanOrEqual, MoreThan, Not } from 'typeorm';
 import { CertificateRow } from './certificate.entity.js';
 import { certificateRef } from './certificate.js';
 
@@ -65,6 +65,25 @@ export class Certificates {
       { ref: certificateRef(row), supersededBy, supersededAt: now.toISOString() },
       row.deviceId,
     );
+  }
+
+  /** Everything of one device, whose row is locked, that is good or could become so: out of service without a successor, and told. */
+  async endAll(tx: EntityManager, deviceId: DeviceId, now: Date): Promise<void> {
+    const rows = await tx.findBy(CertificateRow, {
+      deviceId,
+      status: In(['live', 'pending']),
+      notAfter: MoreThan(now),
+    });
+    for (const row of rows) {
+      Object.assign(row, { status: 'superseded', supersededAt: now } satisfies Partial<CertificateRow>);
+      await tx.save(CertificateRow, row);
+      await this.outbox.add(
+        tx,
+        certificateSuperseded,
+        { ref: certificateRef(row), supersededAt: now.toISOString() },
+        row.deviceId,
+      );
+    }
   }
 
   /** Devices with a live certificate whose overlap is over. */

@@ -1,6 +1,7 @@
 import type { DeviceState, Grant } from '@outrider/contracts';
 import type { DeviceId } from '@outrider/ids';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { Hold } from '../lifecycle/lifecycle.js';
 
 @Entity({ name: 'devices' })
 export class DeviceRow {
@@ -17,6 +18,10 @@ export class DeviceRow {
   @Column({ type: 'text', nullable: true })
   vin!: string | null;
 
+  /** Model, revision: the operator's own words. */
+  @Column({ type: 'text', nullable: true })
+  hardware!: string | null;
+
   @Column({ type: 'text', array: true })
   labels!: string[];
 
@@ -25,6 +30,17 @@ export class DeviceRow {
 
   @Column({ type: 'text' })
   state!: DeviceState;
+
+  /** Why it is quarantined. */
+  @Column({ type: 'text', array: true })
+  holds!: Hold[];
+
+  /** Where it goes back to from quarantine. */
+  @Column({ type: 'text', nullable: true })
+  resumes!: 'registered' | 'active' | null;
+
+  @Column({ name: 'in_workshop', type: 'boolean' })
+  inWorkshop!: boolean;
 
   @Column({ type: 'text' })
   attestation!: 'none' | 'hardware';
@@ -40,9 +56,17 @@ export class DeviceRow {
   @Column({ name: 'block_changed_at', type: 'timestamptz', nullable: true })
   blockChangedAt!: Date | null;
 
-  /** A retired device: when revocation took its id onto the denylist. */
-  @Column({ name: 'denied_at', type: 'timestamptz', nullable: true })
-  deniedAt!: Date | null;
+  /** Of the last revocation heard, by revocation's clock. */
+  @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
+  revokedAt!: Date | null;
+
+  /** Revocations up to this one an approved order has undone: heard again, they change nothing. */
+  @Column({ name: 'revocation_recovered_up_to', type: 'timestamptz', nullable: true })
+  revocationRecoveredUpTo!: Date | null;
+
+  /** When an approved order last gave the device its way back: certificates of before are no obstacle any more. */
+  @Column({ name: 'recovered_at', type: 'timestamptz', nullable: true })
+  recoveredAt!: Date | null;
 
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt!: Date;

@@ -2,24 +2,37 @@
 import { DeviceState, Grant } from '@outrider/contracts';
 import { DeviceId } from '@outrider/ids';
 import { z } from 'zod';
+import { Reason, Ticket } from '../history/history.js';
+import type { Hold } from '../lifecycle/lifecycle.js';
 import { ManufacturerName } from '../manufacturer/manufacturer.js';
 
-const Label = z.string().regex(/^[a-z0-9][a-z0-9._:/-]{0,62}$/);
+export const Label = z.string().regex(/^[a-z0-9][a-z0-9._:/-]{0,62}$/);
 const Labels = z.array(Label).max(32);
 const Grants = z.array(Grant).max(Grant.options.length);
 /** ISO 3779: no I, O or Q. */
-const Vin = z.string().regex(/^[A-HJ-NPR-Z0-9]{17}$/);
+export const Vin = z.string().regex(/^[A-HJ-NPR-Z0-9]{17}$/);
+
+/** X.520 serialNumber, PrintableString. */
+export const FactorySerialNumber = z
+  .string()
+  .min(1)
+  .max(64)
+  .regex(/^[\x20-\x7e]+$/);
+/** Model, revision. */
+const Hardware = z
+  .string()
+  .trim()
+  .min(1)
+  .max(128)
+  .regex(/^[\x20-\x7e]+$/);
 
 /** What an operator registers. `serial_number`: the X.520 serialNumber in the factory certificate's subject, exactly. */
 export const Registration = z.strictObject({
   device_id: DeviceId,
   manufacturer: ManufacturerName,
-  serial_number: z
-    .string()
-    .min(1)
-    .max(64)
-    .regex(/^[\x20-\x7e]+$/),
+  serial_number: FactorySerialNumber,
   vin: Vin.optional(),
+  hardware: Hardware.optional(),
   labels: Labels.optional(),
   grants: Grants.optional(),
 });
@@ -31,36 +44,34 @@ export const RegistrationBody = z.union([
   Registration,
 ]);
 
+/** What an operator may change of a device. */
+export const CHANGEABLE = ['vin', 'hardware', 'labels', 'grants'] as const;
+
 export const DevicePatch = z
-  .strictObject({ vin: Vin.nullable(), labels: Labels, grants: Grants })
+  .strictObject({
+    vin: Vin.nullable(),
+    hardware: Hardware.nullable(),
+    labels: Labels,
+    grants: Grants,
+    /** For the history. */
+    reason: Reason,
+    ticket: Ticket,
+  })
   .partial()
-  .refine((patch) => Object.keys(patch).length > 0, 'nothing to change');
+  .refine((patch) => CHANGEABLE.some((field) => patch[field] !== undefined), 'nothing to change');
 export type DevicePatch = z.infer<typeof DevicePatch>;
-
-export const DeviceQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
-  after: z
-    .string()
-    .transform((cursor) => Buffer.from(cursor, 'base64url').toString('latin1'))
-    .pipe(DeviceId)
-    .optional(),
-  state: DeviceState.optional(),
-});
-export type DeviceQuery = z.infer<typeof DeviceQuery>;
-
-/** Opaque to the caller. */
-export function cursorOf(deviceId: DeviceId): string {
-  return Buffer.from(deviceId, 'latin1').toString('base64url');
-}
 
 export interface Device {
   readonly deviceId: DeviceId;
   readonly manufacturer: string;
   readonly serialNumber: string;
   readonly vin: string | null;
+  readonly hardware: string | null;
   readonly labels: readonly string[];
   readonly grants: readonly Grant[];
   readonly state: DeviceState;
+  readonly holds: readonly Hold[];
+  readonly inWorkshop: boolean;
   readonly attestation: 'none' | 'hardware';
   readonly minEpoch: number;
   readonly version: number;
@@ -75,6 +86,7 @@ export function isSameRegistration(device: Device, given: Registration): boolean
     device.manufacturer === given.manufacturer &&
     device.serialNumber === given.serial_number &&
     (given.vin === undefined || given.vin === device.vin) &&
+    (given.hardware === undefined || given.hardware === device.hardware) &&
     (given.labels === undefined || sameSet(given.labels, device.labels)) &&
     (given.grants === undefined || sameSet(given.grants, device.grants))
   );
@@ -91,9 +103,12 @@ export function deviceDocument(device: Device) {
     manufacturer: device.manufacturer,
     serial_number: device.serialNumber,
     ...(device.vin === null ? {} : { vin: device.vin }),
+    ...(device.hardware === null ? {} : { hardware: device.hardware }),
     labels: device.labels,
     grants: device.grants,
     state: device.state,
+    ...(device.holds.length === 0 ? {} : { held_for: device.holds }),
+    ...(device.inWorkshop ? { in_workshop: true } : {}),
     attestation: device.attestation,
     min_epoch: device.minEpoch,
     version: device.version,

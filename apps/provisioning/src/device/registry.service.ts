@@ -1,12 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { DomainError, type ErrorCode } from '@outrider/errors';
+import type { ErrorCode } from '@outrider/errors';
 import type { DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
-import { In } from 'typeorm';
+import { type EntityManager, In } from 'typeorm';
+import { type Act, changes } from '../history/history.js';
+import { History } from '../history/history.repository.js';
 import { Manufacturers } from '../manufacturer/manufacturers.service.js';
 import { DeviceRow } from './device.entity.js';
-import { type DevicePatch, isSameRegistration, type Registration } from './device.js';
+import { CHANGEABLE, type DevicePatch, isSameRegistration, type Registration } from './device.js';
 import { Devices } from './devices.repository.js';
+import { type IfMatch, requireMatch } from './if-match.js';
 
 export type RegistrationResult =
   | { readonly status: 200 | 201; readonly device: DeviceRow }
@@ -19,47 +22,61 @@ export class Registry {
     private readonly database: Database,
     private readonly devices: Devices,
     private readonly manufacturers: Manufacturers,
+    private readonly history: History,
   ) {}
 
   /** Registers each; one that exists just so is no error, one that exists otherwise is a conflict of its own. Results in the order given. */
-  register(registrations: readonly Registration[], now: Date): Promise<RegistrationResult[]> {
-    return this.database.transaction(async (tx) => {
-      await this.manufacturers.mustExist(tx, new Set(registrations.map(({ manufacturer }) => manufacturer)));
-      // In one order for everyone, so that two imports wait for each other instead of deadlocking.
-      const rows = registrations.map((registration) => newDevice(registration, now)).sort(byId);
-      const firsts = rows.filter((row, i) => row.deviceId !== rows[i - 1]?.deviceId);
-      const added = new Set((await this.devices.add(tx, firsts)).map(({ deviceId }) => deviceId));
-      const stored = await tx.findBy(DeviceRow, { deviceId: In(firsts.map(({ deviceId }) => deviceId)) });
-      const byDevice = new Map(stored.map((row) => [row.deviceId, row]));
-      return registrations.map((registration) => {
-        const device = byDevice.get(registration.device_id);
-        if (!device || !isSameRegistration(device, registration)) {
-          return { status: 409, deviceId: registration.device_id, code: 'provisioning.device_conflict' };
-        }
-        return { status: added.delete(device.deviceId) ? 201 : 200, device };
-      });
+  register(registrations: readonly Registration[], who: string, now: Date): Promise<RegistrationResult[]> {
+    return this.database.transaction((tx) => this.registerIn(tx, registrations, { who, why: 'registered' }, now));
+  }
+
+  /** The same within `tx`. */
+  async registerIn(
+    tx: EntityManager,
+    registrations: readonly Registration[],
+    act: Act,
+    now: Date,
+  ): Promise<RegistrationResult[]> {
+    await this.manufacturers.mustExist(tx, new Set(registrations.map(({ manufacturer }) => manufacturer)));
+    // In one order for everyone, so that two imports wait for each other instead of deadlocking.
+    const rows = registrations.map((registration) => newDevice(registration, now)).sort(byId);
+    const firsts = rows.filter((row, i) => row.deviceId !== rows[i - 1]?.deviceId);
+    const added = new Set((await this.devices.add(tx, firsts, act)).map(({ deviceId }) => deviceId));
+    const stored = await tx.findBy(DeviceRow, { deviceId: In(firsts.map(({ deviceId }) => deviceId)) });
+    const byDevice = new Map(stored.map((row) => [row.deviceId, row]));
+    return registrations.map((registration) => {
+      const device = byDevice.get(registration.device_id);
+      if (!device || !isSameRegistration(device, registration)) {
+        return { status: 409, deviceId: registration.device_id, code: 'provisioning.device_conflict' };
+      }
+      return { status: added.delete(device.deviceId) ? 201 : 200, device };
     });
   }
 
-  /** `ifMatch`: the version the caller saw. Errors: `provisioning.device_not_found`, `request.precondition_failed`. */
-  change(deviceId: DeviceId, patch: DevicePatch, ifMatch: number | undefined, now: Date): Promise<DeviceRow> {
+  /** What the caller saw must be what is there (`ifMatch`). Errors: `provisioning.device_not_found`, `request.precondition_failed`. */
+  change(deviceId: DeviceId, patch: DevicePatch, ifMatch: IfMatch, who: string, now: Date): Promise<DeviceRow> {
     return this.database.transaction(async (tx) => {
       const device = await this.devices.mustLock(tx, deviceId);
-      if (ifMatch !== undefined && ifMatch !== device.version) throw new DomainError('request.precondition_failed');
+      requireMatch(ifMatch, device.version);
+      const before = pick(device);
       if (patch.vin !== undefined) device.vin = patch.vin;
+      if (patch.hardware !== undefined) device.hardware = patch.hardware;
       if (patch.labels !== undefined) device.labels = [...new Set(patch.labels)];
       if (patch.grants !== undefined) device.grants = [...new Set(patch.grants)];
-      return this.devices.save(tx, device, now);
+      const detail = changes(before, pick(device), CHANGEABLE);
+      if (Object.keys(detail).length === 0) return device;
+      await this.devices.saveAll(tx, [device], now);
+      const act = { who, why: patch.reason ?? 'changed by an operator', ticket: patch.ticket, detail };
+      const { state } = device;
+      await this.history.addAll(tx, [{ ...act, deviceId, from: state, to: state, event: 'changed', at: now }]);
+      return device;
     });
   }
+}
 
-  /** For good. Its id goes onto the denylist by `RetiredDevices`. */
-  retire(deviceId: DeviceId, now: Date): Promise<DeviceRow> {
-    return this.database.transaction(async (tx) => {
-      const device = await this.devices.mustLock(tx, deviceId);
-      return this.devices.move(tx, device, { kind: 'retired' }, now);
-    });
-  }
+/** Copies of what may change. */
+function pick({ vin, hardware, labels, grants }: DeviceRow) {
+  return { vin, hardware, labels: [...labels], grants: [...grants] };
 }
 
 function newDevice(given: Registration, now: Date): DeviceRow {
@@ -68,14 +85,20 @@ function newDevice(given: Registration, now: Date): DeviceRow {
     manufacturer: given.manufacturer,
     serialNumber: given.serial_number,
     vin: given.vin ?? null,
+    hardware: given.hardware ?? null,
     labels: [...new Set(given.labels ?? [])],
     grants: [...new Set(given.grants ?? [])],
     state: 'registered',
+    holds: [],
+    resumes: null,
+    inWorkshop: false,
     attestation: 'none',
     minEpoch: 0,
     version: 1,
     blockChangedAt: null,
-    deniedAt: null,
+    revokedAt: null,
+    revocationRecoveredUpTo: null,
+    recoveredAt: null,
     createdAt: now,
     changedAt: now,
   } satisfies DeviceRow);

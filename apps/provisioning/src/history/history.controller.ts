@@ -1,0 +1,25 @@
+import { Controller, Get } from '@nestjs/common';
+import { DomainError } from '@outrider/errors';
+import { DeviceId } from '@outrider/ids';
+import { RequireOperator } from '@outrider/platform/admission';
+import { On, PathParam, QueryParams } from '@outrider/platform/http';
+import { Devices } from '../device/devices.repository.js';
+import { HistoryQuery, historyPage } from './history.js';
+import { History } from './history.repository.js';
+
+@Controller('/v1/devices')
+export class HistoryController {
+  constructor(
+    private readonly devices: Devices,
+    private readonly history: History,
+  ) {}
+
+  @Get(':id/history')
+  @On('operator')
+  @RequireOperator('fleet:read')
+  async ofDevice(@PathParam('id', DeviceId) deviceId: DeviceId, @QueryParams(HistoryQuery) query: HistoryQuery) {
+    if (!(await this.devices.find(deviceId)))
+      throw new DomainError('provisioning.device_not_found', { detail: deviceId });
+    return historyPage(await this.history.ofDevice(deviceId, query), query.limit);
+  }
+}

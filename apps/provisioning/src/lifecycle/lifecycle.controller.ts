@@ -1,0 +1,49 @@
+import { Controller, Headers, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { DeviceId } from '@outrider/ids';
+import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
+import { bodyBytes, JsonBody, On, PathParam, parseJsonBody } from '@outrider/platform/http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { deviceDocument } from '../device/device.js';
+import { etagOf, parseIfMatch } from '../device/if-match.js';
+import { Lifecycle } from './lifecycle.service.js';
+import { OperatorEventBody, RetireBody } from './operator-event.js';
+
+@Controller('/v1/devices')
+export class LifecycleController {
+  constructor(private readonly lifecycle: Lifecycle) {}
+
+  @Post(':id/events')
+  @HttpCode(200)
+  @On('operator')
+  @RequireOperator('fleet:write')
+  async report(
+    @PathParam('id', DeviceId) deviceId: DeviceId,
+    @JsonBody(OperatorEventBody) body: OperatorEventBody,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Admitted() operator: OperatorAdmission,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const device = await this.lifecycle.report(deviceId, body, parseIfMatch(ifMatch), operator.subject, new Date());
+    reply.header('etag', etagOf(device.version));
+    return deviceDocument(device);
+  }
+
+  /** Scrapping, as it was called first. A reason is asked for, not demanded. */
+  @Post(':id/retire')
+  @HttpCode(200)
+  @On('operator')
+  @RequireOperator('fleet:write')
+  async retire(
+    @PathParam('id', DeviceId) deviceId: DeviceId,
+    @Req() request: FastifyRequest,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Admitted() operator: OperatorAdmission,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const given = bodyBytes(request).length === 0 ? {} : parseJsonBody(request, RetireBody);
+    const body = { event: 'scrapping', reason: 'retired by an operator', ...given } as const;
+    const device = await this.lifecycle.report(deviceId, body, parseIfMatch(ifMatch), operator.subject, new Date());
+    reply.header('etag', etagOf(device.version));
+    return deviceDocument(device);
+  }
+}

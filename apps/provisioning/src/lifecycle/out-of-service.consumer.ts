@@ -1,0 +1,102 @@
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { blockChanged, certificateRevoked, deviceRevoked, type RevocationReason } from '@outrider/contracts';
+import type { DeviceId, Thumbprint } from '@outrider/ids';
+import { Subscriptions } from '@outrider/platform/nats';
+import { Database } from '@outrider/platform/postgres';
+import type { EntityManager } from 'typeorm';
+import { CertificateRow } from '../certificate/certificate.entity.js';
+import { Certificates } from '../certificate/certificates.repository.js';
+import type { DeviceRow } from '../device/device.entity.js';
+import { Devices } from '../device/devices.repository.js';
+
+/** When, by whom and why something was revoked, by revocation's clock. */
+interface Revoked {
+  readonly reason: RevocationReason;
+  readonly by: string;
+  readonly at: Date;
+}
+
+/** Follows what revocation and the gateway decided: the status of certificates, the state of devices. Each handler can run twice. */
+@Injectable()
+export class OutOfServiceConsumer implements OnApplicationBootstrap {
+  constructor(
+    private readonly subscriptions: Subscriptions,
+    private readonly database: Database,
+    private readonly devices: Devices,
+    private readonly certificates: Certificates,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.subscriptions.consume(certificateRevoked, async ({ ref, reason, revokedAt, revokedBy }) => {
+      if (!ref.deviceId) return;
+      await this.certificateRevoked(ref.deviceId, ref.thumbprint, { reason, by: revokedBy, at: new Date(revokedAt) });
+    });
+    this.subscriptions.consume(deviceRevoked, ({ deviceId, reason, revokedAt, revokedBy }) =>
+      this.withDevice(deviceId, (tx, device, now) =>
+        this.deviceRevoked(tx, device, { reason, by: revokedBy, at: new Date(revokedAt) }, now),
+      ),
+    );
+    this.subscriptions.consume(blockChanged, ({ deviceId, blocked, at, by, reason }) =>
+      this.withDevice(deviceId, async (tx, device, now) => {
+        const changedAt = new Date(at);
+        if (device.blockChangedAt && changedAt <= device.blockChangedAt) return;
+        device.blockChangedAt = changedAt;
+        const before = device.version;
+        await this.devices.move(tx, device, { kind: blocked ? 'blocked' : 'unblocked' }, { who: by, why: reason }, now);
+        if (device.version === before) await tx.save(device);
+      }),
+    );
+  }
+
+  private certificateRevoked(deviceId: DeviceId, thumbprint: Thumbprint, revoked: Revoked): Promise<void> {
+    return this.withDevice(deviceId, async (tx, device, now) => {
+      const row = await tx.findOneBy(CertificateRow, { thumbprint });
+      if (row && row.status !== 'revoked' && !isSupersession(row, revoked.reason)) {
+        Object.assign(row, {
+          status: 'revoked',
+          revokedAt: revoked.at,
+          revocationReason: revoked.reason,
+        } satisfies Partial<CertificateRow>);
+        await this.certificates.save(tx, row);
+      }
+      // Whoever has the key can be this vehicle: the device is out until it is recovered, not the certificate alone.
+      if (revoked.reason === 'keyCompromise' && !isOfThePast(row, device))
+        await this.deviceRevoked(tx, device, revoked, now);
+    });
+  }
+
+  /** One that an approved order has undone since, heard again, changes nothing; a later one does. */
+  private async deviceRevoked(
+    tx: EntityManager,
+    device: DeviceRow,
+    { reason, by, at }: Revoked,
+    now: Date,
+  ): Promise<void> {
+    if (device.revocationRecoveredUpTo && at <= device.revocationRecoveredUpTo) return;
+    const isNewer = !device.revokedAt || at > device.revokedAt;
+    if (isNewer) device.revokedAt = at;
+    const before = device.version;
+    await this.devices.move(tx, device, { kind: 'revoked', reason }, { who: by, why: `revoked: ${reason}` }, now);
+    if (isNewer && device.version === before) await tx.save(device);
+  }
+
+  private withDevice(
+    deviceId: DeviceId,
+    work: (tx: EntityManager, device: DeviceRow, now: Date) => Promise<void>,
+  ): Promise<void> {
+    return this.database.transaction(async (tx) => {
+      const device = await this.devices.lock(tx, deviceId);
+      if (device) await work(tx, device, new Date());
+    });
+  }
+}
+
+/** revocation telling us of our own supersession is no news: a superseded certificate is no finding. */
+function isSupersession(row: CertificateRow, reason: RevocationReason): boolean {
+  return reason === 'superseded' && row.status === 'superseded';
+}
+
+/** A certificate from before the device was recovered: what becomes of its key touches the device no more. */
+function isOfThePast(row: CertificateRow | null, device: DeviceRow): boolean {
+  return row !== null && device.recoveredAt !== null && row.createdAt <= device.recoveredAt;
+}
