@@ -182,7 +182,7 @@ const sign = async (service: Service, request: object) =>
 
 const crlRequest = (number: number, serialNumber?: SerialNumber) => ({
   aud: 'ca.crl.sign.v1',
-  issuer: 'vehicle-ca',
+  issuerKeyId: fleet.vehicleCa.certificate.subjectKeyId,
   distributionPoint: `${CRL_BASE}/0.crl`,
   number,
   thisUpdate: new Date(Math.floor(Date.now() / 1000) * 1000).toISOString(),

@@ -6,6 +6,7 @@ import { Certificates } from './certificate/certificates.repository.js';
 import { Config } from './config.js';
 import { CrlController } from './crl/crl.controller.js';
 import { Crls } from './crl/crl.repository.js';
+import { CrlIssuers } from './crl/crl-issuers.service.js';
 import { CrlPublisher } from './crl/crl-publisher.service.js';
 import { DenylistBucket } from './denylist/bucket.store.js';
 import { DenylistConsumer } from './denylist/denylist.consumer.js';
@@ -17,6 +18,7 @@ import { WriterLocks } from './denylist/writer-lock.store.js';
 import { EnforcementService } from './enforcement/enforcement.service.js';
 import { RevocationTables1764000000000 } from './migrations/1764000000000-revocation-tables.migration.js';
 import { LastingClaims1764000100000 } from './migrations/1764000100000-lasting-claims.migration.js';
+import { CrlsByIssuer1764000200000 } from './migrations/1764000200000-crls-by-issuer.migration.js';
 import { Revocations } from './revoke/revocations.repository.js';
 import { RevokeController } from './revoke/revoke.controller.js';
 import { RevokeService } from './revoke/revoke.service.js';
@@ -37,6 +39,7 @@ import { SaveRevocation } from './revoke/save-revocation.service.js';
     DenylistConsumer,
     EnforcementService,
     Crls,
+    CrlIssuers,
     CrlPublisher,
     Revocations,
     SaveRevocation,
@@ -51,5 +54,5 @@ export const definition: ServiceDefinition<Config> = {
   config: Config,
   module: RevocationModule,
   entities: [],
-  migrations: [RevocationTables1764000000000, LastingClaims1764000100000],
+  migrations: [RevocationTables1764000000000, LastingClaims1764000100000, CrlsByIssuer1764000200000],
 };

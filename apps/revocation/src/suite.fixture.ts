@@ -7,6 +7,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { OPERATOR_AUDIENCE } from '@outrider/admission';
 import {
+  authorityList,
   type CertificateRef,
   CrlSignRequest,
   certificateGet,
@@ -117,12 +118,14 @@ export async function startSuite(): Promise<Suite> {
 export interface CaClerk {
   readonly certificates: ParsedCertificate[];
   readonly crlRequests: CrlSignRequest[];
+  /** Beside the first, and signing with its key all the same. */
+  readonly furtherIssuers: { authority: string; generation: number; issuerKeyId: string; crlPrefix: string }[];
   stop(): Promise<void>;
 }
 
 async function startCaClerk(fleet: TestFleet, nats: TestNats): Promise<CaClerk> {
   const connection = await nats.connectAs('fleet-ca');
-  const clerk: CaClerk = { certificates: [], crlRequests: [], stop: () => connection.close() };
+  const clerk: CaClerk = { certificates: [], crlRequests: [], furtherIssuers: [], stop: () => connection.close() };
   connection.subscribe(certificateGet.subject, {
     callback: (_error, msg) => {
       const by = certificateGet.payload.parse(msg.json());
@@ -131,6 +134,13 @@ async function startCaClerk(fleet: TestFleet, nats: TestNats): Promise<CaClerk> 
       );
       const ok = found && { certificate: base64(found.der), profile: 'vehicle', ref: refOf(found) };
       msg.respond(JSON.stringify(ok ? { ok } : { error: { code: 'ca.certificate_unknown' } }));
+    },
+  });
+  connection.subscribe(authorityList.subject, {
+    callback: (_error, msg) => {
+      const issuerKeyId = fleet.vehicleCa.certificate.subjectKeyId;
+      const issuers = [{ authority: 'vehicle-ca', generation: 1, issuerKeyId, crlPrefix: '' }];
+      msg.respond(JSON.stringify({ ok: { issuers: [...issuers, ...clerk.furtherIssuers] } }));
     },
   });
   connection.subscribe(crlSign.subject, {

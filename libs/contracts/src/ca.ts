@@ -2,9 +2,10 @@
 import { DeviceId, SerialNumber, Thumbprint } from '@outrider/ids';
 import { z } from 'zod';
 import { event, request } from './contract.js';
-import { CertificateRef, DerBase64, Instant, RevocationReason, ServiceRequestJws } from './values.js';
+import { CertificateRef, DerBase64, Instant, IssuerKeyId, RevocationReason, ServiceRequestJws } from './values.js';
 
-export const CertificateProfileName = z.enum(['vehicle', 'command-signer']);
+/** `vehicle`, or any other profile that this fleet-ca was given: fleet-ca alone knows which there are. */
+export const CertificateProfileName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
 export type CertificateProfileName = z.infer<typeof CertificateProfileName>;
 
 /** What the JWS in `certificateSign` carries. `requestId` makes a retry return the same certificate. */
@@ -94,11 +95,33 @@ export const certificateGet = request({
   reply: z.strictObject({ certificate: DerBase64, profile: z.string(), ref: CertificateRef }),
 });
 
+/** The generations of vehicle issuing CAs that there are lists of: published, active and outgoing ones. */
+export const authorityList = request({
+  subject: 'ca.authority.list.v1',
+  from: ['revocation'],
+  to: 'fleet-ca',
+  payload: z.strictObject({}),
+  reply: z.strictObject({
+    issuers: z
+      .array(
+        z.strictObject({
+          authority: AuthorityRefName,
+          generation: z.int().positive(),
+          issuerKeyId: IssuerKeyId,
+          /** What stands before the shard in the name of a list: `/crl/<prefix><shard>.crl`. */
+          crlPrefix: z.string().regex(/^([0-9a-f]{16}-)?$/),
+        }),
+      )
+      .max(100),
+  }),
+});
+
 /** What the JWS in `crlSign` carries. */
 export const CrlSignRequest = z.strictObject({
   aud: z.literal('ca.crl.sign.v1'),
   iat: z.int(),
-  issuer: z.enum(['vehicle-ca']),
+  /** The generation whose certificates the list is about, and by whose key it is signed. */
+  issuerKeyId: IssuerKeyId,
   /** The URI in the issuing distribution point (RFC 5280 §5.2.5). */
   distributionPoint: z.url(),
   number: z.int().positive(),

@@ -1,5 +1,6 @@
 export { CONTRACTS } from './all.js';
 export {
+  authorityList,
   CertificateProfileName,
   CertificateSignItem,
   CertificateSignRequest,
@@ -24,7 +25,9 @@ export {
   certificateSuperseded,
   DeviceSnapshot,
   deviceChanged,
+  deviceDenied,
   deviceGet,
+  deviceRecovered,
   FindingKind,
   findingRaised,
   vehicleCertificateGet,

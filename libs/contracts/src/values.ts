@@ -25,10 +25,13 @@ export type RevocationReason = z.infer<typeof RevocationReason>;
 /** A compact JWS, `typ: outrider-request+jws`, by the requesting service's key: fleet-ca believes nothing else. */
 export const ServiceRequestJws = z.string().max(1_048_576);
 
-/** What identifies one issued certificate everywhere. `issuerKeyId` is the hex of the issuing CA's subject key identifier. */
+/** Hex of the issuing CA's subject key identifier. */
+export const IssuerKeyId = z.string().regex(/^[0-9a-f]{40}$/);
+
+/** What identifies one issued certificate everywhere. */
 export const CertificateRef = z.strictObject({
   deviceId: DeviceId.optional(),
-  issuerKeyId: z.string().regex(/^[0-9a-f]{40}$/),
+  issuerKeyId: IssuerKeyId,
   serialNumber: SerialNumber,
   thumbprint: Thumbprint,
   keyThumbprint: KeyThumbprint,

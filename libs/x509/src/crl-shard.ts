@@ -9,7 +9,11 @@ export function crlShard(serialNumber: SerialNumber, shardCount: number): number
   return Number.parseInt(serialNumber.slice(-8), 16) % shardCount;
 }
 
-/** `<base>/<shard>.crl`, e.g. `http://localhost:9105/crl/0.crl`; `baseUrl` without a trailing slash. */
-export function crlShardUrl(baseUrl: string, shard: number): string {
-  return `${baseUrl}/${shard}.crl`;
+/**
+ * `<base>/<prefix><shard>.crl`, e.g. `http://localhost:9105/crl/0.crl`.
+ * @param baseUrl without a trailing slash
+ * @param prefix keeps the lists of one issuer apart from another's; fleet-ca says which, the first issuing CA has none.
+ */
+export function crlShardUrl(baseUrl: string, shard: number, prefix = ''): string {
+  return `${baseUrl}/${prefix}${shard}.crl`;
 }

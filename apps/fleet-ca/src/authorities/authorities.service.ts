@@ -60,7 +60,7 @@ export class Authorities {
   }
 
   /**
-   * The generation with that subject key identifier (hex), active or outgoing: for its CRLs.
+   * The generation with that subject key identifier (hex), whatever its state but retired: for its CRLs.
    * @throws DomainError `ca.authority_unknown`
    */
   byKeyId(issuerKeyId: string): OpenGeneration {
@@ -70,9 +70,19 @@ export class Authorities {
     return found;
   }
 
+  /** Every generation of vehicle issuing CAs that signs CRLs. */
+  issuers(): readonly OpenGeneration[] {
+    return this.opened.signing.filter(({ profile }) => profile === 'vehicle-ca');
+  }
+
   /** Every trusted generation, the active one first; none for a name that is not in the manifest. */
   trusted(name: string): readonly ParsedCertificate[] {
     return this.opened.trusted.get(name) ?? [];
+  }
+
+  /** Whether it is the key of any trusted authority of the fleet: nobody else may be certified for it. */
+  isAuthorityKey(keyThumbprint: string): boolean {
+    return this.opened.authorityKeys.has(keyThumbprint);
   }
 
   /** Reads the manifest now. Swaps it in whole, or leaves all as it was. */

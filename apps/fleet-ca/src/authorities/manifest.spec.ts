@@ -22,7 +22,7 @@ describe('AuthoritiesManifest', () => {
     const authority = authorityOf('retired', 'outgoing', 'active', 'published');
     expect(activeOf(authority).generation).toBe(3);
     expect(numbers(trustedOf(authority))).toEqual([3, 4, 2]);
-    expect(numbers(signingOf(authority))).toEqual([2, 3]);
+    expect(numbers(signingOf(authority))).toEqual([2, 3, 4]);
   });
 
   it.each<[string, object]>([

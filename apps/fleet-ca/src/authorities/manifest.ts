@@ -18,7 +18,7 @@ export const KeyReference = z.discriminatedUnion('kind', [
 export type KeyReference = z.infer<typeof KeyReference>;
 
 /**
- * `published`: trusted, does not sign yet; `active`: signs; `outgoing`: signs only CRLs for what it has issued, still trusted;
+ * `published`: trusted, signs no certificates yet; `active`: signs; `outgoing`: signs only CRLs for what it has issued, still trusted;
  * `retired`: neither.
  */
 export const GenerationState = z.enum(['published', 'active', 'outgoing', 'retired']);
@@ -67,9 +67,9 @@ export function trustedOf(authority: ManifestAuthority): Generation[] {
   return [activeOf(authority), ...others.reverse()];
 }
 
-/** Whose keys have to be at hand: the active generation for everything, the outgoing ones for their last CRLs. */
+/** Whose keys have to be at hand: all sign CRLs, also the outgoing ones, and the published ones, whose lists are there before their certificates. */
 export function signingOf(authority: ManifestAuthority): Generation[] {
-  return authority.generations.filter(({ state }) => state === 'active' || state === 'outgoing');
+  return authority.generations.filter(({ state }) => state !== 'retired');
 }
 
 /**

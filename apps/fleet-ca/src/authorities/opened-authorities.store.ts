@@ -33,10 +33,12 @@ export interface OpenedAuthorities {
   readonly fingerprint: string;
   /** By name, those that sign here. */
   readonly active: ReadonlyMap<string, OpenGeneration>;
-  /** Those and the outgoing ones, which sign their last CRLs. */
+  /** Those, and the published and outgoing ones, which sign CRLs alone. */
   readonly signing: readonly OpenGeneration[];
   /** By name, of every authority: what stands in its bundle. */
   readonly trusted: ReadonlyMap<string, readonly ParsedCertificate[]>;
+  /** Thumbprints of the keys of all of them. */
+  readonly authorityKeys: ReadonlySet<string>;
 }
 
 export interface ManifestFiles {
@@ -105,5 +107,6 @@ export function openAuthorities(
       if (generation === activeOf(authority)) active.set(name, opened);
     }
   }
-  return { fingerprint, active, signing, trusted };
+  const authorityKeys = new Set([...trusted.values()].flat().map(({ keyThumbprint }) => keyThumbprint));
+  return { fingerprint, active, signing, trusted, authorityKeys };
 }

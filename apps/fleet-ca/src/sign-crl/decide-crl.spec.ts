@@ -6,6 +6,7 @@ import { decideCrl, type LastCrl } from './decide-crl.js';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const BASE = 'http://localhost:9105/crl';
+const PLACE = { baseUrl: BASE, shardCount: 4, prefix: '' };
 
 let fleet: TestFleet;
 beforeAll(async () => {
@@ -16,7 +17,7 @@ function decide(changes: object = {}, last?: LastCrl, requester: Service = 'revo
   const request = CrlSignRequest.parse({
     aud: 'ca.crl.sign.v1',
     iat: 0,
-    issuer: 'vehicle-ca',
+    issuerKeyId: fleet.vehicleCa.certificate.subjectKeyId,
     distributionPoint: `${BASE}/0.crl`,
     number: 7,
     thisUpdate: '2026-03-01T12:00:00Z',
@@ -24,7 +25,7 @@ function decide(changes: object = {}, last?: LastCrl, requester: Service = 'revo
     entries: [{ serialNumber: '0a0b', revokedAt: '2026-03-01T11:00:00Z', reason: 'keyCompromise' }],
     ...changes,
   });
-  return decideCrl(requester, request, 'hash', last, fleet.vehicleCa.certificate, BASE, NOW);
+  return decideCrl(requester, request, 'hash', last, fleet.vehicleCa.certificate, PLACE, NOW);
 }
 
 describe('decideCrl', () => {

@@ -2,7 +2,7 @@
 import type { CrlSignRequest } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { Service } from '@outrider/ids';
-import type { CrlDescription, ParsedCertificate } from '@outrider/x509';
+import { type CrlDescription, crlShardUrl, type ParsedCertificate } from '@outrider/x509';
 
 /** The highest number signed for this issuer and distribution point, and of what request. */
 export interface LastCrl {
@@ -14,7 +14,7 @@ const CLOCK_MS = 300_000;
 const MAX_VALIDITY_MS = 30 * 86_400_000;
 
 /**
- * @param baseUrl of the CRLs: a list for any other place is not of this fleet.
+ * @param place where this issuer's lists are: one for any other place would speak for certificates of another issuer.
  * @throws DomainError `ca.requester_refused`, `ca.request_refused`
  */
 export function decideCrl(
@@ -23,7 +23,7 @@ export function decideCrl(
   requestSha256: string,
   last: LastCrl | undefined,
   issuer: ParsedCertificate,
-  baseUrl: string,
+  place: { readonly baseUrl: string; readonly shardCount: number; readonly prefix: string },
   now: Date,
 ): CrlDescription {
   if (requester !== 'revocation') {
@@ -35,8 +35,7 @@ export function decideCrl(
   if (nextUpdate <= thisUpdate || nextUpdate.getTime() - thisUpdate.getTime() > MAX_VALIDITY_MS) {
     throw refused('nextUpdate is not after thisUpdate, or more than 30 days after it');
   }
-  if (!request.distributionPoint.startsWith(`${baseUrl}/`))
-    throw refused('the distribution point is not of this fleet');
+  if (!isShard(request.distributionPoint, place)) throw refused('the distribution point is none of this issuer');
   // RFC 5280 §5.2.3: numbers only go forward. The very same request again is a retry.
   const isRetry = last?.number === request.number && last.requestSha256 === requestSha256;
   if (last !== undefined && request.number <= last.number && !isRetry) {
@@ -54,6 +53,11 @@ export function decideCrl(
       reason,
     })),
   };
+}
+
+function isShard(url: string, { baseUrl, shardCount, prefix }: Parameters<typeof decideCrl>[5]): boolean {
+  const shard = Number(/(0|[1-9][0-9]{0,4})\.crl$/.exec(url)?.[1] ?? Number.NaN);
+  return shard < shardCount && url === crlShardUrl(baseUrl, shard, prefix);
 }
 
 function refused(detail: string): DomainError {

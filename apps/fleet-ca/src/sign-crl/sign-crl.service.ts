@@ -5,6 +5,7 @@ import { Database } from '@outrider/platform/postgres';
 import { CONFIG, Metrics } from '@outrider/platform/service';
 import { createCrl, parseCrl, verifyCrl } from '@outrider/x509';
 import { Authorities } from '../authorities/authorities.service.js';
+import { crlPrefix } from '../authorities/crl-prefix.js';
 import type { Config } from '../config.js';
 import { DeniedSubjects } from '../denylist/denied-subjects.service.js';
 import { verifyRequest } from '../requester/verify-request.js';
@@ -32,12 +33,14 @@ export class SignCrl {
     const trust = { infrastructureCas, trustDomain, maxAgeSeconds, now };
     const { requester, certificate: asking, payload } = verifyRequest(compactJws, CrlSignRequest, trust);
     this.denied.checkRequester(asking, now);
-    const { certificate, key } = this.authorities.signing(payload.issuer);
+    const issuer = this.authorities.byKeyId(payload.issuerKeyId);
+    const { certificate, key } = issuer;
+    const place = { ...crl, prefix: crlPrefix(issuer) };
     const { iat: _, ...asked } = payload;
     const requestSha256 = sha256Hex(JSON.stringify(asked));
     const der = await this.database.transaction(async (tx) => {
-      const last = await this.crls.lockLast(tx, payload.issuer, payload.distributionPoint);
-      const description = decideCrl(requester, payload, requestSha256, last, certificate, crl.baseUrl, now);
+      const last = await this.crls.lockLast(tx, payload.issuerKeyId, payload.distributionPoint);
+      const description = decideCrl(requester, payload, requestSha256, last, certificate, place, now);
       const signed = await createCrl(description, (tbs) => key.sign(tbs));
       // Read back what goes out: a list that a verifier cannot use is worse than an error here.
       verifyCrl(parseCrl(signed), certificate, description.thisUpdate);

@@ -6,7 +6,7 @@ import { CONFIG, LOGGER } from '@outrider/platform/service';
 import type { FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
-import { shardOfFile } from './crl.js';
+import { type CrlName, crlOfFile } from './crl.js';
 import { Crls, type PublishedCrl } from './crl.repository.js';
 
 const MAX_AGE_SECONDS = 60;
@@ -14,7 +14,7 @@ const MAX_AGE_SECONDS = 60;
 /** RFC 5280 §4.2.1.13: over plain HTTP, the list carries its own signature. */
 @Controller('crl')
 export class CrlController {
-  private readonly last = new Map<number, PublishedCrl>();
+  private readonly last = new Map<string, PublishedCrl>();
 
   constructor(
     private readonly crls: Crls,
@@ -30,11 +30,12 @@ export class CrlController {
     @Headers('if-none-match') known: string | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const shard = shardOfFile(file, this.config.crl.shardCount);
-    if (shard === undefined) throw new DomainError('revocation.crl_not_found');
-    const crl = await this.find(shard);
+    const name = crlOfFile(file, this.config.crl.shardCount);
+    if (name === undefined) throw new DomainError('revocation.crl_not_found');
+    const crl = await this.find(name, file);
+    if (!crl && name.prefix !== '') throw new DomainError('revocation.crl_not_found');
     if (!crl) throw new DomainError('service.unavailable', { detail: 'not yet published', retryAfterSeconds: 1 });
-    const etag = `"${shard}-${crl.number}"`;
+    const etag = `"${name.prefix}${name.shard}-${crl.number}"`;
     reply.header('etag', etag).header('cache-control', `public, max-age=${MAX_AGE_SECONDS}`);
     reply.header('expires', crl.nextUpdate.toUTCString());
     if (known?.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag)) return reply.status(304).send();
@@ -42,14 +43,14 @@ export class CrlController {
   }
 
   /** From PostgreSQL, so that every replica serves the same; from memory while it is away. */
-  private async find(shard: number): Promise<PublishedCrl | undefined> {
+  private async find(name: CrlName, file: string): Promise<PublishedCrl | undefined> {
     try {
-      const crl = await this.crls.find(shard);
-      if (crl) this.last.set(shard, crl);
+      const crl = await this.crls.find(name);
+      if (crl) this.last.set(file, crl);
       return crl;
     } catch (error) {
-      this.logger.warn({ err: error, shard }, 'a CRL is served from memory');
-      const last = this.last.get(shard);
+      this.logger.warn({ err: error, file }, 'a CRL is served from memory');
+      const last = this.last.get(file);
       if (!last) throw error;
       return last;
     }

@@ -16,7 +16,7 @@ afterAll(async () => {
   await suite?.stop();
 });
 
-async function get(shard: number, headers: Record<string, string> = {}) {
+async function get(shard: number | string, headers: Record<string, string> = {}) {
   const response = await fetch(`${suite.httpUrl}/crl/${shard}.crl`, { headers });
   return { response, der: new Uint8Array(await response.arrayBuffer()) };
 }
@@ -65,6 +65,18 @@ describe('GET /crl/<shard>.crl', () => {
     expect(stderr + stdout).toContain('verify OK');
     expect(stdout.toLowerCase()).toContain(`serial number: ${ref.serialNumber}`);
     expect(stdout).toContain('Key Compromise');
+  });
+
+  it('keeps the lists of two issuing CAs apart, each with the certificates of its own', async () => {
+    const issuerKeyId = 'c0'.repeat(20);
+    const crlPrefix = `${'c0'.repeat(8)}-`;
+    expect((await get(`${crlPrefix}0`)).response.status).toBe(404);
+    suite.caClerk.furtherIssuers.push({ authority: 'vehicle-ca', generation: 2, issuerKeyId, crlPrefix });
+    await until(async () => (await get(`${crlPrefix}0`)).response.status === 200);
+    const crl = parseCrl((await get(`${crlPrefix}0`)).der);
+    expect(crl.scope?.uris).toEqual([`${suite.config.crl.baseUrl}/${crlPrefix}0.crl`]);
+    expect(suite.caClerk.crlRequests.at(-1)).toMatchObject({ issuerKeyId, entries: [] });
+    expect(suite.caClerk.crlRequests.some(({ entries }) => entries.length > 0)).toBe(true);
   });
 
   it('goes on from memory and table alone while fleet-ca is away', async () => {

@@ -1,10 +1,11 @@
 import { describe, expect, it, test } from '@jest/globals';
 import { SerialNumber } from '@outrider/ids';
 import fc from 'fast-check';
-import { crlSignRequest, nextCrlNumber, shardOfFile } from './crl.js';
+import { crlOfFile, crlSignRequest, nextCrlNumber } from './crl.js';
 
 const NOW = new Date('2026-03-01T12:00:00.750Z');
-const plan = { baseUrl: 'http://127.0.0.1:9105/crl', shard: 3, validitySeconds: 600 };
+const issuer = { issuerKeyId: 'ab'.repeat(20), prefix: 'abababababababab-' };
+const plan = { issuer, baseUrl: 'http://127.0.0.1:9105/crl', shard: 3, validitySeconds: 600 };
 
 describe('nextCrlNumber', () => {
   it('only goes forward, and never below the clock', () => {
@@ -35,8 +36,8 @@ describe('crlSignRequest', () => {
     expect(crlSignRequest(plan, 7, entries, NOW)).toEqual({
       aud: 'ca.crl.sign.v1',
       iat: 1772366400,
-      issuer: 'vehicle-ca',
-      distributionPoint: 'http://127.0.0.1:9105/crl/3.crl',
+      issuerKeyId: 'ab'.repeat(20),
+      distributionPoint: 'http://127.0.0.1:9105/crl/abababababababab-3.crl',
       number: 7,
       thisUpdate: '2026-03-01T12:00:00.000Z',
       nextUpdate: '2026-03-01T12:10:00.000Z',
@@ -45,17 +46,21 @@ describe('crlSignRequest', () => {
   });
 });
 
-describe('shardOfFile', () => {
+describe('crlOfFile', () => {
   test.each([
-    ['0.crl', 0],
-    ['3.crl', 3],
+    ['0.crl', { prefix: '', shard: 0 }],
+    ['3.crl', { prefix: '', shard: 3 }],
+    ['0123456789abcdef-1.crl', { prefix: '0123456789abcdef-', shard: 1 }],
     ['4.crl', undefined],
+    ['0123456789abcdef-4.crl', undefined],
+    ['0123456789ABCDEF-1.crl', undefined],
+    ['abc-1.crl', undefined],
     ['03.crl', undefined],
     ['-1.crl', undefined],
     ['1.crl.gz', undefined],
     ['', undefined],
     ['99999999999.crl', undefined],
-  ])('%s of 4 shards -> %p', (file, shard) => {
-    expect(shardOfFile(file, 4)).toBe(shard);
+  ])('%s of 4 shards -> %p', (file, name) => {
+    expect(crlOfFile(file, 4)).toEqual(name);
   });
 });

@@ -11,7 +11,21 @@ export interface CrlEntry {
   readonly reasons: readonly RevocationReason[];
 }
 
+/** An issuing CA, and what stands before the shard in the names of its lists. */
+export interface CrlIssuer {
+  /** Hex of its subject key identifier. */
+  readonly issuerKeyId: string;
+  readonly prefix: string;
+}
+
+/** One list among all of them. */
+export interface CrlName {
+  readonly prefix: string;
+  readonly shard: number;
+}
+
 export interface CrlPlan {
+  readonly issuer: CrlIssuer;
   readonly baseUrl: string;
   readonly shard: number;
   readonly validitySeconds: number;
@@ -28,8 +42,8 @@ export function crlSignRequest(plan: CrlPlan, number: number, entries: readonly 
   return {
     aud: 'ca.crl.sign.v1',
     iat: seconds,
-    issuer: 'vehicle-ca',
-    distributionPoint: crlShardUrl(plan.baseUrl, plan.shard),
+    issuerKeyId: plan.issuer.issuerKeyId,
+    distributionPoint: crlShardUrl(plan.baseUrl, plan.shard, plan.issuer.prefix),
     number,
     thisUpdate: instant(seconds),
     nextUpdate: instant(seconds + plan.validitySeconds),
@@ -45,8 +59,8 @@ function instant(seconds: number): string {
   return new Date(seconds * 1000).toISOString();
 }
 
-/** The shard that a file name of the path `/crl/<shard>.crl` asks for; undefined where there is none. */
-export function shardOfFile(file: string, shardCount: number): number | undefined {
-  const digits = /^(0|[1-9][0-9]{0,4})\.crl$/.exec(file)?.[1];
-  return digits !== undefined && Number(digits) < shardCount ? Number(digits) : undefined;
+/** The list that a file name of the path `/crl/<prefix><shard>.crl` asks for; undefined where there can be none. */
+export function crlOfFile(file: string, shardCount: number): CrlName | undefined {
+  const [, prefix = '', digits] = /^([0-9a-f]{16}-)?(0|[1-9][0-9]{0,4})\.crl$/.exec(file) ?? [];
+  return digits !== undefined && Number(digits) < shardCount ? { prefix, shard: Number(digits) } : undefined;
 }

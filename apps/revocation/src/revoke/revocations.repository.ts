@@ -50,13 +50,13 @@ export class Revocations {
   /** Whether a certificate that nobody knows was already revoked by force, for this reason or a graver one. */
   async isForced(
     tx: EntityManager,
-    by: { issuerKeyId: string; serialNumber?: SerialNumber | undefined; thumbprint?: Thumbprint | undefined },
+    by: { issuerKeyId?: string; serialNumber?: SerialNumber | undefined; thumbprint?: Thumbprint | undefined },
     reason: RevocationReason,
   ): Promise<boolean> {
     const rows = await tx.query(
       `SELECT 1 FROM revocations
-       WHERE (thumbprint = $1 OR (issuer_key_id = $2 AND serial_number = $3)) AND ($4 <> 'keyCompromise' OR reason = $4) LIMIT 1`,
-      [by.thumbprint ?? null, by.issuerKeyId, by.serialNumber ?? null, reason],
+       WHERE (CASE WHEN $3::text IS NULL THEN thumbprint = $1 ELSE issuer_key_id = $2 AND serial_number = $3 END) AND ($4 <> 'keyCompromise' OR reason = $4) LIMIT 1`,
+      [by.thumbprint ?? null, by.issuerKeyId ?? null, by.serialNumber ?? null, reason],
     );
     return rows.length > 0;
   }

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { Inject, Injectable } from '@nestjs/common';
 import { serialValue } from '@outrider/admission';
 import { type CertificateRef, certificateRevoked, deviceRevoked, type RevocationReason } from '@outrider/contracts';
 import { afterCommit, Outbox, outboxMessage } from '@outrider/platform/postgres';
-import { CONFIG, currentTrace } from '@outrider/platform/service';
-import { crlShard, parseCertificate } from '@outrider/x509';
+import { CONFIG, currentTrace, TrustFiles } from '@outrider/platform/service';
+import { crlShard } from '@outrider/x509';
 import type { EntityManager } from 'typeorm';
 import type { Config } from '../config.js';
 import { CrlPublisher } from '../crl/crl-publisher.service.js';
@@ -16,18 +15,14 @@ import type { RevokeTarget } from './revoke-request.js';
 /** Saves what was decided, in the caller's transaction: rows, denylist, events; and after its commit a CRL where a key is compromised. */
 @Injectable()
 export class SaveRevocation {
-  /** Of the vehicle issuing CA, whose certificates the CRLs are about. */
-  private readonly vehicleCaKeyId: string;
-
   constructor(
     private readonly revocations: Revocations,
     private readonly denylist: DenylistService,
     private readonly crls: CrlPublisher,
     private readonly outbox: Outbox,
+    private readonly trust: TrustFiles,
     @Inject(CONFIG) private readonly config: Config,
-  ) {
-    this.vehicleCaKeyId = parseCertificate(readFileSync(config.trust.vehicleCaFile, 'utf8')).subjectKeyId ?? '';
-  }
+  ) {}
 
   /** @returns the sequence that covers it. */
   async save(tx: EntityManager, revocation: Revocation, by: string, now: Date): Promise<number> {
@@ -41,7 +36,10 @@ export class SaveRevocation {
     return sequence;
   }
 
-  /** Denies a certificate that nobody knows: by its serial number, as the vehicle issuing CA's, and by its thumbprint. No event: it has no device. */
+  /**
+   * Denies a certificate that nobody knows: by its serial number, as each vehicle issuing CA's that is trusted, and by its thumbprint.
+   * No event: it has no device.
+   */
   async saveForced(
     tx: EntityManager,
     { serialNumber, thumbprint }: RevokeTarget,
@@ -49,14 +47,15 @@ export class SaveRevocation {
     by: string,
     now: Date,
   ): Promise<number> {
-    const issuerKeyId = this.vehicleCaKeyId;
+    const issuers = serialNumber ? this.trust.vehicleCa.map(({ subjectKeyId }) => subjectKeyId ?? '') : [undefined];
     const claims = [
-      ...(serialNumber ? [entry('serial', serialValue(issuerKeyId, serialNumber), reason)] : []),
+      ...(serialNumber ? issuers.map((issuer = '') => entry('serial', serialValue(issuer, serialNumber), reason)) : []),
       ...(thumbprint ? [entry('certificate', thumbprint, reason)] : []),
     ];
-    if (!(await this.revocations.isForced(tx, { issuerKeyId, serialNumber, thumbprint }, reason))) {
-      const named = serialNumber ? { issuerKeyId, serialNumber } : {};
+    for (const issuerKeyId of issuers) {
+      const named = serialNumber && issuerKeyId ? { issuerKeyId, serialNumber } : {};
       const certificate = { ...named, ...(thumbprint ? { thumbprint } : {}) };
+      if (await this.revocations.isForced(tx, certificate, reason)) continue;
       const forced = { ...certificate, crlShard: this.shardOf(certificate) };
       await this.revocations.add(tx, [forced], actOf(reason, by, now));
       this.hurryCrls(tx, [forced], reason);
@@ -75,15 +74,17 @@ export class SaveRevocation {
     await this.outbox.addAll(tx, messages);
   }
 
-  private shardOf({ issuerKeyId, serialNumber }: Partial<CertificateRef>): number | undefined {
-    if (!serialNumber || issuerKeyId !== this.vehicleCaKeyId) return undefined;
-    return crlShard(serialNumber, this.config.crl.shardCount);
+  /** Of whichever issuer's lists; those that have none are never asked for. */
+  private shardOf({ serialNumber }: Partial<CertificateRef>): number | undefined {
+    return serialNumber && crlShard(serialNumber, this.config.crl.shardCount);
   }
 
   private hurryCrls(tx: EntityManager, certificates: readonly RevokedCertificate[], reason: RevocationReason): void {
     if (reason !== 'keyCompromise') return;
-    const shards = certificates.flatMap(({ crlShard: shard }) => (shard === undefined ? [] : [shard]));
-    if (shards.length > 0) afterCommit(tx, () => this.crls.publishSoon(shards));
+    const lists = certificates.flatMap(({ issuerKeyId, crlShard: shard }) =>
+      issuerKeyId === undefined || shard === undefined ? [] : [{ issuerKeyId, shard }],
+    );
+    if (lists.length > 0) afterCommit(tx, () => this.crls.publishSoon(lists));
   }
 }
 
