@@ -3,8 +3,10 @@
 import { Command, CommanderError } from 'commander';
 import { commandCommand } from './command/command.command.js';
 import { deviceCommand } from './device/device.command.js';
+import { enrolmentCommand } from './enrolment/enrolment.command.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 import { factoryCommand } from './factory/factory.command.js';
+import { findingCommand } from './finding/finding.command.js';
 import { fleetCommand } from './fleet/fleet.command.js';
 import { blockCommand, decisionsCommand, unblockCommand } from './gateway/gateway.command.js';
 import { Problem } from './operator/problem.js';
@@ -24,6 +26,8 @@ const program = new Command('outrider')
   .addCommand(factoryCommand())
   .addCommand(deviceCommand())
   .addCommand(fleetCommand())
+  .addCommand(enrolmentCommand())
+  .addCommand(findingCommand())
   .addCommand(telemetryCommand())
   .addCommand(commandCommand())
   .addCommand(revokeCommand())

@@ -27,7 +27,7 @@ const DAY_SECONDS = 86_400;
 /** As fleet-ca names its profiles and authorities. */
 const CaName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
 
-export const LabelPolicy = z.strictObject({
+const LabelFields = z.strictObject({
   /** fleet-ca's profile, e.g. `vehicle`. */
   profile: CaName,
   /** The issuing CA's name at fleet-ca, e.g. `vehicle-ca`. */
@@ -64,6 +64,11 @@ export const LabelPolicy = z.strictObject({
   /** What follows a clone's finding, beside the finding. */
   cloneDetection: z.enum(['report', 'quarantine']),
 });
+/** A key made here is never the same request twice, so that nobody could approve it. */
+export const LabelPolicy = LabelFields.refine(
+  ({ bootstrap, serverKeyGeneration }) => !(bootstrap === 'approve' && serverKeyGeneration),
+  { path: ['serverKeyGeneration'], message: 'not with bootstrap `approve`' },
+);
 export type LabelPolicy = z.infer<typeof LabelPolicy>;
 
 /** The labels of a configuration, by name. */

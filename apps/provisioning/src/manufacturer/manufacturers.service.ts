@@ -93,7 +93,9 @@ export class Manufacturers implements OnApplicationBootstrap {
 
   /** Who is registered. */
   async names(tx: EntityManager): Promise<ReadonlySet<string>> {
-    return new Set((await tx.find(ManufacturerRow, { select: { name: true } })).map(({ name }) => name));
+    return new Set(
+      (await tx.find(ManufacturerRow, { select: { name: true }, where: PRESENT })).map(({ name }) => name),
+    );
   }
 
   private wasRemoved(name: ManufacturerName): Promise<boolean> {
