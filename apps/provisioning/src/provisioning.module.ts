@@ -27,6 +27,10 @@ import { FindingLog } from './finding/findings.repository.js';
 import { Findings } from './finding/findings.service.js';
 import { HistoryController } from './history/history.controller.js';
 import { History } from './history/history.repository.js';
+import { ImportRetention } from './import/import-retention.service.js';
+import { ImportRun } from './import/import-run.service.js';
+import { ImportsController } from './import/imports.controller.js';
+import { Imports } from './import/imports.repository.js';
 import { LifecycleController } from './lifecycle/lifecycle.controller.js';
 import { Lifecycle } from './lifecycle/lifecycle.service.js';
 import { OutOfServiceConsumer } from './lifecycle/out-of-service.consumer.js';
@@ -34,6 +38,7 @@ import { ManufacturerRow } from './manufacturer/manufacturer.entity.js';
 import { ManufacturersController } from './manufacturer/manufacturers.controller.js';
 import { Manufacturers } from './manufacturer/manufacturers.service.js';
 import { Registry1763802000000 } from './migrations/1763802000000-registry.migration.js';
+import { ImportsAndSearch1763803500000 } from './migrations/1763803500000-imports-and-search.migration.js';
 import { Lifecycle1764300000000 } from './migrations/1764300000000-lifecycle.migration.js';
 import { FindingsAndApprovals1764400000000 } from './migrations/1764400000000-findings-and-approvals.migration.js';
 import { OrderService } from './order/order.service.js';
@@ -42,14 +47,23 @@ import { Orders } from './order/orders.repository.js';
 import { CertificateSeenConsumer } from './overlap/certificate-seen.consumer.js';
 import { Overlap } from './overlap/overlap.service.js';
 import { OverlapEnd } from './overlap/overlap-end.service.js';
+import { DeviceSearchController } from './search/device-search.controller.js';
+import { DeviceSearches } from './search/device-search.service.js';
 
 export const ENTITIES = [CertificateRow, DeviceRow, ManufacturerRow, SigningRequestRow];
-export const MIGRATIONS = [Registry1763802000000, Lifecycle1764300000000, FindingsAndApprovals1764400000000];
+export const MIGRATIONS = [
+  Registry1763802000000,
+  ImportsAndSearch1763803500000,
+  Lifecycle1764300000000,
+  FindingsAndApprovals1764400000000,
+];
 
 @Module({
   controllers: [
     EstController,
     DevicesController,
+    DeviceSearchController,
+    ImportsController,
     LifecycleController,
     HistoryController,
     OrdersController,
@@ -61,6 +75,10 @@ export const MIGRATIONS = [Registry1763802000000, Lifecycle1764300000000, Findin
     Certificates,
     CertificateAnswers,
     Devices,
+    DeviceSearches,
+    ImportRetention,
+    ImportRun,
+    Imports,
     OutOfServiceConsumer,
     Registry,
     Lifecycle,
