@@ -20,10 +20,7 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
     const { passphrase, manifest } = fleetFiles(settings);
     return {
       authorities: { manifestFile: manifest, passphraseFile: passphrase },
-      lifetimes: {
-        vehicle: lifetimes(60, DAY_SECONDS, 30 * DAY_SECONDS),
-        'command-signer': lifetimes(3600, DAY_SECONDS, DAY_SECONDS),
-      },
+      profiles: { offered: ['vehicle', 'vehicle-short', 'vehicle-week', 'command-signer'] },
       crl: shards(settings),
       ocspUrl: `${revocationUrl(settings)}/ocsp`,
       requestMaxAgeSeconds: 30,
@@ -59,8 +56,4 @@ function shards(settings: Settings): { baseUrl: string; shardCount: number } {
 
 function revocationUrl(settings: Settings): string {
   return `http://127.0.0.1:${portsOf(settings).services.revocation?.http}`;
-}
-
-function lifetimes(minLifetimeSeconds: number, defaultLifetimeSeconds: number, maxLifetimeSeconds: number): object {
-  return { minLifetimeSeconds, defaultLifetimeSeconds, maxLifetimeSeconds, backdateSeconds: BACKDATE_SECONDS };
 }

@@ -28,7 +28,7 @@ async function makeFactoryCa(directory: string): Promise<void> {
       subject: [{ type: OID.commonName, value: 'Demo Motors Factory CA' }],
       spkiDer: publicKey.export({ type: 'spki', format: 'der' }),
       notBefore,
-      notAfter: new Date(notBefore.getTime() + PROFILES['factory-ca'].defaultLifetimeSeconds * 1000),
+      notAfter: new Date(notBefore.getTime() + PROFILES['factory-ca'].lifetimeSeconds.default * 1000),
     },
     'self',
     (tbs) => signDer(privateKey, tbs),

@@ -1,20 +1,6 @@
 import { serviceConfig } from '@outrider/platform/service';
 import { z } from 'zod';
 
-const Lifetimes = z
-  .strictObject({
-    minLifetimeSeconds: z.int().min(60),
-    defaultLifetimeSeconds: z.int().min(60),
-    maxLifetimeSeconds: z.int().min(60),
-    /** The skew that notBefore is back-dated by. */
-    backdateSeconds: z.int().min(0).max(3600),
-  })
-  .refine(
-    ({ minLifetimeSeconds, defaultLifetimeSeconds, maxLifetimeSeconds }) =>
-      minLifetimeSeconds <= defaultLifetimeSeconds && defaultLifetimeSeconds <= maxLifetimeSeconds,
-    'min <= default <= max',
-  );
-
 export const Config = serviceConfig({
   authorities: z.strictObject({
     /** `authorities.json` in the CA folder; looked at every two seconds. */
@@ -22,7 +8,12 @@ export const Config = serviceConfig({
     /** Opens every CA key that is a file; read once, at start. */
     passphraseFile: z.string().min(1),
   }),
-  lifetimes: z.strictObject({ vehicle: Lifetimes, 'command-signer': Lifetimes }),
+  profiles: z.strictObject({
+    /** The profiles that certificates are signed by here; any other is unknown. Lifetimes, keys and usages stand in the profiles. */
+    offered: z.array(z.string().min(1)).min(1),
+    /** Further profiles of leaves, one `<name>.json` each, in the form of `libs/x509/src/profiles`. */
+    folder: z.string().min(1).optional(),
+  }),
   crl: z.strictObject({
     /** Without a trailing slash; `/<shard>.crl` follows. Plain http: RFC 5280 §4.2.1.13 and §8. */
     baseUrl: z.string().regex(/^http:\/\/[^\s]{1,180}[^/\s]$/, 'a plain http URL without a trailing slash'),

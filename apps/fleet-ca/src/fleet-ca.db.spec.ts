@@ -74,17 +74,11 @@ async function configuration(): Promise<Config> {
         }),
       ),
     );
-  const lifetimes = {
-    minLifetimeSeconds: 60,
-    defaultLifetimeSeconds: 3600,
-    maxLifetimeSeconds: 86_400,
-    backdateSeconds: 60,
-  };
   return Config.parse({
     ...config,
     listeners: { http: config.listeners.http },
     authorities: { passphraseFile: file('passphrase', PASSPHRASE), manifestFile: file('authorities.json', manifest()) },
-    lifetimes: { vehicle: lifetimes, 'command-signer': lifetimes },
+    profiles: { offered: ['vehicle', 'vehicle-short', 'command-signer'] },
     crl: { baseUrl: CRL_BASE, shardCount: 1 },
     ocspUrl: 'http://127.0.0.1:9105/ocsp',
     requestMaxAgeSeconds: 30,

@@ -1,7 +1,10 @@
 import { Module } from '@nestjs/common';
 import { Authorities } from './authorities/authorities.service.js';
+import { ListAuthoritiesConsumer } from './authorities/list-authorities.consumer.js';
 import { DeniedSubjects } from './denylist/denied-subjects.service.js';
 import { GetCertificateConsumer } from './get-certificate/get-certificate.consumer.js';
+import { Profiles } from './profiles/profiles.service.js';
+import { CertificateSigner } from './sign-certificate/certificate-signer.service.js';
 import { IssuedCertificates } from './sign-certificate/issued-certificates.repository.js';
 import { SignCertificateConsumer } from './sign-certificate/sign-certificate.consumer.js';
 import { SignCertificate } from './sign-certificate/sign-certificate.service.js';
@@ -12,8 +15,11 @@ import { SignedCrls } from './sign-crl/signed-crls.repository.js';
 @Module({
   providers: [
     Authorities,
+    ListAuthoritiesConsumer,
     DeniedSubjects,
     IssuedCertificates,
+    Profiles,
+    CertificateSigner,
     SignCertificate,
     SignCertificateConsumer,
     GetCertificateConsumer,

@@ -34,7 +34,7 @@ export async function makeFactoryIdentity(
   const caKey = createPrivateKey(authority.privateKey);
   const ca = parseCertificate(authority.certificate);
   const notBefore = new Date(Math.max(now.getTime() - 60_000, ca.notBefore.getTime()));
-  const wanted = notBefore.getTime() + PROFILES['factory-device'].defaultLifetimeSeconds * 1000;
+  const wanted = notBefore.getTime() + PROFILES['factory-device'].lifetimeSeconds.default * 1000;
   const serialNumber = factorySerialNumber(deviceId);
   const certificate = await issueCertificate(
     {

@@ -22,15 +22,19 @@ export { canonicalIpAddress } from './general-names.js';
 export {
   type CertificateDescription,
   type CertificateIssuer,
+  encodeTbsCertificate,
   issueCertificate,
+  type Linting,
   type SignTbs,
+  type ThrowawayKey,
 } from './issue-certificate.js';
 export { keyIdentifier } from './key-identifier.js';
-export { lintCertificate } from './lint-certificate.js';
+export { type LintRules, lintCertificate } from './lint-certificate.js';
 export { OID } from './oids.js';
 export { type ParsedCertificate, parseCertificate, parseCertificates } from './parse-certificate.js';
 export { type CrlScope, type ParsedCrl, parseCrl, revocationOf, verifyCrl } from './parse-crl.js';
 export { toPem } from './pem.js';
-export { type CertificateProfile, PROFILE_NAMES, PROFILES, type ProfileName } from './profiles.js';
+export { type CertificateProfile, parseProfile } from './profile-schema.js';
+export { PROFILE_NAMES, PROFILES, type ProfileName } from './profiles.js';
 export { type CertificateKeyAlgorithm, importPublicKey, keyAlgorithmOf, signatureAlgorithmFor } from './public-key.js';
 export { type ChainOptions, validateChain } from './validate-chain.js';

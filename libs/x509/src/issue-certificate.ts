@@ -17,17 +17,19 @@ import { encodeName, type NameAttribute } from './distinguished-name.js';
 import { KEY_USAGES, type KeyUsage } from './extensions.js';
 import { encodeGeneralNames } from './general-names.js';
 import { keyIdentifier } from './key-identifier.js';
-import { lintCertificate } from './lint-certificate.js';
+import { type LintRules, lintCertificate } from './lint-certificate.js';
 import { OID } from './oids.js';
 import { type ParsedCertificate, parseCertificate } from './parse-certificate.js';
-import { type CertificateProfile, PROFILES, type ProfileName } from './profiles.js';
-import { encodeSignatureAlgorithm, keyAlgorithmOf, signatureAlgorithmFor } from './public-key.js';
+import type { CertificateProfile } from './profile-schema.js';
+import { PROFILES, type ProfileName } from './profiles.js';
+import { encodeSignatureAlgorithm, keyAlgorithmOf, signatureAlgorithmFor, verifySignature } from './public-key.js';
 
 /** Whose name and key stand as issuer: a CA's certificate has these members; a self-signed one gives `'self'`. */
 export type CertificateIssuer = Pick<ParsedCertificate, 'subject' | 'spkiDer' | 'subjectKeyId'>;
 
 export interface CertificateDescription {
-  readonly profile: ProfileName;
+  /** By name one of the product's own; a further one by itself. */
+  readonly profile: ProfileName | CertificateProfile;
   /** 128 random bits from the caller (RFC 5280 §4.1.2.2 wants at least 64 of a CSPRNG in practice). */
   readonly serialNumber: SerialNumber;
   readonly subject: readonly NameAttribute[];
@@ -44,20 +46,50 @@ export interface CertificateDescription {
 /** Returns the signature over `tbs` by the issuer's key: DER for ECDSA, 64 bytes for Ed25519. */
 export type SignTbs = (tbs: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
+/** A key that certifies nothing: what it signs is linted and thrown away. */
+export interface ThrowawayKey {
+  readonly sign: (tbs: Uint8Array) => Uint8Array;
+}
+
+/** How an authority of the fleet has its certificates linted. */
+export interface Linting {
+  readonly rules: LintRules;
+  /** Of the same type as the issuer's key. */
+  readonly throwaway: ThrowawayKey;
+}
+
 /**
- * @throws DomainError `ca.lint_failed` before anything is signed; `x509.key_unsupported` for an issuer key that we do not sign with.
+ * The bytes to be signed are first signed by a throwaway key, and the certificate that results is read and linted whole. Then the
+ * very same bytes are signed by the issuer, and the result is verified under its public key before anyone sees it.
+ * @param linting left out where there is no authority yet to lint for (the first certificates of a ceremony, tests): the lint then
+ * knows the profile alone, and the placeholder of a signature.
+ * @throws DomainError `ca.lint_failed` before the issuer's key is used; `x509.key_unsupported` for an issuer key that we do not
+ * sign with; `ca.signature_wrong` when what the key returned is not its signature.
  */
 export async function issueCertificate(
   description: CertificateDescription,
   issuer: CertificateIssuer | 'self',
   sign: SignTbs,
+  linting?: Linting,
 ): Promise<ParsedCertificate> {
   const tbs = encodeTbsCertificate(description, issuer);
-  const findings = lintCertificate(tbs, PROFILES[description.profile]);
+  const issuerSpki = issuer === 'self' ? description.spkiDer : issuer.spkiDer;
+  const algorithm = signatureAlgorithmFor(keyAlgorithmOf(issuerSpki));
+  const whole = (signature: Uint8Array) => sequence(tbs, encodeSignatureAlgorithm(algorithm), bitString(signature));
+  const rehearsal = whole(linting ? linting.throwaway.sign(tbs) : PLACEHOLDER);
+  const findings = lintCertificate(rehearsal, profileOf(description), linting?.rules);
   if (findings.length > 0) throw new DomainError('ca.lint_failed', { detail: findings.join('; ') });
-  const signature = await sign(tbs);
-  const algorithm = signatureAlgorithmFor(issuerKey(description, issuer));
-  return parseCertificate(sequence(tbs, encodeSignatureAlgorithm(algorithm), bitString(signature)));
+  const certificate = parseCertificate(whole(await sign(tbs)));
+  if (!verifySignature(certificate.signatureAlgorithm, issuerSpki, certificate.tbsDer, certificate.signature)) {
+    throw new DomainError('ca.signature_wrong', { detail: 'what the key returned is not its signature' });
+  }
+  return certificate;
+}
+
+const PLACEHOLDER = new Uint8Array(64);
+
+function profileOf({ profile }: CertificateDescription): CertificateProfile {
+  return typeof profile === 'string' ? PROFILES[profile] : profile;
 }
 
 function issuerKey(description: CertificateDescription, issuer: CertificateIssuer | 'self') {
@@ -79,7 +111,7 @@ export function encodeTbsCertificate(
     sequence(time(description.notBefore), time(description.notAfter)),
     subject,
     description.spkiDer,
-    contextConstructed(3, sequence(...encodeExtensions(description, issuer, PROFILES[description.profile]))),
+    contextConstructed(3, sequence(...encodeExtensions(description, issuer, profileOf(description)))),
   );
 }
 
@@ -122,9 +154,7 @@ export function extension(oid: string, criticality: 'critical' | 'non-critical',
 }
 
 function encodeBasicConstraints(profile: CertificateProfile): Uint8Array {
-  if (profile.ca === undefined) return sequence();
-  const { pathLength } = profile.ca;
-  return sequence(derTrue(), ...(pathLength === undefined ? [] : [integer(pathLength)]));
+  return profile.ca === null ? sequence() : sequence(derTrue(), integer(profile.ca.pathLength));
 }
 
 /** Named bit list: trailing zero bits are left out (X.690 §11.2.2). */

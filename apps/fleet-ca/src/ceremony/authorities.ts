@@ -47,6 +47,6 @@ export function authorityDescription(
     ],
     spkiDer,
     notBefore,
-    notAfter: new Date(notBefore.getTime() + PROFILES[profile].defaultLifetimeSeconds * 1000),
+    notAfter: new Date(notBefore.getTime() + PROFILES[profile].lifetimeSeconds.default * 1000),
   };
 }

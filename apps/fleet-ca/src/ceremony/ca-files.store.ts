@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { DomainError } from '@outrider/errors';
 import { SerialNumber } from '@outrider/ids';
-import { type ParsedCertificate, parseCertificate, toPem } from '@outrider/x509';
+import { type CertificateDescription, type ParsedCertificate, parseCertificate, toPem } from '@outrider/x509';
 
 /** The passphrase is the keys' only lock, and PKCS#8's key derivation is a light one: it has to be random and long. */
 const MIN_PASSPHRASE_LENGTH = 24;
@@ -123,9 +123,9 @@ export class CaFolder {
   }
 
   /** One line for each certificate that was issued before there was a database to log it in. */
-  log(certificate: ParsedCertificate, profile: string): void {
+  log(certificate: ParsedCertificate, profile: CertificateDescription['profile']): void {
     const line = {
-      profile,
+      profile: typeof profile === 'string' ? profile : profile.name,
       issuer: certificate.issuer.text,
       subject: certificate.subject.text,
       serialNumber: certificate.serialNumber,

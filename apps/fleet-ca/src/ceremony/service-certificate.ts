@@ -30,7 +30,7 @@ export function serviceDescription(
     ],
     spkiDer,
     notBefore,
-    notAfter: new Date(notBefore.getTime() + PROFILES['service-server'].defaultLifetimeSeconds * 1000),
+    notAfter: new Date(notBefore.getTime() + PROFILES['service-server'].lifetimeSeconds.default * 1000),
     sanUri: serviceSpiffeId(trustDomain, service),
     sanDns: all.dns,
     sanIps: all.ips,

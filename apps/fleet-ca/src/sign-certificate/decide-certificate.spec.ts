@@ -3,20 +3,22 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { CertificateSignRequest } from '@outrider/contracts';
 import { SerialNumber } from '@outrider/ids';
 import { createTestFleet, type TestFleet, TRUST_DOMAIN } from '@outrider/testing';
-import { createCertificationRequest, type NameAttribute, OID, parseCertificationRequest } from '@outrider/x509';
+import {
+  type CertificateProfile,
+  createCertificationRequest,
+  type NameAttribute,
+  OID,
+  PROFILES,
+  type ProfileName,
+  parseCertificationRequest,
+} from '@outrider/x509';
 import { decideCertificate, type IssuingRules } from './decide-certificate.js';
 
-const NOW = new Date();
+const NOW = new Date(Math.floor(Date.now() / 1000) * 1000);
 const DAY = 86_400;
-const bounds = {
-  minLifetimeSeconds: 300,
-  defaultLifetimeSeconds: DAY,
-  maxLifetimeSeconds: 7 * DAY,
-  backdateSeconds: 60,
-};
 const rules: IssuingRules = {
+  crlPrefix: '',
   trustDomain: TRUST_DOMAIN,
-  lifetimes: { vehicle: bounds, 'command-signer': { ...bounds, maxLifetimeSeconds: DAY } },
   crl: { baseUrl: 'http://localhost:9105/crl', shardCount: 4 },
   ocspUrl: 'http://localhost:9105/ocsp',
 };
@@ -34,7 +36,8 @@ interface Case {
   readonly sanUris?: string[];
   readonly keyType?: 'P-256' | 'Ed25519';
   readonly request?: object;
-  readonly rules?: IssuingRules;
+  readonly profile?: CertificateProfile;
+  readonly issuerProfile?: string;
 }
 
 function decide(given: Case = {}) {
@@ -51,16 +54,9 @@ function decide(given: Case = {}) {
     deviceId: 'device-12345',
     ...request,
   });
-  const issuer = fleet.vehicleCa.certificate;
-  return decideCertificate(
-    requester,
-    asked,
-    parseCertificationRequest(csr),
-    issuer,
-    given.rules ?? rules,
-    serialNumber,
-    NOW,
-  );
+  const profile = given.profile ?? PROFILES[asked.profile as ProfileName];
+  const issuer = { profile: given.issuerProfile ?? (profile.signedBy[0] as string), ...fleet.vehicleCa };
+  return decideCertificate(requester, asked, profile, parseCertificationRequest(csr), issuer, rules, serialNumber, NOW);
 }
 
 const inSeconds = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
@@ -68,10 +64,10 @@ const inSeconds = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
 describe('decideCertificate', () => {
   it('describes a vehicle certificate by its identity and the rules alone', () => {
     expect(decide({ sanUris: [OWN_URI] })).toMatchObject({
-      profile: 'vehicle',
+      profile: { name: 'vehicle' },
       subject: [{ value: 'device-12345' }],
       sanUri: OWN_URI,
-      notBefore: inSeconds(-60),
+      notBefore: inSeconds(-300),
       notAfter: inSeconds(DAY),
       crlUrl: 'http://localhost:9105/crl/2.crl',
       ocspUrl: 'http://localhost:9105/ocsp',
@@ -95,18 +91,29 @@ describe('decideCertificate', () => {
   });
 
   it.each([
-    ['a minute', 60, 300],
+    ['a minute', 60, 600],
     ['an hour', 3600, 3600],
     ['a year', 365 * DAY, 7 * DAY],
   ])('clamps a lifetime of %s', (_, wanted, given) => {
     expect(decide({ request: { lifetimeSeconds: wanted } }).notAfter).toEqual(inSeconds(given));
   });
 
-  it('lets nothing outlive its issuer', () => {
-    const generous = { ...bounds, maxLifetimeSeconds: 1000 * DAY };
-    const given = { ...rules, lifetimes: { ...rules.lifetimes, vehicle: generous } };
-    const { notAfter } = decide({ request: { lifetimeSeconds: 999 * DAY }, rules: given });
-    expect(notAfter).toEqual(fleet.vehicleCa.certificate.notAfter);
+  it('lets nothing outlive its issuer, nor begin before it', () => {
+    const generous = { min: 60, default: 60, max: 1000 * DAY };
+    const profile = { ...PROFILES.vehicle, lifetimeSeconds: generous, backdateSeconds: 100 * DAY };
+    const { notBefore, notAfter } = decide({ request: { lifetimeSeconds: 999 * DAY }, profile });
+    expect({ notBefore, notAfter }).toEqual({
+      notBefore: fleet.vehicleCa.certificate.notBefore,
+      notAfter: fleet.vehicleCa.certificate.notAfter,
+    });
+  });
+
+  it.each<[ProfileName, number]>([
+    ['vehicle-short', 600],
+    ['vehicle', DAY],
+    ['vehicle-week', 7 * DAY],
+  ])('gives a certificate of %s its usual life', (profile, seconds) => {
+    expect(decide({ request: { profile } }).notAfter).toEqual(inSeconds(seconds));
   });
 
   it.each<[string, Case, string]>([
@@ -117,6 +124,7 @@ describe('decideCertificate', () => {
       { subject: 'command', request: { profile: 'command-signer', deviceId: undefined } },
       'ca.requester_refused',
     ],
+    ['an authority that signs other profiles', { issuerProfile: 'control-ca' }, 'ca.request_refused'],
     ['another device’s name', { subject: 'device-99999' }, 'ca.request_refused'],
     [
       'another device’s URI',

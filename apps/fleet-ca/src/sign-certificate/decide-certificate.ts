@@ -1,70 +1,76 @@
 /** What may be certified: holds a request against its profile and its requester, and describes the certificate that follows. */
-import type { CertificateProfileName, CertificateSignRequest } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
-import { deviceSpiffeId, type SerialNumber, type Service, serviceSpiffeId, type TrustDomain } from '@outrider/ids';
+import {
+  type DeviceId,
+  deviceSpiffeId,
+  type SerialNumber,
+  type Service,
+  serviceSpiffeId,
+  type TrustDomain,
+} from '@outrider/ids';
 import {
   type CertificateDescription,
+  type CertificateProfile,
   crlShard,
   crlShardUrl,
   OID,
   type ParsedCertificate,
   type ParsedCertificationRequest,
-  PROFILES,
 } from '@outrider/x509';
-import type { AuthorityName } from '../ceremony/authorities.js';
-
-export interface LifetimeBounds {
-  readonly minLifetimeSeconds: number;
-  readonly defaultLifetimeSeconds: number;
-  readonly maxLifetimeSeconds: number;
-  /** Subtracted from notBefore, for clocks that run late. */
-  readonly backdateSeconds: number;
-}
 
 export interface IssuingRules {
   readonly trustDomain: TrustDomain;
-  readonly lifetimes: Readonly<Record<CertificateProfileName, LifetimeBounds>>;
   readonly crl: { readonly baseUrl: string; readonly shardCount: number };
+  /** Of the issuer's lists. */
+  readonly crlPrefix: string;
   readonly ocspUrl: string;
 }
 
-/** The only service that may ask for each profile, and the authority that signs it. */
-export const SIGNERS: Readonly<Record<CertificateProfileName, { requester: Service; authority: AuthorityName }>> = {
-  vehicle: { requester: 'provisioning', authority: 'vehicle-ca' },
-  'command-signer': { requester: 'command', authority: 'control-ca' },
-};
+/** What is asked for, beside the request that proves the key. */
+export interface AskedCertificate {
+  readonly deviceId?: DeviceId | undefined;
+  readonly lifetimeSeconds?: number | undefined;
+}
+
+/** The authority that is to sign: its own profile, and its certificate, which nothing outlives. */
+export interface Issuer {
+  readonly profile: string;
+  readonly certificate: ParsedCertificate;
+}
 
 /**
  * @param csr already proven to hold the key (parseCertificationRequest).
- * @param issuer the authority's certificate: nothing outlives it.
  * @throws DomainError `ca.requester_refused`, `ca.request_refused`, `x509.key_unsupported`
  */
 export function decideCertificate(
   requester: Service,
-  request: CertificateSignRequest,
+  request: AskedCertificate,
+  profile: CertificateProfile,
   csr: ParsedCertificationRequest,
-  issuer: ParsedCertificate,
+  issuer: Issuer,
   rules: IssuingRules,
   serialNumber: SerialNumber,
   now: Date,
 ): CertificateDescription {
-  const { profile } = request;
-  if (SIGNERS[profile].requester !== requester) {
-    throw new DomainError('ca.requester_refused', { detail: `${requester} may not ask for ${profile}` });
+  if (!profile.requestedBy.includes(requester)) {
+    throw new DomainError('ca.requester_refused', { detail: `${requester} may not ask for ${profile.name}` });
   }
-  if (!PROFILES[profile].keyAlgorithms.includes(csr.keyAlgorithm)) {
-    throw new DomainError('x509.key_unsupported', { detail: `${profile} takes no ${csr.keyAlgorithm} key` });
+  if (!profile.signedBy.includes(issuer.profile)) {
+    throw refused(`an authority of profile ${issuer.profile} does not sign ${profile.name}`);
   }
-  const identity = identityOf(request, rules.trustDomain);
+  if (!profile.keyAlgorithms.some((algorithm) => algorithm === csr.keyAlgorithm)) {
+    throw new DomainError('x509.key_unsupported', { detail: `${profile.name} takes no ${csr.keyAlgorithm} key` });
+  }
+  const identity = identityOf(request, profile, rules.trustDomain);
   checkAsked(csr, identity);
   return {
     profile,
     serialNumber,
     subject: [{ type: OID.commonName, value: identity.commonName }],
     spkiDer: csr.spkiDer,
-    ...validity(rules.lifetimes[profile], request.lifetimeSeconds, issuer, now),
+    ...validity(profile, request.lifetimeSeconds, issuer.certificate, now),
     sanUri: identity.sanUri,
-    ...(profile === 'vehicle' ? revocationPointers(rules, serialNumber) : {}),
+    ...(profile.revocationPointers === 'required' ? revocationPointers(rules, serialNumber) : {}),
   };
 }
 
@@ -73,13 +79,19 @@ interface Identity {
   readonly sanUri: string;
 }
 
-function identityOf(request: CertificateSignRequest, trustDomain: TrustDomain): Identity {
-  if (request.profile === 'command-signer') {
-    if (request.deviceId !== undefined) throw refused('a command signer is no device');
+function identityOf(
+  { deviceId }: AskedCertificate,
+  { name, sanUri }: CertificateProfile,
+  trustDomain: TrustDomain,
+): Identity {
+  if (sanUri === 'command') {
+    if (deviceId !== undefined) throw refused('a command signer is no device');
     return { commonName: 'command', sanUri: serviceSpiffeId(trustDomain, 'command') };
   }
-  if (request.deviceId === undefined) throw refused('a vehicle certificate names a device');
-  return { commonName: request.deviceId, sanUri: deviceSpiffeId(trustDomain, request.deviceId) };
+  // parseProfile lets a service ask for these two alone.
+  if (sanUri !== 'vehicle') throw new Error(`no identity is known for profile ${name}`);
+  if (deviceId === undefined) throw refused('a vehicle certificate names a device');
+  return { commonName: deviceId, sanUri: deviceSpiffeId(trustDomain, deviceId) };
 }
 
 /**
@@ -100,16 +112,20 @@ function checkAsked(csr: ParsedCertificationRequest, identity: Identity): void {
   }
 }
 
-function validity(bounds: LifetimeBounds, wanted: number | undefined, issuer: ParsedCertificate, now: Date) {
-  const { minLifetimeSeconds, defaultLifetimeSeconds, maxLifetimeSeconds } = bounds;
-  const lifetimeSeconds = Math.min(Math.max(wanted ?? defaultLifetimeSeconds, minLifetimeSeconds), maxLifetimeSeconds);
-  const notAfterMs = Math.min(now.getTime() + lifetimeSeconds * 1000, issuer.notAfter.getTime());
-  return { notBefore: new Date(now.getTime() - bounds.backdateSeconds * 1000), notAfter: new Date(notAfterMs) };
+function validity(profile: CertificateProfile, wanted: number | undefined, issuer: ParsedCertificate, now: Date) {
+  const { min, default: usual, max } = profile.lifetimeSeconds;
+  const lifetimeSeconds = Math.min(Math.max(wanted ?? usual, min), max);
+  // Whole seconds, as a certificate has them. Neither end lies outside the issuer's life.
+  const nowMs = Math.floor(now.getTime() / 1000) * 1000;
+  const notBeforeMs = Math.max(nowMs - profile.backdateSeconds * 1000, issuer.notBefore.getTime());
+  const notAfterMs = Math.min(nowMs + lifetimeSeconds * 1000, issuer.notAfter.getTime());
+  return { notBefore: new Date(notBeforeMs), notAfter: new Date(notAfterMs) };
 }
 
 function revocationPointers(rules: IssuingRules, serialNumber: SerialNumber) {
   const { baseUrl, shardCount } = rules.crl;
-  return { crlUrl: crlShardUrl(baseUrl, crlShard(serialNumber, shardCount)), ocspUrl: rules.ocspUrl };
+  const crlUrl = crlShardUrl(baseUrl, crlShard(serialNumber, shardCount), rules.crlPrefix);
+  return { crlUrl, ocspUrl: rules.ocspUrl };
 }
 
 function refused(detail: string): DomainError {

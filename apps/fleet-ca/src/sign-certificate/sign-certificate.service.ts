@@ -6,19 +6,17 @@ import { DomainError } from '@outrider/errors';
 import { SerialNumber, type Service } from '@outrider/ids';
 import { Database, Outbox } from '@outrider/platform/postgres';
 import { CONFIG, Metrics } from '@outrider/platform/service';
-import {
-  issueCertificate,
-  type ParsedCertificationRequest,
-  parseCertificationRequest,
-  validateChain,
-} from '@outrider/x509';
+import { type CertificateProfile, type ParsedCertificationRequest, parseCertificationRequest } from '@outrider/x509';
 import type { EntityManager } from 'typeorm';
 import { Authorities } from '../authorities/authorities.service.js';
+import { crlPrefix } from '../authorities/crl-prefix.js';
 import type { OpenGeneration } from '../authorities/opened-authorities.store.js';
 import type { Config } from '../config.js';
 import { DeniedSubjects } from '../denylist/denied-subjects.service.js';
+import { Profiles } from '../profiles/profiles.service.js';
 import { verifyRequest } from '../requester/verify-request.js';
-import { decideCertificate, SIGNERS } from './decide-certificate.js';
+import { CertificateSigner } from './certificate-signer.service.js';
+import { decideCertificate } from './decide-certificate.js';
 import { certificateRef, type IssuedCertificate } from './issued-certificate.js';
 import { IssuedCertificates } from './issued-certificates.repository.js';
 
@@ -29,6 +27,8 @@ export class SignCertificate {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly authorities: Authorities,
+    private readonly profiles: Profiles,
+    private readonly signer: CertificateSigner,
     private readonly certificates: IssuedCertificates,
     private readonly denied: DeniedSubjects,
     private readonly database: Database,
@@ -47,7 +47,7 @@ export class SignCertificate {
     const { requester, certificate, payload } = verifyRequest(compactJws, CertificateSignRequest, trust);
     this.denied.checkRequester(certificate, now);
     const csr = parseCertificationRequest(payload.csr);
-    const authority = this.authorities.signing(SIGNERS[payload.profile].authority);
+    const authority = this.authorities.signing(authorityOf(this.profiles.get(payload.profile)));
     const issued = await this.database.transaction(async (tx) => {
       const before = await this.certificates.lockRequest(tx, requester, payload.requestId);
       this.denied.check(payload.deviceId, csr.keyThumbprint, now);
@@ -66,14 +66,13 @@ export class SignCertificate {
     now: Date,
   ): Promise<IssuedCertificate> {
     const serialNumber = SerialNumber.parse(randomBytes(16).toString('hex'));
-    const issuer = authority.certificate;
-    const description = decideCertificate(requester, request, csr, issuer, this.config, serialNumber, now);
-    const certificate = await issueCertificate(description, issuer, (tbs) => authority.key.sign(tbs));
-    // A signature that came out wrong (a fault, a wrong key) must not leave this process.
-    validateChain(certificate, [], [issuer], { now, purpose: 'any' });
+    const profile = this.profiles.get(request.profile);
+    const rules = { ...this.config, crlPrefix: crlPrefix(authority) };
+    const description = decideCertificate(requester, request, profile, csr, authority, rules, serialNumber, now);
+    const certificate = await this.signer.sign(description, authority);
     const issued: IssuedCertificate = {
       certificate,
-      issuerKeyId: issuer.subjectKeyId as string,
+      issuerKeyId: authority.certificate.subjectKeyId as string,
       profile: request.profile,
       deviceId: request.deviceId,
       requestedBy: requester,
@@ -91,6 +90,11 @@ export class SignCertificate {
     this.issued.inc({ profile: issued.profile });
     return issued;
   }
+}
+
+/** The authority that a request which names none is meant for: it is called as its profile. */
+function authorityOf({ signedBy }: CertificateProfile): string {
+  return signedBy[0] ?? '';
 }
 
 function sameRequest(before: IssuedCertificate, request: CertificateSignRequest): IssuedCertificate {
