@@ -9,8 +9,9 @@ import { Kvm } from '@nats-io/kv';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Denylist, OPERATOR_AUDIENCE } from '@outrider/admission';
 import {
-  CertificateSignRequest,
-  certificateSign,
+  type CertificateSignItem,
+  CertificatesSignRequest,
+  certificatesSign,
   DENYLIST_BUCKET,
   DENYLIST_HEARTBEAT_KEY,
   type DenylistKind,
@@ -47,6 +48,7 @@ import {
 } from '@outrider/x509';
 import { Config } from '../config.js';
 import { labelPolicy } from '../label/label.fixture.js';
+import type { LabelPolicy } from '../label/label.js';
 import { ENTITIES, MIGRATIONS, ProvisioningModule } from '../provisioning.module.js';
 
 export const OVERLAP_SECONDS = 2;
@@ -64,7 +66,8 @@ export interface Suite {
   stop(): Promise<void>;
 }
 
-export async function startSuite(): Promise<Suite> {
+/** @param labels EST labels beside the default one. */
+export async function startSuite(labels: Readonly<Record<string, LabelPolicy>> = {}): Promise<Suite> {
   const [fleet, database, nats] = await Promise.all([
     createTestFleet(),
     createTestDatabase('provisioning'),
@@ -75,7 +78,7 @@ export async function startSuite(): Promise<Suite> {
   writeFileSync(caFile, fleet.factoryCa.certificatePem);
   const parsed = Config.parse({
     ...config,
-    labels: { default: labelPolicy({ overlapSeconds: OVERLAP_SECONDS }) },
+    labels: { default: labelPolicy({ overlapSeconds: OVERLAP_SECONDS }), ...labels },
     renewalInfo: { pollSeconds: 60 },
     approvals: { pendingSeconds: 3600, retryAfterSeconds: 1, perDevice: 2, perManufacturer: 100 },
     manufacturers: [{ name: 'demo-motors', caFile }],
@@ -115,44 +118,58 @@ export async function startSuite(): Promise<Suite> {
 export interface Signer {
   /** Every certificate signed, by request id. */
   readonly signed: Map<string, ParsedCertificate>;
+  /** How many each request asked for. */
+  readonly groups: number[];
+  /** Devices whose certificates fail the lint. */
+  readonly refused: Set<string>;
   /** Runs before an answer goes out. */
   beforeAnswer: () => Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Signs as fleet-ca does: a request by our service's key, the same request id gets the same certificate. */
+/** Signs as fleet-ca does: a request by our service's key, the same request id gets the same certificate, one refusal is one item's. */
 export async function startSigner(fleet: TestFleet, nats: TestNats): Promise<Signer> {
   const connection = await nats.connectAs('fleet-ca');
-  const subscription = connection.subscribe(certificateSign.subject);
+  const subscription = connection.subscribe(certificatesSign.subject);
   const working = new Map<string, Promise<ParsedCertificate>>();
   const signer: Signer = {
     signed: new Map(),
+    groups: [],
+    refused: new Set(),
     beforeAnswer: async () => undefined,
     stop: () => connection.close(),
   };
+  async function signOne(item: CertificateSignItem) {
+    const { requestId, deviceId } = item;
+    if (deviceId && signer.refused.has(deviceId))
+      return { requestId, code: 'ca.lint_failed', detail: 'refused by the test' };
+    const issued = working.get(requestId) ?? signVehicle(fleet, item);
+    working.set(requestId, issued);
+    const certificate = await issued;
+    signer.signed.set(requestId, certificate);
+    return {
+      requestId,
+      certificate: Buffer.from(certificate.der).toString('base64'),
+      chain: [Buffer.from(fleet.vehicleCa.certificate.der).toString('base64')],
+      ref: {
+        deviceId,
+        issuerKeyId: fleet.vehicleCa.certificate.subjectKeyId,
+        serialNumber: certificate.serialNumber,
+        thumbprint: certificate.thumbprint,
+        keyThumbprint: certificate.keyThumbprint,
+        notBefore: certificate.notBefore.toISOString(),
+        notAfter: certificate.notAfter.toISOString(),
+      },
+    };
+  }
   void (async () => {
     for await (const msg of subscription) {
       void (async () => {
-        const request = readSignRequest(certificateSign.payload.parse(msg.json()).request);
-        const issued = working.get(request.requestId) ?? signVehicle(fleet, request);
-        working.set(request.requestId, issued);
-        const certificate = await issued;
-        signer.signed.set(request.requestId, certificate);
+        const { items } = readSignRequest(certificatesSign.payload.parse(msg.json()).request);
+        signer.groups.push(items.length);
+        const signed = await Promise.all(items.map(signOne));
         await signer.beforeAnswer();
-        const reply = {
-          certificate: Buffer.from(certificate.der).toString('base64'),
-          chain: [Buffer.from(fleet.vehicleCa.certificate.der).toString('base64')],
-          ref: {
-            deviceId: request.deviceId,
-            issuerKeyId: fleet.vehicleCa.certificate.subjectKeyId,
-            serialNumber: certificate.serialNumber,
-            thumbprint: certificate.thumbprint,
-            keyThumbprint: certificate.keyThumbprint,
-            notBefore: certificate.notBefore.toISOString(),
-            notAfter: certificate.notAfter.toISOString(),
-          },
-        };
-        msg.respond(JSON.stringify({ ok: reply }));
+        msg.respond(JSON.stringify({ ok: { items: signed } }));
       })().catch((error: unknown) => {
         msg.respond(JSON.stringify({ error: { code: 'ca.request_refused', detail: String(error) } }));
       });
@@ -161,16 +178,16 @@ export async function startSigner(fleet: TestFleet, nats: TestNats): Promise<Sig
   return signer;
 }
 
-function readSignRequest(compact: string): CertificateSignRequest {
+function readSignRequest(compact: string): CertificatesSignRequest {
   const jws = parseJws(compact, 1_048_576);
   const [leaf] = jws.header.x5c as string[];
   const service = parseCertificate(leaf as string);
   const verdict = verifyJws(jws, verificationKey(service.spkiDer), { typ: JWS_TYP.request, allowedHeaders: ['x5c'] });
   if (!verdict.ok || service.subjectCommonName !== 'provisioning') throw new Error('not a request of provisioning');
-  return CertificateSignRequest.parse(JSON.parse(Buffer.from(jws.payload).toString()));
+  return CertificatesSignRequest.parse(JSON.parse(Buffer.from(jws.payload).toString()));
 }
 
-function signVehicle(fleet: TestFleet, request: CertificateSignRequest): Promise<ParsedCertificate> {
+function signVehicle(fleet: TestFleet, request: CertificateSignItem): Promise<ParsedCertificate> {
   const deviceId = request.deviceId;
   if (!deviceId) throw new Error('no device');
   const now = Date.now();
