@@ -9,18 +9,19 @@ import { DeviceRow } from './device/device.entity.js';
 import { DevicesController } from './device/devices.controller.js';
 import { Devices } from './device/devices.repository.js';
 import { Registry } from './device/registry.service.js';
-import { Denied } from './est/denied.service.js';
-import { Enrolment } from './est/enrolment.service.js';
+import { EstClients } from './enrolment/clients.service.js';
+import { Denied } from './enrolment/denied.service.js';
+import { Enrolment } from './enrolment/enrolment.service.js';
+import { FleetCa } from './enrolment/fleet-ca.client.js';
+import { GroupDecision } from './enrolment/group-decision.service.js';
+import { GroupIssue } from './enrolment/group-issue.service.js';
+import { WorkingSets } from './enrolment/working-set.repository.js';
 import { EstController } from './est/est.controller.js';
 import { EstAnswers } from './est/est-answers.service.js';
-import { EstClients } from './est/est-client.service.js';
 import { EstDecisions } from './est/est-decisions.service.js';
 import { EstErrors } from './est/est-errors.service.js';
-import { FleetCa } from './est/fleet-ca.client.js';
 import { FleetTrust } from './est/fleet-trust.store.js';
 import { ServerKeys } from './est/server-key.service.js';
-import { SigningRequestRow } from './est/signing-request.entity.js';
-import { SigningRequests } from './est/signing-requests.repository.js';
 import { CloneFactsRepository } from './finding/clone-facts.repository.js';
 import { FindingsController } from './finding/findings.controller.js';
 import { FindingLog } from './finding/findings.repository.js';
@@ -39,6 +40,7 @@ import { ManufacturersController } from './manufacturer/manufacturers.controller
 import { Manufacturers } from './manufacturer/manufacturers.service.js';
 import { Registry1763802000000 } from './migrations/1763802000000-registry.migration.js';
 import { ImportsAndSearch1763803500000 } from './migrations/1763803500000-imports-and-search.migration.js';
+import { EnrolmentGroups1764100000000 } from './migrations/1764100000000-enrolment-groups.migration.js';
 import { Lifecycle1764300000000 } from './migrations/1764300000000-lifecycle.migration.js';
 import { FindingsAndApprovals1764400000000 } from './migrations/1764400000000-findings-and-approvals.migration.js';
 import { OrderService } from './order/order.service.js';
@@ -50,14 +52,14 @@ import { OverlapEnd } from './overlap/overlap-end.service.js';
 import { DeviceSearchController } from './search/device-search.controller.js';
 import { DeviceSearches } from './search/device-search.service.js';
 
-export const ENTITIES = [CertificateRow, DeviceRow, ManufacturerRow, SigningRequestRow];
+export const ENTITIES = [CertificateRow, DeviceRow, ManufacturerRow];
 export const MIGRATIONS = [
   Registry1763802000000,
+  EnrolmentGroups1764100000000,
   ImportsAndSearch1763803500000,
   Lifecycle1764300000000,
   FindingsAndApprovals1764400000000,
 ];
-
 @Module({
   controllers: [
     EstController,
@@ -94,7 +96,9 @@ export const MIGRATIONS = [
     FleetCa,
     FleetTrust,
     ServerKeys,
-    SigningRequests,
+    GroupDecision,
+    GroupIssue,
+    WorkingSets,
     Manufacturers,
     FindingLog,
     Findings,

@@ -37,6 +37,12 @@ export class CertificateRow {
   @Column({ type: 'text' })
   operation!: 'enrol' | 're-enrol';
 
+  @Column({ type: 'text' })
+  label!: string;
+
+  @Column({ name: 'csr_sha256', type: 'text', nullable: true })
+  csrSha256!: string | null;
+
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt!: Date;
 

@@ -18,6 +18,10 @@ export interface HeldCertificate {
   /** The certificate that asked for it: a factory certificate, or the fleet certificate before it. */
   readonly askedBy: Thumbprint;
   readonly operation: 'enrol' | 're-enrol';
+  /** The EST label it was given under. */
+  readonly label: string;
+  /** Hex, of the request that it answers; null: from before that was kept. */
+  readonly csrSha256: string | null;
   readonly createdAt: Date;
   /** When its overlap ends; null: it has no successor in use. */
   readonly overlapEndsAt: Date | null;

@@ -5,7 +5,7 @@ import type { EntityManager } from 'typeorm';
 import type { CertificateRow } from '../certificate/certificate.entity.js';
 import { Certificates } from '../certificate/certificates.repository.js';
 import type { Config } from '../config.js';
-import { defaultLabel } from '../label/label.js';
+import { overlapSecondsOf } from '../enrolment/overlap-seconds.js';
 import { firstUse } from './overlap.js';
 
 @Injectable()
@@ -23,7 +23,9 @@ export class Overlap {
     seenAt: Date,
     now: Date,
   ): Promise<void> {
-    const { overlapSeconds } = defaultLabel(this.config.labels).policy;
+    const used = held.find((row) => row.thumbprint === thumbprint);
+    if (!used) return;
+    const overlapSeconds = overlapSecondsOf(this.config.labels)(used.label);
     const first = firstUse(held, thumbprint, seenAt, overlapSeconds, now);
     if (!first) return;
     for (const row of held) {

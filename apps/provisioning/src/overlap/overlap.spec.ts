@@ -2,7 +2,7 @@ import { describe, expect, it, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { HeldCertificate } from '../certificate/certificate.js';
 import { isLive } from '../certificate/certificate.js';
-import { held, hours, NOW, named } from '../est/decisions.fixture.js';
+import { held, hours, NOW, named } from '../enrolment/decisions.fixture.js';
 import { type FirstUse, firstUse } from './overlap.js';
 
 const HOUR = 3600;

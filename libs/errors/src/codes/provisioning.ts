@@ -12,6 +12,7 @@ export const PROVISIONING_CODES = {
   'est.csr_name_mismatch': { status: 400, title: 'The request names another device.', retry: 'changed' },
   'est.csr_authority_refused': { status: 400, title: 'The request asks to be a CA.', retry: 'changed' },
   'est.label_unknown': { status: 404, title: 'There is no such EST label.', retry: 'never' },
+  'est.label_refused': { status: 403, title: 'The EST label does not take this device.', retry: 'changed' },
   'est.channel_binding_required': {
     status: 400,
     title: 'The request must carry the channel binding of its connection.',

@@ -4,18 +4,15 @@ import { type DeviceId, parseVehicleSpiffeId } from '@outrider/ids';
 import type { Peer } from '@outrider/platform/http';
 import { CONFIG } from '@outrider/platform/service';
 import { type ParsedCertificate, validateChain } from '@outrider/x509';
-import { Certificates } from '../certificate/certificates.repository.js';
 import type { Config } from '../config.js';
 import { Devices } from '../device/devices.repository.js';
+import { FleetTrust } from '../est/fleet-trust.store.js';
+import type { Manufacturer } from '../manufacturer/manufacturer.js';
 import { vouchingManufacturers } from '../manufacturer/manufacturer.js';
 import { Manufacturers } from '../manufacturer/manufacturers.service.js';
+import type { FactoryClient, FleetClient } from './ask.js';
 import { isFleetCertificate, parsePresented } from './factory-identity.js';
-import { FleetTrust } from './fleet-trust.store.js';
-
-export interface EstClient {
-  readonly deviceId: DeviceId;
-  readonly certificate: ParsedCertificate;
-}
+import type { FactoryIdentity } from './working-set.repository.js';
 
 /** Who asks, by the certificate of the connection: TLS proved the key, and nothing else is believed until it is checked here. */
 @Injectable()
@@ -25,7 +22,6 @@ export class EstClients {
     private readonly trust: FleetTrust,
     private readonly manufacturers: Manufacturers,
     private readonly devices: Devices,
-    private readonly certificates: Certificates,
   ) {}
 
   /** Whether there is a certificate that the fleet did not issue. */
@@ -33,27 +29,28 @@ export class EstClients {
     return certificate !== undefined && !isFleetCertificate(certificate, parsePresented(chain), this.trust.all, now);
   }
 
-  /** By factory certificate (IDevID): its manufacturer vouches, and the registry knows (manufacturer, serialNumber). */
-  async byFactoryCertificate(peer: Peer, now: Date): Promise<EstClient> {
+  /** A factory certificate (IDevID) as far as it speaks for itself; its manufacturer and device `identitiesOf` and the registry say. */
+  byFactoryCertificate(peer: Peer, now: Date): FactoryClient {
     const certificate = required(peer);
     const presented = parsePresented(peer.chain);
     if (isFleetCertificate(certificate, presented, this.trust.all, now)) {
       throw refused('a fleet certificate is no factory certificate; renew with it');
     }
-    const vouching = vouchingManufacturers(certificate, presented, await this.manufacturers.all(), now);
-    if (vouching.length === 0) throw new DomainError('est.manufacturer_unknown', { detail: certificate.issuer.text });
-    const serialNumber = certificate.subjectSerialNumber;
-    if (serialNumber === undefined) throw refused('the factory certificate holds no single serialNumber');
-    const devices = await this.devices.findByFactoryIdentity(vouching, serialNumber);
-    const [device, ...more] = devices;
-    if (!device || more.length > 0) {
-      throw new DomainError('est.device_unknown', { detail: `${vouching.join(', ')}: serialNumber ${serialNumber}` });
-    }
-    return { deviceId: device.deviceId, certificate };
+    return { kind: 'factory', certificate, presented, serialNumber: certificate.subjectSerialNumber ?? '' };
   }
 
-  /** By fleet certificate (LDevID): of the vehicle issuing CA, and handed out here. Whether it is still good the decision says. */
-  async byFleetCertificate(peer: Peer, now: Date): Promise<EstClient> {
+  /** The registered device of a factory certificate, for those that ask for something else than a certificate. */
+  async deviceByFactoryCertificate(peer: Peer, now: Date): Promise<DeviceId> {
+    const client = this.byFactoryCertificate(peer, now);
+    const identities = this.identitiesOf(client, await this.manufacturers.all(), now);
+    const names = identities.map(({ manufacturer }) => manufacturer);
+    const [device, ...more] = await this.devices.findByFactoryIdentity(names, client.serialNumber);
+    if (device && more.length === 0) return device.deviceId;
+    throw new DomainError('est.device_unknown', { detail: `${names.join(', ')}: ${client.serialNumber}` });
+  }
+
+  /** By fleet certificate (LDevID): of the vehicle issuing CA. Whether it was handed out here and is still good the decision says. */
+  byFleetCertificate(peer: Peer, now: Date): FleetClient {
     const certificate = required(peer);
     try {
       validateChain(certificate, [], this.trust.vehicleCa, { now, purpose: 'clientAuth' });
@@ -62,12 +59,22 @@ export class EstClients {
       if (cause.code !== 'x509.expired') throw refused('no fleet certificate', cause);
       throw new DomainError('tls.certificate_expired', { cause, detail: 'enrol with the factory certificate' });
     }
-    const held = await this.certificates.find(certificate.thumbprint);
     const [uri = ''] = certificate.sanUris;
-    if (!held || parseVehicleSpiffeId(uri, this.config.trustDomain) !== held.deviceId) {
-      throw refused('the certificate was not handed out here');
-    }
-    return { deviceId: held.deviceId, certificate };
+    const deviceId = parseVehicleSpiffeId(uri, this.config.trustDomain);
+    if (deviceId === undefined) throw refused('the certificate names no device of this fleet');
+    return { kind: 'fleet', certificate, deviceId };
+  }
+
+  /** Under which keys of the registry the device of a factory certificate may stand: its manufacturer vouches. */
+  identitiesOf(
+    { certificate, presented, serialNumber }: FactoryClient,
+    manufacturers: readonly Manufacturer[],
+    now: Date,
+  ): FactoryIdentity[] {
+    const vouching = vouchingManufacturers(certificate, presented, manufacturers, now);
+    if (vouching.length === 0) throw new DomainError('est.manufacturer_unknown', { detail: certificate.issuer.text });
+    if (serialNumber === '') throw refused('the factory certificate holds no single serialNumber');
+    return vouching.map((manufacturer) => ({ manufacturer, serialNumber }));
   }
 }
 

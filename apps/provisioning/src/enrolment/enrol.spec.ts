@@ -1,15 +1,16 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, it, test } from '@jest/globals';
 import type { DeviceState } from '@outrider/contracts';
 import type { HeldCertificate } from '../certificate/certificate.js';
-import { held, hours, NOW, named } from './decisions.fixture.js';
+import { labelPolicy } from '../label/label.fixture.js';
+import { circumstances, DEVICE, held, hours, NOW, named } from './decisions.fixture.js';
 import { decideEnrol } from './enrol.js';
 
-const NEW_KEY = { keyThumbprint: 'a new key', keySpent: false };
+const NEW_KEY = {};
 const SIGN = { kind: 'sign' };
-const refusal = (code: string) => ({ kind: 'refuse', code, finding: true });
+const refusal = (code: string) => ({ kind: 'refuse', code });
 
 describe('a factory certificate asks for a fleet certificate', () => {
-  test.each<[string, DeviceState, HeldCertificate[], { keyThumbprint: string; keySpent: boolean }, object]>([
+  test.each<[string, DeviceState, HeldCertificate[], Parameters<typeof circumstances>[2], object]>([
     ['the first time', 'registered', [], NEW_KEY, SIGN],
     ['after the last one lapsed', 'active', [held('L', { notAfter: hours(-1) })], NEW_KEY, SIGN],
     ['at the instant it lapses', 'active', [held('L', { notAfter: NOW })], NEW_KEY, SIGN],
@@ -18,14 +19,14 @@ describe('a factory certificate asks for a fleet certificate', () => {
       'while one is in use and its successor is not',
       'active',
       [held('P', { status: 'pending', createdAt: hours(0) }), held('L')],
-      { keyThumbprint: 'key of P', keySpent: false },
+      { keyThumbprint: 'key of P' },
       refusal('est.certificate_refused'),
     ],
     [
       'the answer was lost: the same key gets the same certificate',
       'active',
       [held('P', { status: 'pending' })],
-      { keyThumbprint: 'key of P', keySpent: false },
+      { keyThumbprint: 'key of P' },
       { kind: 'again', thumbprint: named('P') },
     ],
     ['the answer was lost: another key gets another', 'active', [held('P', { status: 'pending' })], NEW_KEY, SIGN],
@@ -33,7 +34,7 @@ describe('a factory certificate asks for a fleet certificate', () => {
       'an unused one that lapsed is not handed out again',
       'active',
       [held('P', { status: 'pending', notAfter: hours(-1) })],
-      { keyThumbprint: 'key of P', keySpent: false },
+      { keyThumbprint: 'key of P' },
       SIGN,
     ],
     ['after a revocation', 'active', [held('R', { status: 'revoked' })], NEW_KEY, refusal('est.certificate_refused')],
@@ -47,8 +48,31 @@ describe('a factory certificate asks for a fleet certificate', () => {
     ['blocked', 'quarantined', [], NEW_KEY, refusal('est.device_state_refused')],
     ['compromised', 'awaiting_recovery', [], NEW_KEY, refusal('est.device_state_refused')],
     ['retired', 'retired', [], NEW_KEY, refusal('est.device_state_refused')],
-    ['a spent key', 'registered', [], { keyThumbprint: 'k', keySpent: true }, refusal('est.csr_key_refused')],
+    ['a key of another device', 'registered', [], { key: { holders: [DEVICE] } }, refusal('est.csr_key_refused')],
+    ['a key that was revoked', 'registered', [], { key: { revoked: true } }, refusal('est.csr_key_refused')],
+    [
+      'the same key at another label gets another',
+      'active',
+      [held('P', { status: 'pending', label: 'other' })],
+      { keyThumbprint: 'key of P' },
+      SIGN,
+    ],
   ])('%s', (_what, state, certificates, request, expected) => {
-    expect(decideEnrol(state, certificates, request, NOW)).toMatchObject(expected);
+    expect(decideEnrol(circumstances(state, certificates, request))).toMatchObject(expected);
+  });
+});
+
+describe('a label', () => {
+  const ask = (policy: Parameters<typeof labelPolicy>[0]) => {
+    const label = { name: circumstances('registered', []).label.name, policy: labelPolicy(policy) };
+    return decideEnrol(circumstances('registered', [], {}, { label }));
+  };
+  it('takes whom it admits', () => {
+    expect(ask({ deviceLabels: ['truck'] })).toMatchObject(refusal('est.label_refused'));
+    expect(ask({ deviceLabels: [] })).toMatchObject(SIGN);
+  });
+  it('takes the keys it names', () => {
+    expect(ask({ keyAlgorithms: ['Ed25519'] })).toMatchObject(refusal('est.csr_key_refused'));
+    expect(ask({ keyAlgorithms: ['P-256'] })).toMatchObject(SIGN);
   });
 });

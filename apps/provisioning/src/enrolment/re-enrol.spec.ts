@@ -1,14 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import type { DeviceState } from '@outrider/contracts';
 import type { HeldCertificate } from '../certificate/certificate.js';
-import { held, hours, NOW, named } from './decisions.fixture.js';
+import { circumstances, held, hours, NOW, named } from './decisions.fixture.js';
 import { decideReEnrol } from './re-enrol.js';
 
-const asked = (by: string, key = 'a new key', keySpent = false) => ({
-  current: named(by),
-  keyThumbprint: key,
-  keySpent,
-});
+const asked = (by: string, key = 'a new key', revoked = false) => ({ by, keyThumbprint: key, key: { revoked } });
 const SIGN = { kind: 'sign' };
 const refusal = (code: string) => ({ kind: 'refuse', code });
 const successor = (name: string, parts: Partial<HeldCertificate> = {}) =>
@@ -70,6 +66,12 @@ describe('a fleet certificate asks for its successor', () => {
       refusal('est.csr_key_refused'),
     ],
   ])('%s', (_what, state, certificates, request, expected) => {
-    expect(decideReEnrol(state, certificates, request, NOW)).toMatchObject(expected);
+    expect(
+      decideReEnrol(
+        circumstances(state, certificates, request, {
+          client: { thumbprint: named(request.by), remoteAddress: '127.0.0.1' },
+        }),
+      ),
+    ).toMatchObject(expected);
   });
 });

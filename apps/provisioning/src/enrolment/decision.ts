@@ -1,0 +1,72 @@
+/** What is decided on a request for a certificate, and what a decision is given. */
+import type { ErrorCode } from '@outrider/errors';
+import type { DeviceId, Thumbprint } from '@outrider/ids';
+import type { HeldCertificate } from '../certificate/certificate.js';
+import type { Device } from '../device/device.js';
+import type { Finding } from '../finding/finding.js';
+import { admits, type Label } from '../label/label.js';
+
+export type Verdict =
+  | { readonly kind: 'sign' }
+  /** The certificate that was handed out for the same before. */
+  | { readonly kind: 'again'; readonly thumbprint: Thumbprint }
+  /** An operator's approval is awaited. */
+  | { readonly kind: 'pending'; readonly retryAfterSeconds: number }
+  | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly detail: string };
+
+/** Findings stand whatever the verdict is: they are kept though the request is refused. */
+export type Decision = Verdict & { readonly findings: readonly Finding[] };
+
+/** What is known of the key that is to be certified. */
+export interface KeyUse {
+  /** Other devices for whom it was ever certified; a few of them where there are many. */
+  readonly holders: readonly DeviceId[];
+  /** It stood in a certificate that was revoked, whoever's. */
+  readonly revoked: boolean;
+}
+
+export interface Circumstances {
+  readonly device: Pick<Device, 'deviceId' | 'state' | 'manufacturer' | 'labels'>;
+  /** The device's certificates that have not lapsed, the presented one, and the newest whatever it is. */
+  readonly held: readonly HeldCertificate[];
+  readonly request: {
+    readonly keyThumbprint: string;
+    readonly keyAlgorithm: string;
+    readonly csrSha256: string;
+    readonly key: KeyUse;
+  };
+  readonly label: Label;
+  /** The certificate of the connection. */
+  readonly client: { readonly thumbprint: Thumbprint; readonly remoteAddress: string };
+  readonly now: Date;
+}
+
+export const SIGN: Decision = { kind: 'sign', findings: [] };
+
+export function again(thumbprint: Thumbprint): Decision {
+  return { kind: 'again', thumbprint, findings: [] };
+}
+
+export function refuse(code: ErrorCode, detail: string): Decision {
+  return { kind: 'refuse', code, detail, findings: [] };
+}
+
+/** What the label asks of whoever comes; undefined: nothing against it. */
+export function refusedByLabel({ device, request, label }: Circumstances): Decision | undefined {
+  if (!admits(label.policy, device.manufacturer, device.labels)) {
+    return refuse('est.label_refused', `${label.name} does not take ${device.deviceId}`);
+  }
+  const { keyAlgorithms } = label.policy;
+  if ((keyAlgorithms as readonly string[]).includes(request.keyAlgorithm)) return undefined;
+  return refuse('est.csr_key_refused', `${label.name} takes ${keyAlgorithms.join(', ')}`);
+}
+
+/** A key that another device holds, or that was revoked, is certified for nobody. */
+export function isSpent({ holders, revoked }: KeyUse): boolean {
+  return holders.length > 0 || revoked;
+}
+
+/** Whether the certificate was handed out for this very request, or for this key at this label. */
+export function isForSame(held: HeldCertificate, { request, label }: Circumstances): boolean {
+  return held.label === label.name && held.keyThumbprint === request.keyThumbprint;
+}

@@ -1,0 +1,153 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DomainError } from '@outrider/errors';
+import type { DeviceId } from '@outrider/ids';
+import { Database } from '@outrider/platform/postgres';
+import { CONFIG } from '@outrider/platform/service';
+import { CertificateRow } from '../certificate/certificate.entity.js';
+import type { Config } from '../config.js';
+import type { DeviceRow } from '../device/device.entity.js';
+import { Devices, type Move } from '../device/devices.repository.js';
+import type { Ask } from './ask.js';
+import { decide } from './decide.js';
+import { FleetCa, type Signed } from './fleet-ca.client.js';
+import { heldOf, settled } from './group-decision.service.js';
+import type { Settled } from './group-queue.js';
+import { overlapSecondsOf } from './overlap-seconds.js';
+import type { SigningRequest, WorkingSet } from './working-set.js';
+import { WorkingSets } from './working-set.repository.js';
+
+/** An ask whose signing request is kept. */
+export interface ToIssue {
+  readonly ask: Ask;
+  readonly request: SigningRequest;
+}
+
+/**
+ * fleet-ca signs for a group, and the second transaction keeps what it signed: decided again, since no lock was held while fleet-ca
+ * worked. A certificate that is not kept is never handed out; the retry asks for the same one.
+ */
+@Injectable()
+export class GroupIssue {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly database: Database,
+    private readonly devices: Devices,
+    private readonly fleetCa: FleetCa,
+    private readonly sets: WorkingSets,
+  ) {}
+
+  async issue(group: readonly ToIssue[]): Promise<Settled<CertificateRow>[]> {
+    const requests = [...new Map(group.map(({ request }) => [request.requestId, request])).values()];
+    const signed = await this.fleetCa.sign(requests, new Date());
+    const toKeep = group.filter(({ request }) => signed.get(request.requestId)?.ok);
+    const kept = toKeep.length > 0 ? await this.keepAll(toKeep, signed) : new Map<ToIssue, Settled<CertificateRow>>();
+    return group.map((one) => kept.get(one) ?? failed(signed.get(one.request.requestId)));
+  }
+
+  private keepAll(group: readonly ToIssue[], signed: ReadonlyMap<string, Settled<Signed>>) {
+    const now = new Date();
+    return this.database.transaction(async (tx) => {
+      await this.sets.lockKeys(
+        tx,
+        group.map(({ request }) => request.keyThumbprint),
+      );
+      const rows = await this.sets.lockDevices(
+        tx,
+        group.map(({ request }) => request.deviceId),
+        [],
+      );
+      const devices = new Map(rows.map((row) => [row.deviceId, row]));
+      const ids = group.map(({ request }) => request.requestId);
+      const set = await this.sets.load(
+        tx,
+        group.map(({ request }) => request),
+        ids,
+        now,
+      );
+      const kept = new Map<ToIssue, Settled<CertificateRow>>();
+      for (const one of group) {
+        const result = signed.get(one.request.requestId);
+        if (result?.ok)
+          kept.set(
+            one,
+            settled(() => this.keepOne(one, result.value, devices, set, now)),
+          );
+      }
+      await this.devices.moveAll(tx, movesOf(set, devices), now);
+      await this.sets.save(tx, set, now);
+      return kept;
+    });
+  }
+
+  private keepOne(
+    { ask, request }: ToIssue,
+    signed: Signed,
+    devices: ReadonlyMap<DeviceId, DeviceRow>,
+    set: WorkingSet<CertificateRow>,
+    now: Date,
+  ): CertificateRow {
+    const { deviceId } = request;
+    const device = devices.get(deviceId);
+    if (!device) throw new DomainError('est.device_unknown', { detail: deviceId });
+    const faster = set.answerTo(request.requestId, deviceId, now);
+    if (faster) return faster;
+    const decision = decide(ask, device, set, overlapSecondsOf(this.config.labels), now);
+    switch (decision.kind) {
+      case 'sign': {
+        const row = newCertificate(ask, request, signed, now);
+        set.keep(row, request.requestId, now);
+        return row;
+      }
+      case 'again':
+        return heldOf(set, deviceId, decision.thumbprint);
+      case 'refuse':
+        throw new DomainError(decision.code, { detail: decision.detail });
+      case 'pending':
+        throw new DomainError('est.certificate_refused', { detail: 'the approval was withdrawn meanwhile' });
+    }
+  }
+}
+
+function movesOf(set: WorkingSet<CertificateRow>, devices: ReadonlyMap<DeviceId, DeviceRow>): Move[] {
+  const enrolled = new Map(set.newCertificates.map(({ deviceId, askedBy }) => [deviceId, askedBy]));
+  return [...enrolled].flatMap(([deviceId, askedBy]) => {
+    const device = devices.get(deviceId);
+    const act = { who: `vehicle:${askedBy}`, why: 'enrolled' };
+    return device ? [{ device, event: { kind: 'enrolled' as const }, act }] : [];
+  });
+}
+
+function failed(signed: Settled<Signed> | undefined): Settled<CertificateRow> {
+  if (signed && !signed.ok) return signed;
+  return { ok: false, error: new DomainError('service.upstream_invalid', { detail: 'fleet-ca left a request out' }) };
+}
+
+function newCertificate(
+  ask: Ask,
+  request: SigningRequest,
+  { certificate, issuerKeyId }: Signed,
+  now: Date,
+): CertificateRow {
+  return Object.assign(new CertificateRow(), {
+    thumbprint: certificate.thumbprint,
+    deviceId: request.deviceId,
+    issuerKeyId,
+    serialNumber: certificate.serialNumber,
+    keyThumbprint: certificate.keyThumbprint,
+    notBefore: certificate.notBefore,
+    notAfter: certificate.notAfter,
+    der: Buffer.from(certificate.der),
+    status: 'pending',
+    askedBy: ask.client.certificate.thumbprint,
+    operation: ask.operation,
+    label: request.label,
+    csrSha256: request.csrSha256,
+    createdAt: now,
+    firstSeenAt: null,
+    overlapEndsAt: null,
+    supersededBy: null,
+    supersededAt: null,
+    revokedAt: null,
+    revocationReason: null,
+  } satisfies CertificateRow);
+}

@@ -1,0 +1,38 @@
+/** Decides on `simplereenroll`: whether a fleet certificate gets a successor, and which. */
+import { isLapsed, isLive, isPending } from '../certificate/certificate.js';
+import {
+  again,
+  type Circumstances,
+  type Decision,
+  isForSame,
+  isSpent,
+  refuse,
+  refusedByLabel,
+  SIGN,
+} from './decision.js';
+
+/** A use of the current certificate is noted in `held` already: to renew with it is to use it. */
+export function decideReEnrol(circumstances: Circumstances): Decision {
+  const { device, held, request, client, now } = circumstances;
+  if (device.state !== 'active') return refuse('est.device_state_refused', `the device is ${device.state}`);
+  const current = held.find((one) => one.thumbprint === client.thumbprint);
+  if (!current) return refuse('est.certificate_refused', 'the certificate was not handed out here');
+  if (current.status === 'revoked' || current.status === 'superseded') {
+    return refuse('est.certificate_refused', `the certificate is ${current.status}`);
+  }
+  if (isLapsed(current, now)) {
+    return refuse('tls.certificate_expired', 'the fleet certificate has lapsed; enrol with the factory certificate');
+  }
+  const refused = refusedByLabel(circumstances);
+  if (refused) return refused;
+  const same = held.find(
+    (one) =>
+      one.askedBy === current.thumbprint && isForSame(one, circumstances) && (isPending(one, now) || isLive(one, now)),
+  );
+  if (same) return again(same.thumbprint);
+  if (current.overlapEndsAt !== null) {
+    return refuse('est.certificate_refused', 'its successor is in use; renew with that one');
+  }
+  if (isSpent(request.key)) return refuse('est.csr_key_refused', 'the key was used elsewhere; make a new one');
+  return SIGN;
+}
