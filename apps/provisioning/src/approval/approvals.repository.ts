@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
-import type { Approval, ApprovalQuery } from './approval.js';
+import type { Approval, ApprovalLimits, ApprovalQuery } from './approval.js';
+import { ApprovalBook } from './approval-book.js';
 
 interface Row {
   readonly sequence: string;
@@ -35,12 +36,14 @@ export class Approvals {
    * What was asked for these devices and is not over, by device. Holds each manufacturer's name until the end of `tx`, so that no two
    * requests are counted as the last that fits: take it after the devices' locks.
    */
-  async ofDevices(
+  async book(
     tx: EntityManager,
     deviceIds: readonly DeviceId[],
     manufacturers: readonly string[],
+    limits: ApprovalLimits,
     now: Date,
-  ): Promise<{ ofDevice: Map<DeviceId, Approval[]>; pending: Map<string, number> }> {
+  ): Promise<ApprovalBook> {
+    if (deviceIds.length === 0) return new ApprovalBook(new Map(), new Map(), limits);
     for (const manufacturer of [...new Set(manufacturers)].sort()) {
       await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('provisioning.approvals.' || $1::text, 0))`, [
         manufacturer,
@@ -55,13 +58,21 @@ export class Approvals {
        WHERE manufacturer = ANY($1) AND decision = 'pending' AND expires_at > $2 GROUP BY manufacturer`,
       [manufacturers, now],
     );
-    return {
-      ofDevice: Map.groupBy(rows.map(approvalOf), ({ deviceId }) => deviceId),
-      pending: new Map(counts.map(({ manufacturer, n }) => [manufacturer, Number(n)])),
-    };
+    const ofDevice = Map.groupBy(rows.map(approvalOf), ({ deviceId }) => deviceId);
+    return new ApprovalBook(ofDevice, new Map(counts.map(({ manufacturer, n }) => [manufacturer, Number(n)])), limits);
   }
 
-  async add(tx: EntityManager, approval: Approval): Promise<void> {
+  /** Keeps what the book gained. */
+  async save(tx: EntityManager, book: ApprovalBook, now: Date): Promise<void> {
+    for (const approval of book.filed) await this.add(tx, approval);
+    if (book.used.length === 0) return;
+    await tx.query('UPDATE enrolment_approvals SET used_at = $2 WHERE id = ANY($1) AND used_at IS NULL', [
+      book.used,
+      now,
+    ]);
+  }
+
+  private async add(tx: EntityManager, approval: Approval): Promise<void> {
     const a = approval;
     await tx.query(
       `INSERT INTO enrolment_approvals (id, manufacturer, serial_number, device_id, label, csr_sha256, key_thumbprint, presented,
@@ -81,10 +92,6 @@ export class Approvals {
         a.expiresAt,
       ],
     );
-  }
-
-  async used(tx: EntityManager, id: string, now: Date): Promise<void> {
-    await tx.query('UPDATE enrolment_approvals SET used_at = $2 WHERE id = $1 AND used_at IS NULL', [id, now]);
   }
 
   async lock(tx: EntityManager, id: string): Promise<Approval | undefined> {

@@ -2,18 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
 import type { EntityManager } from 'typeorm';
 import type { LastAsk } from './clone.js';
-
-/** One request, as clone detection remembers it. */
-export interface AskMemory extends LastAsk {
-  readonly deviceId: DeviceId;
-  /** Where a factory certificate asks: its own key. */
-  readonly factoryKeyThumbprint?: string | undefined;
-}
-
-export interface FactoryKey {
-  readonly deviceId: DeviceId;
-  readonly keyThumbprint: string;
-}
+import { type AskMemory, CloneMemory } from './clone-memory.js';
 
 interface LastAskRow {
   readonly device_id: DeviceId;
@@ -26,7 +15,15 @@ interface LastAskRow {
 /** What clone detection remembers: a row a device, and a row for each factory key of a device. Many at a time, devices locked. */
 @Injectable()
 export class CloneFactsRepository {
-  async lastAsks(tx: EntityManager, deviceIds: readonly DeviceId[]): Promise<Map<DeviceId, LastAsk>> {
+  async memory(
+    tx: EntityManager,
+    deviceIds: readonly DeviceId[],
+    factoryKeys: readonly string[],
+  ): Promise<CloneMemory> {
+    return new CloneMemory(await this.lastAsks(tx, deviceIds), await this.factoryKeyHolders(tx, factoryKeys));
+  }
+
+  private async lastAsks(tx: EntityManager, deviceIds: readonly DeviceId[]): Promise<Map<DeviceId, LastAsk>> {
     const rows: LastAskRow[] = await tx.query('SELECT * FROM last_asks WHERE device_id = ANY($1)', [deviceIds]);
     return new Map(
       rows.map((row) => [
@@ -36,8 +33,7 @@ export class CloneFactsRepository {
     );
   }
 
-  /** The devices that presented each key in a factory certificate, by key. */
-  async factoryKeyHolders(tx: EntityManager, keys: readonly string[]): Promise<Map<string, DeviceId[]>> {
+  private async factoryKeyHolders(tx: EntityManager, keys: readonly string[]): Promise<Map<string, DeviceId[]>> {
     if (keys.length === 0) return new Map();
     const rows: { key_thumbprint: string; device_id: DeviceId }[] = await tx.query(
       'SELECT key_thumbprint, device_id FROM factory_keys WHERE key_thumbprint = ANY($1) ORDER BY seen_at LIMIT 1000',
@@ -48,6 +44,7 @@ export class CloneFactsRepository {
   }
 
   async remember(tx: EntityManager, asks: readonly AskMemory[]): Promise<void> {
+    if (asks.length === 0) return;
     // The last of each device, in one order for everyone.
     const last = [...new Map(asks.map((ask) => [ask.deviceId, ask])).values()].sort(byDevice);
     await tx.query(
