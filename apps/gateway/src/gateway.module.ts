@@ -11,6 +11,7 @@ import { DecisionLog } from './decision/decisions.repository.js';
 import { DeviceConsumer } from './device/device.consumer.js';
 import { Devices } from './device/devices.repository.js';
 import { GatewayTables1764100000000 } from './migrations/1764100000000-gateway-tables.migration.js';
+import { Recovery1764300000000 } from './migrations/1764300000000-recovery.migration.js';
 
 @Module({
   controllers: [BlockController, DecisionsController],
@@ -24,5 +25,5 @@ export const definition: ServiceDefinition<Config> = {
   config: Config,
   module: GatewayModule,
   entities: [],
-  migrations: [GatewayTables1764100000000],
+  migrations: [GatewayTables1764100000000, Recovery1764300000000],
 };

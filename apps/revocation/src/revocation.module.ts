@@ -19,6 +19,9 @@ import { EnforcementService } from './enforcement/enforcement.service.js';
 import { RevocationTables1764000000000 } from './migrations/1764000000000-revocation-tables.migration.js';
 import { LastingClaims1764000100000 } from './migrations/1764000100000-lasting-claims.migration.js';
 import { CrlsByIssuer1764000200000 } from './migrations/1764000200000-crls-by-issuer.migration.js';
+import { Recovery1764300000000 } from './migrations/1764300000000-recovery.migration.js';
+import { Recoveries } from './recovery/recoveries.repository.js';
+import { RegistryConsumer } from './recovery/registry.consumer.js';
 import { Revocations } from './revoke/revocations.repository.js';
 import { RevokeController } from './revoke/revoke.controller.js';
 import { RevokeService } from './revoke/revoke.service.js';
@@ -44,6 +47,8 @@ import { SaveRevocation } from './revoke/save-revocation.service.js';
     Revocations,
     SaveRevocation,
     RevokeService,
+    Recoveries,
+    RegistryConsumer,
   ],
 })
 export class RevocationModule {}
@@ -54,5 +59,10 @@ export const definition: ServiceDefinition<Config> = {
   config: Config,
   module: RevocationModule,
   entities: [],
-  migrations: [RevocationTables1764000000000, LastingClaims1764000100000, CrlsByIssuer1764000200000],
+  migrations: [
+    RevocationTables1764000000000,
+    LastingClaims1764000100000,
+    CrlsByIssuer1764000200000,
+    Recovery1764300000000,
+  ],
 };

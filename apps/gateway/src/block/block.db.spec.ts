@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { blockChanged, deviceRevoked } from '@outrider/contracts';
+import { blockChanged, deviceRecovered, deviceRevoked } from '@outrider/contracts';
 import { publishEvent, type Suite, startDenylist, startRegistry, startSuite, until } from '../suite.fixture.js';
 
 const DEVICE = 'device-12345';
@@ -36,21 +37,23 @@ describe('POST /admin/block', () => {
       body: {
         device_id: DEVICE,
         blocked: true,
-        mode: 'deny',
+        mode: 'recovery',
         enforcedBy: [{ instance: 'telemetry-00000001', ms: 3 }],
         pending: [],
       },
     });
-    expect(denylist.asked).toMatchObject([{ verb: 'add', entries: [{ kind: 'device', value: DEVICE, mode: 'deny' }] }]);
+    expect(denylist.asked).toMatchObject([
+      { verb: 'add', entries: [{ kind: 'device', value: DEVICE, mode: 'recovery' }] },
+    ]);
     await until(async () => (await lastEvent())?.blocked === true);
     const { body } = await suite.call('GET', '/v1/blocks', 'block');
-    expect(body).toMatchObject({ items: [{ device_id: DEVICE, mode: 'deny', delivered: true }], next: null });
+    expect(body).toMatchObject({ items: [{ device_id: DEVICE, mode: 'recovery', delivered: true }], next: null });
   });
 
   it('can be said again, and in another mode', async () => {
     expect((await block({ device_id: DEVICE })).status).toBe(200);
-    expect((await block({ device_id: DEVICE, mode: 'recovery' })).body).toMatchObject({ mode: 'recovery' });
-    await until(async () => (await lastEvent())?.mode === 'recovery');
+    expect((await block({ device_id: DEVICE, mode: 'deny' })).body).toMatchObject({ mode: 'deny' });
+    await until(async () => (await lastEvent())?.mode === 'deny');
     const admin = await suite.database.admin();
     expect((await admin.query('SELECT 1 FROM block_changes')).rowCount).toBe(2);
     await admin.end();
@@ -115,5 +118,38 @@ describe('POST /admin/unblock', () => {
       async () => (await unblock({ device_id: DEVICE, reason: 'please' })).body.code === 'gateway.reprovision_required',
     );
     expect((await suite.call('GET', '/v1/blocks', 'block')).body.items).toHaveLength(1);
+  });
+
+  it('by an approved recovery order ends, and a later one stands', async () => {
+    const admin = await suite.database.admin();
+    const [{ changed_at: blockedAt }] = (await admin.query('SELECT changed_at FROM blocks')).rows as [
+      { changed_at: Date },
+    ];
+    const [{ revoked_at: revokedAt }] = (await admin.query('SELECT revoked_at FROM revoked_devices')).rows as [
+      { revoked_at: Date },
+    ];
+    const order = {
+      deviceId: DEVICE,
+      kind: 'recovery',
+      reason: 'new key fitted',
+      requestedBy: 'op:1',
+      approvedBy: 'op:2',
+      at: new Date().toISOString(),
+    } as const;
+    const recovered = (parts: { revokedUpTo?: string; blockedUpTo?: string }) =>
+      publishEvent(suite.provisioning, deviceRecovered, { ...order, orderId: randomUUID(), ...parts }, DEVICE);
+    const blocks = async () => (await suite.call('GET', '/v1/blocks', 'block')).body.items;
+    // Neither the revocation nor the block was known to this one.
+    await recovered({ blockedUpTo: new Date(blockedAt.getTime() - 1).toISOString() });
+    await recovered({ revokedUpTo: revokedAt.toISOString() });
+    await until(async () => (await admin.query('SELECT 1 FROM recovered_devices')).rowCount === 2);
+    await admin.end();
+    expect(await blocks()).toHaveLength(1);
+    await recovered({ revokedUpTo: revokedAt.toISOString(), blockedUpTo: blockedAt.toISOString() });
+    await until(async () => (await blocks()).length === 0);
+    await until(async () => (await lastEvent())?.blocked === false);
+    expect(denylist.asked.at(-1)).toMatchObject({ verb: 'remove', entries: [{ value: DEVICE }] });
+    expect((await block({ device_id: DEVICE })).status).toBe(200);
+    expect((await unblock({ device_id: DEVICE, reason: 'found' })).status).toBe(200);
   });
 });

@@ -8,8 +8,8 @@ import { CONFIG, LOGGER } from '@outrider/platform/service';
 import type { Logger } from 'pino';
 import type { EntityManager } from 'typeorm';
 import type { Config } from '../config.js';
-import { Devices } from '../device/devices.repository.js';
-import { type Block, block, unblock } from './block.js';
+import { Devices, type RecoveredDevice } from '../device/devices.repository.js';
+import { type Block, block, recover, unblock } from './block.js';
 import { BlockDelivery } from './block-delivery.service.js';
 import { type BlockBody, requireDevice, type UnblockBody } from './block-request.js';
 import { Blocks } from './blocks.repository.js';
@@ -41,7 +41,7 @@ export class BlockService {
 
   async block(body: BlockBody, by: string, now: Date): Promise<BlockAnswer> {
     const deviceId = requireDevice(body.device_id);
-    const { thumbprint, reason = 'blocked by an operator', mode = 'deny' } = body;
+    const { thumbprint, reason = 'blocked by an operator', mode = 'recovery' } = body;
     await this.requireDeviceToExist(deviceId, thumbprint);
     await this.database.transaction(async (tx) => {
       const before = await this.blocks.lock(tx, deviceId);
@@ -61,6 +61,19 @@ export class BlockService {
       await this.save(tx, after);
     });
     return this.answer(deviceId, { blocked: false });
+  }
+
+  /** Two operators gave the device its way back: the block that they knew of ends. */
+  async recovered(recovered: RecoveredDevice, now: Date): Promise<void> {
+    const { deviceId, blockedUpTo, approvedBy: by, reason } = recovered;
+    const isOver = await this.database.transaction(async (tx) => {
+      await this.devices.saveRecovered(tx, recovered);
+      const upTo = blockedUpTo === undefined ? undefined : new Date(blockedUpTo);
+      const after = recover(await this.blocks.lock(tx, deviceId), upTo, { by, reason, now });
+      if (after) await this.save(tx, after);
+      return after !== undefined;
+    });
+    if (isOver) await this.delivery.deliver(deviceId, 0);
   }
 
   private async save(tx: EntityManager, after: Block): Promise<void> {

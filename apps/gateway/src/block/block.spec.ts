@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { DeviceId } from '@outrider/ids';
-import { block, unblock } from './block.js';
+import { block, recover, unblock } from './block.js';
 
 const now = new Date(0);
 const act = { by: 'op:1', reason: 'stolen', now };
@@ -31,5 +31,16 @@ describe('block and unblock', () => {
     const blocked = block(undefined, wish, act);
     const compromised = expect.objectContaining({ code: 'gateway.reprovision_required' });
     expect(() => unblock(blocked, true, act)).toThrow(compromised);
+  });
+
+  it('end with an order that knew of the block, and with no other', () => {
+    const blocked = block(undefined, wish, { ...act, now: new Date(5000) });
+    expect(recover(blocked, new Date(5000), { ...act, now: new Date(9000) })).toMatchObject({
+      blocked: false,
+      version: 2,
+    });
+    expect(recover(blocked, new Date(4999), act)).toBeUndefined();
+    expect(recover(blocked, undefined, act)).toBeUndefined();
+    expect(recover(undefined, new Date(5000), act)).toBeUndefined();
   });
 });

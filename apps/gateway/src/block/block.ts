@@ -61,6 +61,19 @@ export function unblock(before: Block | undefined, isCompromised: boolean, { by,
   };
 }
 
+/**
+ * What an approved recovery order makes of a block: it ends the one it knew of (`upTo`: the last change known), a later one stands.
+ * @returns undefined where nothing changes.
+ */
+export function recover(
+  before: Block | undefined,
+  upTo: Date | undefined,
+  { by, reason, now }: BlockAct,
+): Block | undefined {
+  if (!before?.blocked || !upTo || before.changedAt > upTo) return undefined;
+  return unblock(before, false, { by, reason, now });
+}
+
 /** Changes are told apart by their time elsewhere (`blockChanged.at`): it grows with the version, whatever the replicas' clocks and the order of commits. */
 function after(before: Block | undefined, now: Date): Date {
   return new Date(Math.max(now.getTime(), (before?.changedAt.getTime() ?? Number.NEGATIVE_INFINITY) + 1));

@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { deviceChanged, deviceRevoked } from '@outrider/contracts';
+import { deviceChanged, deviceRecovered, deviceRevoked } from '@outrider/contracts';
 import { Subscriptions } from '@outrider/platform/nats';
+import { BlockService } from '../block/block.service.js';
 import { Devices } from './devices.repository.js';
 
 @Injectable()
@@ -8,6 +9,7 @@ export class DeviceConsumer implements OnApplicationBootstrap {
   constructor(
     private readonly subscriptions: Subscriptions,
     private readonly devices: Devices,
+    private readonly blocks: BlockService,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -15,5 +17,6 @@ export class DeviceConsumer implements OnApplicationBootstrap {
     this.subscriptions.consume(deviceRevoked, ({ deviceId, reason, revokedAt }) =>
       this.devices.saveRevoked(deviceId, reason, revokedAt),
     );
+    this.subscriptions.consume(deviceRecovered, (recovered) => this.blocks.recovered(recovered, new Date()));
   }
 }

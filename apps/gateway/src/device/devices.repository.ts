@@ -1,7 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import type { DeviceSnapshot, RevocationReason } from '@outrider/contracts';
+import type { DeviceSnapshot, deviceRecovered, RevocationReason } from '@outrider/contracts';
 import type { DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
+import type { EntityManager } from 'typeorm';
+import type { z } from 'zod';
+
+export type RecoveredDevice = z.infer<(typeof deviceRecovered)['payload']>;
 
 /** The projection of provisioning's devices, and of what revocation took out of service for good. */
 @Injectable()
@@ -29,11 +33,20 @@ export class Devices {
     );
   }
 
+  /** Revoked for a compromise that no approved order has undone since. */
   async isCompromised(deviceId: DeviceId): Promise<boolean> {
     const rows = await this.database.query(
-      `SELECT 1 FROM revoked_devices WHERE device_id = $1 AND reason = 'keyCompromise'`,
+      `SELECT 1 FROM revoked_devices r WHERE device_id = $1 AND reason = 'keyCompromise'
+       AND NOT EXISTS (SELECT 1 FROM recovered_devices c WHERE c.device_id = r.device_id AND c.up_to >= r.revoked_at)`,
       [deviceId],
     );
     return rows.length > 0;
+  }
+
+  async saveRecovered(tx: EntityManager, { orderId, deviceId, revokedUpTo, at }: RecoveredDevice): Promise<void> {
+    await tx.query(
+      'INSERT INTO recovered_devices (order_id, device_id, up_to, recovered_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
+      [orderId, deviceId, revokedUpTo ?? null, at],
+    );
   }
 }

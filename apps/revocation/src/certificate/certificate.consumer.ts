@@ -11,9 +11,11 @@ export class CertificateConsumer implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.subscriptions.consume(certificateIssued, ({ ref }) => this.certificates.seen(ref, undefined, new Date()));
-    this.subscriptions.consume(certificateEnrolled, ({ ref, renewedFrom }) =>
-      this.certificates.seen(ref, renewedFrom, new Date()),
+    this.subscriptions.consume(certificateIssued, ({ ref, issuedAt }) =>
+      this.certificates.seen(ref, undefined, new Date(issuedAt), new Date()),
+    );
+    this.subscriptions.consume(certificateEnrolled, ({ ref, renewedFrom, enrolledAt }) =>
+      this.certificates.seen(ref, renewedFrom, new Date(enrolledAt), new Date()),
     );
     this.subscriptions.consume(certificateSuperseded, ({ ref }) => this.certificates.superseded(ref, new Date()));
   }

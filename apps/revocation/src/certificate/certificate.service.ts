@@ -25,11 +25,11 @@ export class CertificateService {
     this.entryGraceMs = (config.denylist.renewalGraceSeconds + config.denylist.skewSeconds) * 1000;
   }
 
-  async seen(ref: CertificateRef, renewedFrom: Thumbprint | undefined, now: Date): Promise<void> {
+  async seen(ref: CertificateRef, renewedFrom: Thumbprint | undefined, madeAt: Date, now: Date): Promise<void> {
     await this.database.transaction(async (tx) => {
       await this.lock.lock(tx);
       await this.certificates.record(tx, ref, renewedFrom);
-      const reason = await this.certificates.inheritedReason(tx, ref, renewedFrom);
+      const reason = await this.certificates.inheritedReason(tx, ref, renewedFrom, madeAt);
       if (!reason) return;
       const [known] = await this.certificates.named(tx, { thumbprint: ref.thumbprint });
       if (known) await this.revokeService.revokeLate(tx, known, reason, now);

@@ -26,6 +26,9 @@ const SELECT = `
     ) r) AS reasons
   FROM certificates c`;
 
+/** Of a revocation `r` of a device: no approved order has undone it. */
+const STANDING = `NOT EXISTS (SELECT 1 FROM device_recoveries c WHERE c.device_id = r.device_id AND c.up_to >= r.revoked_at)`;
+
 /** The projection of the certificates that fleet-ca issued and provisioning handed out. */
 @Injectable()
 export class Certificates {
@@ -83,24 +86,29 @@ export class Certificates {
 
   async device(tx: EntityManager, deviceId: DeviceId): Promise<KnownDevice> {
     const rows: { reason: RevocationReason }[] = await tx.query(
-      'SELECT reason FROM device_revocations WHERE device_id = $1 ORDER BY id',
+      `SELECT reason FROM device_revocations r WHERE device_id = $1 AND ${STANDING} ORDER BY id`,
       [deviceId],
     );
     return { deviceId, reasons: rows.map(({ reason }) => reason) };
   }
 
-  /** Why a certificate that has only now come to light is out of service from the start: what it descends from, its key or its device is. */
+  /**
+   * Why a certificate that has only now come to light is out of service from the start: what it descends from, its key or its device
+   * is; or its device was when it was made.
+   */
   async inheritedReason(
     tx: EntityManager,
     ref: CertificateRef,
     renewedFrom: Thumbprint | undefined,
+    madeAt: Date,
   ): Promise<RevocationReason | undefined> {
     const rows: { reason: RevocationReason }[] = await tx.query(
-      `SELECT reason FROM device_revocations WHERE device_id = $1
+      `SELECT reason FROM device_revocations r WHERE device_id = $1 AND (${STANDING} OR $4 <= (
+         SELECT max(recovered_at) FROM device_recoveries c WHERE c.device_id = r.device_id AND c.up_to >= r.revoked_at))
        UNION ALL
        SELECT reason FROM revocations
        WHERE reason = 'keyCompromise' AND (key_thumbprint = $2 OR thumbprint = $3)`,
-      [ref.deviceId ?? null, ref.keyThumbprint, renewedFrom ?? null],
+      [ref.deviceId ?? null, ref.keyThumbprint, renewedFrom ?? null, madeAt],
     );
     return rows.find(({ reason }) => reason === 'keyCompromise')?.reason ?? rows[0]?.reason;
   }

@@ -3,9 +3,10 @@ import type { DenylistKind, DenylistMode } from '@outrider/contracts';
 
 /**
  * `revoke`: a revocation, never withdrawn. `superseded`: a certificate that gave way. `request`: another service's wish, the one
- * kind that `denylistRemove` withdraws. `lasting`: another service's wish for good. `bucket`: found in the bucket and not here, after a restore.
+ * kind that `denylistRemove` withdraws. `lasting`: another service's wish for good. `registry`: what provisioning wants of a device by its
+ * state. `bucket`: found in the bucket and not here, after a restore.
  */
-export type ClaimSource = 'revoke' | 'superseded' | 'request' | 'lasting' | 'bucket';
+export type ClaimSource = 'revoke' | 'superseded' | 'request' | 'lasting' | 'registry' | 'bucket';
 
 export interface EntryName {
   readonly kind: DenylistKind;
@@ -23,7 +24,14 @@ export interface SourcedClaim extends Claim {
   readonly source: ClaimSource;
 }
 
-const GRAVITY: Readonly<Record<ClaimSource, number>> = { revoke: 4, bucket: 3, lasting: 2, request: 1, superseded: 0 };
+const GRAVITY: Readonly<Record<ClaimSource, number>> = {
+  revoke: 5,
+  bucket: 4,
+  lasting: 3,
+  registry: 2,
+  request: 1,
+  superseded: 0,
+};
 
 /** The entry that the claims on one name add up to at `now`; undefined where none of them stands. */
 export function effectiveEntry(claims: readonly SourcedClaim[], now: Date): Claim | undefined {

@@ -67,7 +67,8 @@ export class DenylistRepository {
     now: Date,
   ): Promise<Change> {
     await tx.query(
-      `DELETE FROM denylist_claims WHERE source = ANY($3)
+      `DELETE FROM denylist_claims
+       WHERE (source = ANY($3) OR (source = 'bucket' AND reason <> 'blocked' AND 'revoke' = ANY($3)))
        AND (kind, value) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
       [names.map((n) => n.kind), names.map((n) => n.value), sources],
     );

@@ -27,6 +27,13 @@ export class DenylistService {
     return change;
   }
 
+  /** Within `tx`, what these sources claim of one name. With a revocation's claim goes what a restore found in the bucket: blocks aside, it is the same. */
+  async withdraw(tx: EntityManager, sources: readonly ClaimSource[], name: EntryName, now: Date): Promise<Change> {
+    const change = await this.denylist.withdraw(tx, sources, [name], now);
+    if (change.changed) afterCommit(tx, this.writer.kick);
+    return change;
+  }
+
   /** On behalf of another service: what it may withdraw, and what not. @throws DomainError `request.invalid` */
   async add(wishes: Readonly<Record<Wish, readonly Claim[]>>, waitMs: number, now: Date): Promise<Enforcement> {
     for (const claim of [...wishes.request, ...wishes.lasting]) requireEntryValue(claim);
