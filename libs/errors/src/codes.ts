@@ -4,6 +4,7 @@ import { CA_CODES } from './codes/ca.js';
 import { COMMAND_CODES } from './codes/command.js';
 import { DEVICE_IMPORT_CODES } from './codes/device-import.js';
 import { GATEWAY_CODES } from './codes/gateway.js';
+import { POLICY_CODES } from './codes/policy.js';
 import { PROVISIONING_CODES } from './codes/provisioning.js';
 import { REQUEST_CODES } from './codes/request.js';
 import { REVOCATION_CODES } from './codes/revocation.js';
@@ -23,6 +24,7 @@ export const CODES = {
   ...COMMAND_CODES,
   ...REVOCATION_CODES,
   ...GATEWAY_CODES,
+  ...POLICY_CODES,
 } as const;
 
 export type ErrorCode = keyof typeof CODES;
