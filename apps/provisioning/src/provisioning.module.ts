@@ -41,6 +41,7 @@ import { Manufacturers } from './manufacturer/manufacturers.service.js';
 import { Registry1763802000000 } from './migrations/1763802000000-registry.migration.js';
 import { ImportsAndSearch1763803500000 } from './migrations/1763803500000-imports-and-search.migration.js';
 import { EnrolmentGroups1764100000000 } from './migrations/1764100000000-enrolment-groups.migration.js';
+import { Rotations1764200000000 } from './migrations/1764200000000-rotations.migration.js';
 import { Lifecycle1764300000000 } from './migrations/1764300000000-lifecycle.migration.js';
 import { FindingsAndApprovals1764400000000 } from './migrations/1764400000000-findings-and-approvals.migration.js';
 import { OrderService } from './order/order.service.js';
@@ -49,6 +50,11 @@ import { Orders } from './order/orders.repository.js';
 import { CertificateSeenConsumer } from './overlap/certificate-seen.consumer.js';
 import { Overlap } from './overlap/overlap.service.js';
 import { OverlapEnd } from './overlap/overlap-end.service.js';
+import { RenewalInfoController } from './renewal/renewal-info.controller.js';
+import { RenewalInfos } from './renewal/renewal-info.repository.js';
+import { RenewalInfo } from './renewal/renewal-info.service.js';
+import { RotationsController } from './rotation/rotations.controller.js';
+import { Rotations } from './rotation/rotations.repository.js';
 import { DeviceSearchController } from './search/device-search.controller.js';
 import { DeviceSearches } from './search/device-search.service.js';
 
@@ -57,11 +63,14 @@ export const MIGRATIONS = [
   Registry1763802000000,
   EnrolmentGroups1764100000000,
   ImportsAndSearch1763803500000,
+  Rotations1764200000000,
   Lifecycle1764300000000,
   FindingsAndApprovals1764400000000,
 ];
 @Module({
   controllers: [
+    RenewalInfoController,
+    RotationsController,
     EstController,
     DevicesController,
     DeviceSearchController,
@@ -74,6 +83,9 @@ export const MIGRATIONS = [
     ApprovalsController,
   ],
   providers: [
+    RenewalInfo,
+    RenewalInfos,
+    Rotations,
     Certificates,
     CertificateAnswers,
     Devices,
