@@ -76,10 +76,11 @@ export class EstController {
     const label = this.labelOf(request);
     if (!label.policy.serverKeyGeneration) throw new DomainError('est.server_key_generation_off');
     let made: MadeKey | undefined;
-    const enrolled = await this.enrolment.reEnrol(peerOf(request.raw), label, () => {
+    const make = () => {
       made = this.made(request, label);
       return made.request;
-    });
+    };
+    const enrolled = await this.enrolment.reEnrol(peerOf(request.raw), label, make, 'serverkeygen');
     if (enrolled.kind === 'pending') this.answers.pending(reply, enrolled.retryAfterSeconds);
     else this.answers.keyAndCertificate(request, reply, made!.pkcs8, enrolled.certificate);
   }
