@@ -12,7 +12,7 @@ import { secret } from '../local/files.ts';
 import { makeFleet } from '../local/fleet.ts';
 import { migrateAll } from '../local/migrations.ts';
 import { waitForNats, writeNatsConfig } from '../local/nats.ts';
-import { makeServiceAccount } from '../local/operator-token.ts';
+import { makeServiceAccounts } from '../local/operator-token.ts';
 import { portsOf } from '../local/ports.ts';
 import { SUPERUSER, waitForPostgres } from '../local/postgres.ts';
 import { writeNatsAuthorization } from '../local/secrets.ts';
@@ -55,5 +55,5 @@ async function prepareServers(settings: Settings): Promise<void> {
   const own = await prepareDatabase(url, places(settings).secrets);
   await makeStreams(settings);
   console.log(`migrations: ${await migrateAll(settings, own)}`);
-  await makeServiceAccount(settings);
+  await makeServiceAccounts(settings);
 }

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { DATABASE } from './database.ts';
 import { writeWhole } from './files.ts';
 import { fleetFiles } from './fleet.ts';
+import { SERVICE_ACCOUNTS, tokenFileOf } from './operator-token.ts';
 import { portsOf } from './ports.ts';
 import { SUPERUSER } from './postgres.ts';
 import { natsPasswordFile, PROVISIONER } from './secrets.ts';
@@ -19,6 +20,8 @@ export interface Endpoints {
     Record<string, { readonly vehicle?: string; readonly operator?: string; readonly http: string }>
   >;
   readonly operator: { readonly tokenFile: string };
+  /** Every operator there is, by account: `operator` is the first of them. */
+  readonly operators: Readonly<Record<string, { readonly tokenFile: string }>>;
   /** `passwordFile` is the superuser's, there only where the cluster is our own. */
   readonly database: {
     readonly host: string;
@@ -59,6 +62,9 @@ function endpointsOf(settings: Settings, adminUrl: string): Endpoints {
       }),
     ),
     operator: { tokenFile: path(operatorToken) },
+    operators: Object.fromEntries(
+      SERVICE_ACCOUNTS.map((account) => [account, { tokenFile: path(tokenFileOf(settings, account)) }]),
+    ),
     database: {
       host: admin.hostname,
       port: Number(admin.port || 5432),

@@ -1,4 +1,4 @@
-/** The service account `local-admin`, and the operator token that the supervisor keeps fresh for it in one file. */
+/** The service accounts of the local default, and the operator tokens that the supervisor keeps fresh for them, in a file each. */
 import { createPrivateKey, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:https';
@@ -14,26 +14,39 @@ import { places, type Settings } from './settings.ts';
 import type { Say } from './terminal.ts';
 
 export const SERVICE_ACCOUNT = 'local-admin';
+/** Somebody else than `local-admin`: orders need a second operator. */
+export const APPROVER_ACCOUNT = 'local-approver';
+export const SERVICE_ACCOUNTS = [SERVICE_ACCOUNT, APPROVER_ACCOUNT] as const;
+export type ServiceAccount = (typeof SERVICE_ACCOUNTS)[number];
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
-function keyFile(settings: Settings): string {
-  return join(places(settings).secrets, `${SERVICE_ACCOUNT}.key`);
+function keyFile(settings: Settings, account: ServiceAccount): string {
+  return join(places(settings).secrets, `${account}.key`);
 }
 
-/** Makes the account's key on first use, and the account in the token service's database. */
-export async function makeServiceAccount(settings: Settings): Promise<void> {
+export function tokenFileOf(settings: Settings, account: ServiceAccount): string {
+  const { operatorToken, approverToken } = places(settings);
+  return account === SERVICE_ACCOUNT ? operatorToken : approverToken;
+}
+
+/** Makes each account's key on first use, and the account in the token service's database. */
+export async function makeServiceAccounts(settings: Settings): Promise<void> {
+  for (const account of SERVICE_ACCOUNTS) await makeServiceAccount(settings, account);
+}
+
+async function makeServiceAccount(settings: Settings, account: ServiceAccount): Promise<void> {
   const { config, secrets } = places(settings);
-  const publicFile = join(secrets, `${SERVICE_ACCOUNT}.pub`);
-  if (!existsSync(keyFile(settings))) {
+  const publicFile = join(secrets, `${account}.pub`);
+  if (!existsSync(keyFile(settings, account))) {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     writeWhole(publicFile, publicKey.export({ type: 'spki', format: 'pem' }) as string);
-    writeWhole(keyFile(settings), privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
+    writeWhole(keyFile(settings, account), privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
   }
   await runProduct('apps/token/dist/operator-account.command.js', [
     '--config',
     join(config, 'token.json'),
     '--client-id',
-    SERVICE_ACCOUNT,
+    account,
     '--roles',
     'admin',
     '--public-key',
@@ -49,12 +62,14 @@ interface TokenAnswer {
 export class OperatorTokenKeeper {
   readonly #settings: Settings;
   readonly #say: Say;
+  readonly #account: ServiceAccount;
   #timer: NodeJS.Timeout | undefined;
   #failing = false;
 
-  constructor(settings: Settings, say: Say) {
+  constructor(settings: Settings, say: Say, account: ServiceAccount) {
     this.#settings = settings;
     this.#say = say;
+    this.#account = account;
   }
 
   /** Writes the first token, and from then on the next one at half the life of each. */
@@ -65,7 +80,7 @@ export class OperatorTokenKeeper {
         return;
       } catch (error) {
         if (tries === 20)
-          throw new Failure(`The token service gives ${SERVICE_ACCOUNT} no token: ${(error as Error).message}`);
+          throw new Failure(`The token service gives ${this.#account} no token: ${(error as Error).message}`);
         await sleep(500);
       }
     }
@@ -76,9 +91,9 @@ export class OperatorTokenKeeper {
   }
 
   async #renew(): Promise<void> {
-    const answer = await fetchToken(this.#settings);
-    writeWhole(places(this.#settings).operatorToken, `${answer.access_token}\n`);
-    if (this.#failing) this.#say('the operator token is fresh again');
+    const answer = await fetchToken(this.#settings, this.#account);
+    writeWhole(tokenFileOf(this.#settings, this.#account), `${answer.access_token}\n`);
+    if (this.#failing) this.#say(`the token of ${this.#account} is fresh again`);
     this.#failing = false;
     this.#next((answer.expires_in * 1000) / 2);
   }
@@ -86,7 +101,8 @@ export class OperatorTokenKeeper {
   #next(waitMs: number): void {
     this.#timer = setTimeout(() => {
       this.#renew().catch((error: Error) => {
-        if (!this.#failing) this.#say(`the operator token could not be renewed (${error.message}); trying again`);
+        if (!this.#failing)
+          this.#say(`the token of ${this.#account} could not be renewed (${error.message}); trying again`);
         this.#failing = true;
         this.#next(2000);
       });
@@ -94,12 +110,17 @@ export class OperatorTokenKeeper {
   }
 }
 
-async function fetchToken(settings: Settings): Promise<TokenAnswer> {
+async function fetchToken(settings: Settings, account: ServiceAccount): Promise<TokenAnswer> {
   const form = new URLSearchParams({
     grant_type: 'client_credentials',
-    client_id: SERVICE_ACCOUNT,
+    client_id: account,
     client_assertion_type: ASSERTION_TYPE,
-    client_assertion: clientAssertion(readFileSync(keyFile(settings), 'utf8'), tokenIssuer(settings), Date.now()),
+    client_assertion: clientAssertion(
+      account,
+      readFileSync(keyFile(settings, account), 'utf8'),
+      tokenIssuer(settings),
+      Date.now(),
+    ),
   }).toString();
   const text = await post(settings, form);
   const answer = JSON.parse(text) as Partial<TokenAnswer>;
@@ -108,11 +129,11 @@ async function fetchToken(settings: Settings): Promise<TokenAnswer> {
 }
 
 /** RFC 7523: a JWT by the account's key, good for a minute, ES256. */
-function clientAssertion(privateKeyPem: string, audience: string, nowMs: number): string {
+function clientAssertion(account: ServiceAccount, privateKeyPem: string, audience: string, nowMs: number): string {
   const seconds = Math.floor(nowMs / 1000);
   const claims = {
-    iss: SERVICE_ACCOUNT,
-    sub: SERVICE_ACCOUNT,
+    iss: account,
+    sub: account,
     aud: audience,
     iat: seconds,
     exp: seconds + 60,

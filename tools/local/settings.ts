@@ -46,6 +46,7 @@ export function places({ home }: Settings) {
     nats: join(home, 'nats'),
     vehicles: join(home, 'vehicles'),
     operatorToken: join(home, 'operator.token'),
+    approverToken: join(home, 'approver.token'),
     endpoints: join(home, 'endpoints.json'),
   } as const;
 }

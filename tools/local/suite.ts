@@ -8,7 +8,7 @@ import { requireRoom } from './files.ts';
 import { makeFleet } from './fleet.ts';
 import { untilReady } from './http.ts';
 import { migrateAll } from './migrations.ts';
-import { makeServiceAccount, OperatorTokenKeeper } from './operator-token.ts';
+import { makeServiceAccounts, OperatorTokenKeeper, SERVICE_ACCOUNTS } from './operator-token.ts';
 import { portsOf, requireFreePorts } from './ports.ts';
 import { built, productEnv } from './product.ts';
 import { HOPELESS_FALLS, lastLines, patience, startNats, startPostgres } from './servers.ts';
@@ -31,9 +31,9 @@ export interface Suite {
 export async function startSuite(settings: Settings, demo: boolean, say: Say, stopped: AbortSignal): Promise<Suite> {
   const state = await claim(settings, demo);
   const supervisor = new Supervisor(settings, state, say);
-  const keeper = new OperatorTokenKeeper(settings, say);
+  const keepers = SERVICE_ACCOUNTS.map((account) => new OperatorTokenKeeper(settings, say, account));
   const stop = async () => {
-    keeper.stop();
+    for (const keeper of keepers) keeper.stop();
     await supervisor.stop(SERVERS_LAST);
   };
   try {
@@ -50,7 +50,7 @@ export async function startSuite(settings: Settings, demo: boolean, say: Say, st
     writeEndpoints(settings, adminUrl);
     await step(say, 'migrations', () => migrateAll(settings, adminUrl), String);
     const withOperator = startedServices().some(({ name }) => name === 'token');
-    if (withOperator) await makeServiceAccount(settings);
+    if (withOperator) await makeServiceAccounts(settings);
     stopped.throwIfAborted();
     await startServices(settings, supervisor, say, stopped);
     if (withOperator) {
@@ -58,7 +58,7 @@ export async function startSuite(settings: Settings, demo: boolean, say: Say, st
       await step(
         say,
         'operator',
-        () => keeper.start(),
+        () => Promise.all(keepers.map((keeper) => keeper.start())),
         () => `token kept fresh in ${file}`,
       );
     }

@@ -7,7 +7,7 @@ import { table } from './terminal.ts';
 export function summary(settings: Settings): string {
   const ports = portsOf(settings);
   const url = (scheme: string, port: number | undefined) => (port ? `${scheme}://127.0.0.1:${port}` : '');
-  const { endpoints, operatorToken, logs } = places(settings);
+  const { endpoints, operatorToken, approverToken, logs } = places(settings);
   return [
     table([
       ['service', 'vehicles (mTLS)', 'operators (HTTPS)', 'health, metrics (HTTP)'],
@@ -22,6 +22,7 @@ export function summary(settings: Settings): string {
       ['NATS', settings.natsUrl ?? `127.0.0.1:${ports.nats}`],
       ['every address', shown(settings, endpoints)],
       ['operator token', shown(settings, operatorToken)],
+      ['second operator', shown(settings, approverToken)],
       ['logs', shown(settings, logs)],
     ]),
     '',

@@ -10,6 +10,7 @@ import { findingCommand } from './finding/finding.command.js';
 import { fleetCommand } from './fleet/fleet.command.js';
 import { blockCommand, decisionsCommand, unblockCommand } from './gateway/gateway.command.js';
 import { Problem } from './operator/problem.js';
+import { orderCommand } from './order/order.command.js';
 import { printable } from './output/text-table.js';
 import { revokeCommand } from './revocation/revoke.command.js';
 import { telemetryCommand } from './telemetry/telemetry.command.js';
@@ -25,6 +26,7 @@ const program = new Command('outrider')
   .addHelpText('after', EXIT_CODES)
   .addCommand(factoryCommand())
   .addCommand(deviceCommand())
+  .addCommand(orderCommand())
   .addCommand(fleetCommand())
   .addCommand(enrolmentCommand())
   .addCommand(findingCommand())
@@ -35,7 +37,12 @@ const program = new Command('outrider')
   .addCommand(unblockCommand())
   .addCommand(decisionsCommand())
   .addCommand(tokenCommand());
-everyCommand(program, (command) => command.exitOverride().option('--json', 'answers as JSON, for scripts'));
+everyCommand(program, (command) =>
+  command
+    .exitOverride()
+    .option('--json', 'answers as JSON, for scripts')
+    .option('--as <operator>', 'by another operator that endpoints.json names, e.g. local-approver'),
+);
 // A reader that has seen enough (head) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : EXIT.failed));
 

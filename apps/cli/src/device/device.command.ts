@@ -1,10 +1,11 @@
-/** `device list | show | import`: the registry. */
+/** `device list | show | import | event | retire | history`: the registry. */
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { fromUser } from '../endpoints/endpoints.store.js';
 import { UsageError } from '../exit-code.js';
 import { inSession, type Session } from '../session.service.js';
+import { eventCommand, historyCommand, retireCommand } from './lifecycle.command.js';
 
 const Device = z.looseObject({ device_id: z.string() });
 const Page = z.object({ items: z.array(Device), next: z.string().nullish() });
@@ -30,7 +31,14 @@ export function deviceCommand(): Command {
     .description('register devices from a JSON file')
     .argument('<file>', 'a list, or {"devices": [...]}, of {"device_id", "manufacturer", "serial_number", ...}')
     .action((file: string, _options: unknown, command: Command) => inSession(command, (s) => importDevices(s, file)));
-  return new Command('device').description('the device registry').addCommand(list).addCommand(show).addCommand(bring);
+  return new Command('device')
+    .description('the device registry')
+    .addCommand(list)
+    .addCommand(show)
+    .addCommand(bring)
+    .addCommand(eventCommand())
+    .addCommand(retireCommand())
+    .addCommand(historyCommand());
 }
 
 async function listDevices({ operator, output }: Session, state: string | undefined): Promise<void> {

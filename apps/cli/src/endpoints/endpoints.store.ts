@@ -13,6 +13,7 @@ const EndpointsFile = z.object({
   factory: z.object({ ca: z.string(), key: z.string() }).optional(),
   services: z.record(z.string(), Faces),
   operator: z.object({ tokenFile: z.string() }),
+  operators: z.record(z.string(), z.object({ tokenFile: z.string() })).default({}),
 });
 
 /** Files as absolute paths. */
@@ -20,6 +21,8 @@ export interface Endpoints {
   readonly serverTrust: string;
   readonly factory: { readonly ca: string; readonly key: string } | undefined;
   readonly operatorTokenFile: string;
+  /** Token files of all operators, by account. */
+  readonly operatorTokenFiles: Readonly<Record<string, string>>;
   /** Operator origin by service. */
   readonly operator: Readonly<Record<string, string | undefined>>;
 }
@@ -37,13 +40,16 @@ export async function readEndpoints(path: string): Promise<Endpoints> {
   });
   const parsed = EndpointsFile.safeParse(json(path, text));
   if (!parsed.success) throw new Error(`${path}: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
-  const { trust, factory, operator, services } = parsed.data;
+  const { trust, factory, operator, operators, services } = parsed.data;
   // Relative paths are relative to the folder that holds `.outrider`.
   const from = (file: string): string => resolve(dirname(dirname(path)), file);
   return {
     serverTrust: from(trust.server),
     factory: factory && { ca: from(factory.ca), key: from(factory.key) },
     operatorTokenFile: from(operator.tokenFile),
+    operatorTokenFiles: Object.fromEntries(
+      Object.entries(operators).map(([account, { tokenFile }]) => [account, from(tokenFile)]),
+    ),
     operator: Object.fromEntries(Object.entries(services).map(([name, faces]) => [name, faces.operator])),
   };
 }
