@@ -147,7 +147,7 @@ export class ImportRun {
   private async outboxRoom(): Promise<void> {
     for (const end = Date.now() + OUTBOX_WAIT_MS; ; await sleep(50)) {
       const [waiting] = await this.database.query<{ full: boolean }>(
-        'SELECT count(*) > $1 AS full FROM (SELECT 1 FROM outbox LIMIT $1 + 1) AS some',
+        'SELECT count(*) > $1::integer AS "full" FROM (SELECT 1 FROM outbox LIMIT $1::integer + 1) AS waiting',
         [OUTBOX_ROOM],
       );
       if (!waiting?.full) return;
