@@ -9,6 +9,7 @@ export {
 export { certsOnlyCms, parseCertsOnlyCms } from './certs-only-cms.js';
 export { CRL_REASONS, type CrlDescription, type CrlReason, createCrl, type RevokedEntry } from './create-crl.js';
 export { crlShard, crlShardUrl } from './crl-shard.js';
+export { crossPath } from './cross-path.js';
 export { csrAttributes } from './csr-attributes.js';
 export {
   DEMO_MANUFACTURER,

@@ -18,7 +18,7 @@ export class ConnectionService {
 
   constructor(
     private readonly keys: KeyStore,
-    private readonly serverTrust: string,
+    private readonly serverTrust: () => string,
     private readonly tokenOrigin: string,
     private readonly report: Report,
   ) {}
@@ -37,12 +37,17 @@ export class ConnectionService {
   /** From now on with this certificate. What is under way over the old one is finished there, which its overlap allows. */
   async use(identity: Identity): Promise<void> {
     const privateKey = await this.keys.privateKeyForTls(identity.keyName);
-    const client = new VehicleClient(this.serverTrust, { certificates: identity.certificate, privateKey });
+    const client = new VehicleClient(this.serverTrust(), { certificates: identity.certificate, privateKey });
     const tokens = new TokenService(client, this.tokenOrigin, identity, this.report);
     const before = this.present;
     this.present = { identity, client, tokens };
     for (const { resolve } of this.waiting.splice(0)) resolve(this.present);
     before?.client.retire();
+  }
+
+  /** The same certificate over new connections, for servers to be believed by what is trusted now. */
+  async reconnect(): Promise<void> {
+    if (this.present) await this.use(this.present.identity);
   }
 
   /** Nobody who waits for the first enrolment gets it any more. */

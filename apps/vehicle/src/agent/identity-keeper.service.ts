@@ -6,6 +6,7 @@ import type { IdentityStore } from '../enrol/identity.store.js';
 import { nextIdentityStep } from '../enrol/renewal.js';
 import type { RenewalPlanService } from '../enrol/renewal-plan.service.js';
 import type { Report } from '../report/report.service.js';
+import type { TrustService } from '../trust/trust.service.js';
 import type { ConnectionService } from './connection.service.js';
 import { LinkService } from './link.service.js';
 
@@ -18,6 +19,7 @@ export class IdentityKeeperService {
     private readonly enrolment: EnrolService,
     private readonly connections: ConnectionService,
     private readonly plan: RenewalPlanService,
+    private readonly trust: TrustService,
     private readonly report: Report,
     private readonly signal: AbortSignal,
   ) {}
@@ -38,6 +40,7 @@ export class IdentityKeeperService {
         await link.failed(error);
         continue;
       }
+      await this.trust.refresh(Date.now());
       // What the platform suggests now may well be that it is time.
       await this.plan.ask(identity, (await this.connections.current()).client);
       const next = Math.min(this.plan.renewAt(identity), this.plan.nextQuestionAt(identity));
@@ -56,6 +59,7 @@ export class IdentityKeeperService {
       : await this.enrolment.enrol(identity, this.signal);
     await this.plan.follow(next);
     await this.connections.use(next);
+    this.trust.due();
     this.report({
       event: renewing ? 'renewed' : 'enrolled',
       thumbprint: next.thumbprint,

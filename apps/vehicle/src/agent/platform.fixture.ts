@@ -7,7 +7,14 @@ import type { TLSSocket } from 'node:tls';
 import { signDer, verificationKey, verifySignature } from '@outrider/crypto';
 import { DeviceId, deviceSpiffeId, SerialNumber } from '@outrider/ids';
 import { issueService, type TestFleet, TRUST_DOMAIN } from '@outrider/testing';
-import { certsOnlyCms, issueCertificate, OID, parseCertificate, parseCertificationRequest } from '@outrider/x509';
+import {
+  certsOnlyCms,
+  issueCertificate,
+  OID,
+  type ParsedCertificate,
+  parseCertificate,
+  parseCertificationRequest,
+} from '@outrider/x509';
 
 export interface Received {
   readonly seq: number;
@@ -47,9 +54,14 @@ export class TestPlatform {
   readonly offers: unknown[] = [];
   release: (id: string, nonce: string) => string | undefined = () => undefined;
 
+  /** What `/cacerts` hands out. */
+  cas: ParsedCertificate[];
+
   private server: Server | undefined;
 
-  constructor(readonly fleet: TestFleet) {}
+  constructor(readonly fleet: TestFleet) {
+    this.cas = [fleet.vehicleCa.certificate, fleet.root.certificate];
+  }
 
   async start(): Promise<void> {
     const tls = await issueService(this.fleet, 'provisioning');
@@ -65,10 +77,16 @@ export class TestPlatform {
     await new Promise((resolve) => this.server?.close(resolve));
   }
 
+  private cacerts(response: ServerResponse): void {
+    response.writeHead(200, { 'content-type': 'application/pkcs7-mime; smime-type=certs-only' });
+    response.end(Buffer.from(certsOnlyCms(this.cas.map(({ der }) => der))).toString('base64'));
+  }
+
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
     let body = '';
     for await (const chunk of request) body += String(chunk);
     const path = (request.url ?? '').replace(/\?.*/, '');
+    if (path === '/.well-known/est/cacerts') return this.cacerts(response);
     const peer = (request.socket as TLSSocket).getPeerX509Certificate();
     if (!peer) return reply(response, 401, { code: 'tls.certificate_required' });
     const [, operation] = /^\/\.well-known\/est\/(simple(?:re)?enroll)$/.exec(path) ?? [];

@@ -1,6 +1,5 @@
 /** One vehicle: its state, its keys and its loops, put together. */
 import { basename, join } from 'node:path';
-import { parseCertificates } from '@outrider/x509';
 import type { VehicleNow } from '../command/carry-out.js';
 import { CommandStore } from '../command/command.store.js';
 import { ExecutorService } from '../command/executor.service.js';
@@ -17,6 +16,8 @@ import { type EventSink, type Report, reporter } from '../report/report.service.
 import { type QueueCounts, QueueStore } from '../telemetry/queue.store.js';
 import { SamplerService } from '../telemetry/sampler.service.js';
 import { SenderService } from '../telemetry/sender.service.js';
+import { AnchorStore } from '../trust/anchors.store.js';
+import { TrustService } from '../trust/trust.service.js';
 import { ConnectionService } from './connection.service.js';
 import { IdentityKeeperService } from './identity-keeper.service.js';
 import { LinkService } from './link.service.js';
@@ -54,6 +55,7 @@ export class Vehicle {
   private readonly stopping = new AbortController();
   private readonly report: Report;
   private readonly connections: ConnectionService;
+  private readonly trust: TrustService;
   private readonly queue: QueueStore;
   private readonly commands: CommandStore;
   private readonly sender: SenderService;
@@ -62,13 +64,20 @@ export class Vehicle {
   private constructor(
     private readonly options: VehicleOptions,
     private readonly keys: KeyStore,
+    private readonly anchors: AnchorStore,
     private readonly database: ReturnType<typeof openStateDatabase>,
     name: string,
   ) {
-    const { origins, serverTrust } = options.platform;
+    const { origins } = options.platform;
     const { signal } = this.stopping;
-    this.report = reporter(() => this.identity?.deviceId ?? name, options.sink);
-    this.connections = new ConnectionService(keys, serverTrust, origins.token, this.report);
+    const report = reporter(() => this.identity?.deviceId ?? name, options.sink);
+    this.report = (event) => {
+      report(event);
+      if (event.event === 'offline' && event.kind === 'untrusted') void this.trust.suspect(Date.now());
+    };
+    this.connections = new ConnectionService(keys, () => anchors.serverTrust, origins.token, this.report);
+    const changed = () => this.connections.reconnect();
+    this.trust = new TrustService(anchors, origins.provisioning, changed, this.report, signal);
     this.queue = new QueueStore(database);
     this.commands = new CommandStore(database);
     this.sender = new SenderService(this.queue, this.connections, origins.telemetry, this.report, signal);
@@ -90,7 +99,8 @@ export class Vehicle {
     try {
       const keys = options.keys ?? (await openKeyFiles(join(options.stateDirectory, 'keys')));
       const name = (await factoryName(options.factoryDirectory)) ?? basename(options.stateDirectory);
-      return new Vehicle(options, keys, database, name);
+      const anchors = await AnchorStore.open(options.stateDirectory, options.platform);
+      return new Vehicle(options, keys, anchors, database, name);
     } catch (error) {
       database.close();
       throw error;
@@ -165,11 +175,11 @@ export class Vehicle {
   }
 
   private keeper(): IdentityKeeperService {
-    const { options, keys, connections, report } = this;
+    const { options, keys, connections, trust, report } = this;
     const store = new IdentityStore(options.stateDirectory);
     const enrolment = new EnrolService(keys, store, {
       provisioning: options.platform.origins.provisioning,
-      serverTrust: options.platform.serverTrust,
+      serverTrust: () => this.anchors.serverTrust,
       factoryDirectory: options.factoryDirectory,
       keyType: options.keyType ?? 'P-256',
     });
@@ -179,14 +189,14 @@ export class Vehicle {
       report,
       this.stopping.signal,
     );
-    return new IdentityKeeperService(store, enrolment, connections, plan, report, this.stopping.signal);
+    return new IdentityKeeperService(store, enrolment, connections, plan, trust, report, this.stopping.signal);
   }
 
   private receiver(): ReceiverService {
     const { keys, connections, commands, report } = this;
-    const { fleetRoot, origins } = this.options.platform;
+    const { origins } = this.options.platform;
     const executor = new ExecutorService(commands, keys, () => vehicleNow(this.sampler?.latest), report);
-    const anchors = parseCertificates(fleetRoot);
+    const anchors = () => this.anchors.fleetRoots;
     return new ReceiverService(commands, executor, connections, anchors, origins.command, report, this.stopping.signal);
   }
 

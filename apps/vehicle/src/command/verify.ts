@@ -6,6 +6,8 @@ import { type ChainOptions, OID, type ParsedCertificate, parseCertificate, valid
 import { Command, type Counter, isCritical } from './command.js';
 
 export const MAX_COMMAND_BYTES = 64 * 1024;
+/** Signer, its authority, and cross certificates of the root. */
+const MAX_X5C = 5;
 
 export type CommandRefusal =
   | 'malformed'
@@ -63,15 +65,19 @@ export function verifyCommand(jws: string, context: CommandContext): CommandVerd
 /** The leaf of `x5c`, if it is the control CA's command signer; x5c is attacker-controlled until it chains to the fleet root. */
 function verifySigner(parsed: ParsedJws, context: CommandContext): ParsedCertificate | CommandVerdict {
   const { x5c } = parsed.header;
-  if (!Array.isArray(x5c) || x5c.length !== 2 || !x5c.every((entry) => typeof entry === 'string')) {
-    return refuse('signer_chain', 'x5c is not two certificates');
+  if (!Array.isArray(x5c) || !x5c.every((entry) => typeof entry === 'string')) {
+    return refuse('signer_chain', 'x5c is no list of certificates');
   }
-  const [leaf, authority] = x5c.map((entry) => attempt(() => parseCertificate(entry as string)));
-  if (!leaf || !authority) return refuse('signer_chain', 'x5c holds no certificate');
-  const chain = chainRefusal(leaf, authority, context, 'any');
+  if (x5c.length < 2 || x5c.length > MAX_X5C) return refuse('signer_chain', `x5c is not 2 to ${MAX_X5C} certificates`);
+  const parsedChain = x5c.map((entry) => attempt(() => parseCertificate(entry as string)));
+  if (!parsedChain.every((each) => each !== undefined)) return refuse('signer_chain', 'x5c holds no certificate');
+  const [leaf, ...above] = parsedChain as [ParsedCertificate, ...ParsedCertificate[]];
+  if (!above.slice(1).every(isCross))
+    return refuse('signer_chain', 'x5c holds more than signer, authority and crosses');
+  const chain = chainRefusal(leaf, above, context, 'any');
   if (chain !== undefined) return refuse('signer_chain', chain);
   const eku = OID.outriderCommandSigning;
-  const usage = leaf.extendedKeyUsages?.length === 1 ? chainRefusal(leaf, authority, context, { eku }) : 'more uses';
+  const usage = leaf.extendedKeyUsages?.length === 1 ? chainRefusal(leaf, above, context, { eku }) : 'more uses';
   if (usage !== undefined) return refuse('signer_usage', usage);
   const onlyName = leaf.sanDns.length === 0 && leaf.sanIps.length === 0 && leaf.sanOtherForms.length === 0;
   const expected = serviceSpiffeId(context.trustDomain, 'command');
@@ -81,14 +87,19 @@ function verifySigner(parsed: ParsedJws, context: CommandContext): ParsedCertifi
   return leaf;
 }
 
+/** One root by another's key, during a root rollover: same name, another key. */
+function isCross({ subject, issuer, subjectKeyId, authorityKeyId }: ParsedCertificate): boolean {
+  return Buffer.from(subject.der).equals(issuer.der) && subjectKeyId !== authorityKeyId;
+}
+
 function chainRefusal(
   leaf: ParsedCertificate,
-  authority: ParsedCertificate,
+  above: readonly ParsedCertificate[],
   { fleetRoots, now }: CommandContext,
   purpose: ChainOptions['purpose'],
 ): string | undefined {
   try {
-    validateChain(leaf, [authority], fleetRoots, { now, purpose, maxIntermediates: 1 });
+    validateChain(leaf, above, fleetRoots, { now, purpose, maxIntermediates: above.length });
     return undefined;
   } catch (error) {
     if (error instanceof DomainError) return error.message;

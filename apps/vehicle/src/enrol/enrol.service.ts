@@ -8,7 +8,8 @@ import { type IdentityStore, type PendingEnrolment, readFactoryIdentity } from '
 export interface EnrolOptions {
   /** Origin of provisioning's vehicle listener. */
   readonly provisioning: string;
-  readonly serverTrust: string;
+  /** PEM, as it is now. */
+  readonly serverTrust: () => string;
   readonly factoryDirectory: string;
   readonly keyType: KeyType;
 }
@@ -42,7 +43,7 @@ export class EnrolService {
     signal: AbortSignal,
   ): Promise<Identity> {
     const pending = await this.pending(current, commonName);
-    const client = new VehicleClient(this.options.serverTrust, tls);
+    const client = new VehicleClient(this.options.serverTrust(), tls);
     try {
       const answer = await client.send(`${this.options.provisioning}/.well-known/est/${operation}`, {
         method: 'POST',

@@ -33,8 +33,12 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 export class VehicleClient {
   private readonly agent: Agent;
 
-  /** `serverTrust`: PEM, the anchors put in at the factory; the system's own are not believed. */
-  constructor(serverTrust: string, identity: TlsIdentity | undefined) {
+  /**
+   * `serverTrust`: PEM, the anchors of this vehicle; the system's own are not believed. `believing` nobody: for an answer that carries its
+   * own proof, since anyone may be at the other end; never with an identity.
+   */
+  constructor(serverTrust: string, identity: TlsIdentity | undefined, believing: 'anchors' | 'nobody' = 'anchors') {
+    if (identity && believing === 'nobody') throw new Error('an identity is shown to servers alone that are believed');
     this.agent = new Agent({
       connections: 4,
       pipelining: 1,
@@ -43,6 +47,7 @@ export class VehicleClient {
       maxResponseSize: MAX_ANSWER_BYTES,
       connect: {
         ca: serverTrust,
+        rejectUnauthorized: believing === 'anchors',
         timeout: 5_000,
         minVersion: 'TLSv1.2',
         ...(identity ? { cert: identity.certificates, key: identity.privateKey } : {}),

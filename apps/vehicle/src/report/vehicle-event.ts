@@ -6,6 +6,7 @@ export type VehicleEvent =
   | { event: 'enrolled' | 'renewed'; thumbprint: string; serial: string; notAfter: string; renewAt: string; ms: number }
   | { event: 'renewal_window'; start: string; end: string; renewAt: string }
   | { event: 'no_renewal_info'; why: string; renewAt: string }
+  | { event: 'root_learned' | 'root_given_up'; thumbprint: string; name: string }
   | { event: 'token'; scope: string; expiresInSeconds: number; ms: number }
   | { event: 'token_refused'; scope: string; code: string; detail: string }
   | { event: 'accepted' | 'duplicate'; seq: number; upTo: number; count: number; ms: number; queued: number }
