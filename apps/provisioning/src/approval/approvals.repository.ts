@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
+import type { Ask } from '../enrolment/ask.js';
 import type { Approval, ApprovalLimits, ApprovalQuery } from './approval.js';
 import { ApprovalBook } from './approval-book.js';
 
@@ -25,6 +26,11 @@ interface Row {
   readonly used_at: Date | null;
 }
 
+interface DeviceOf {
+  readonly deviceId: DeviceId;
+  readonly manufacturer: string;
+}
+
 export type ListedApproval = Approval & { readonly sequence: string };
 
 /** Enrolments held for an operator. None is deleted: who let which device in stays known. */
@@ -33,17 +39,19 @@ export class Approvals {
   constructor(private readonly database: Database) {}
 
   /**
-   * What was asked for these devices and is not over, by device. Holds each manufacturer's name until the end of `tx`, so that no two
-   * requests are counted as the last that fits: take it after the devices' locks.
+   * What was asked for the devices of those that need an operator's word, and is not over. Holds each manufacturer's name until the end
+   * of `tx`, so that no two requests are counted as the last that fits: take it after the devices' locks.
    */
-  async book(
+  async bookOf(
     tx: EntityManager,
-    deviceIds: readonly DeviceId[],
-    manufacturers: readonly string[],
+    asked: readonly { readonly ask: Pick<Ask, 'operation' | 'label'>; readonly device: DeviceOf }[],
     limits: ApprovalLimits,
     now: Date,
   ): Promise<ApprovalBook> {
-    if (deviceIds.length === 0) return new ApprovalBook(new Map(), new Map(), limits);
+    const concerned = asked.filter(({ ask }) => ask.operation === 'enrol' && ask.label.policy.bootstrap === 'approve');
+    if (concerned.length === 0) return new ApprovalBook(new Map(), new Map(), limits);
+    const deviceIds = concerned.map(({ device }) => device.deviceId);
+    const manufacturers = concerned.map(({ device }) => device.manufacturer);
     for (const manufacturer of [...new Set(manufacturers)].sort()) {
       await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('provisioning.approvals.' || $1::text, 0))`, [
         manufacturer,

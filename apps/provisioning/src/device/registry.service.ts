@@ -79,7 +79,8 @@ function pick({ vin, hardware, labels, grants }: DeviceRow) {
   return { vin, hardware, labels: [...labels], grants: [...grants] };
 }
 
-function newDevice(given: Registration, now: Date): DeviceRow {
+/** Its row, as a registration first makes it. */
+export function newDevice(given: Registration, now: Date): DeviceRow {
   return Object.assign(new DeviceRow(), {
     deviceId: given.device_id,
     manufacturer: given.manufacturer,

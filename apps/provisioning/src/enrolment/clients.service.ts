@@ -7,10 +7,12 @@ import { type ParsedCertificate, validateChain } from '@outrider/x509';
 import type { Config } from '../config.js';
 import { Devices } from '../device/devices.repository.js';
 import { FleetTrust } from '../est/fleet-trust.store.js';
+import type { Label } from '../label/label.js';
 import type { Manufacturer } from '../manufacturer/manufacturer.js';
 import { vouchingManufacturers } from '../manufacturer/manufacturer.js';
 import { Manufacturers } from '../manufacturer/manufacturers.service.js';
 import type { FactoryClient, FleetClient } from './ask.js';
+import { isInGrace } from './decision.js';
 import { isFleetCertificate, parsePresented } from './factory-identity.js';
 import type { FactoryIdentity } from './working-set.repository.js';
 
@@ -49,11 +51,16 @@ export class EstClients {
     throw new DomainError('est.device_unknown', { detail: `${names.join(', ')}: ${client.serialNumber}` });
   }
 
-  /** By fleet certificate (LDevID): of the vehicle issuing CA. Whether it was handed out here and is still good the decision says. */
-  byFleetCertificate(peer: Peer, now: Date): FleetClient {
+  /**
+   * By fleet certificate (LDevID): of the vehicle issuing CA, in time or within the label's grace after it. Whether it was handed out
+   * here and is still good the decision says.
+   */
+  byFleetCertificate(peer: Peer, { policy }: Label, now: Date): FleetClient {
     const certificate = required(peer);
+    // Its chain is asked for the time when it was good: TLS lets lapsed ones through.
+    const at = now > certificate.notAfter && isInGrace(certificate, policy, now) ? certificate.notAfter : now;
     try {
-      validateChain(certificate, [], this.trust.vehicleCa, { now, purpose: 'clientAuth' });
+      validateChain(certificate, [], this.trust.vehicleCa, { now: at, purpose: 'clientAuth' });
     } catch (cause) {
       if (!(cause instanceof DomainError)) throw cause;
       if (cause.code !== 'x509.expired') throw refused('no fleet certificate', cause);

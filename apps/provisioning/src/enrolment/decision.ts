@@ -1,17 +1,19 @@
 /** What is decided on a request for a certificate, and what a decision is given. */
 import type { ErrorCode } from '@outrider/errors';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
+import type { ApprovalVerdict } from '../approval/approval.js';
 import type { HeldCertificate } from '../certificate/certificate.js';
 import type { Device } from '../device/device.js';
 import type { Finding } from '../finding/finding.js';
-import { admits, type Label } from '../label/label.js';
+import { admits, type Label, type LabelPolicy } from '../label/label.js';
 
 export type Verdict =
-  | { readonly kind: 'sign' }
+  /** `approval`: the operator's, which is used up by the certificate. */
+  | { readonly kind: 'sign'; readonly approval?: string }
   /** The certificate that was handed out for the same before. */
   | { readonly kind: 'again'; readonly thumbprint: Thumbprint }
-  /** An operator's approval is awaited. */
-  | { readonly kind: 'pending'; readonly retryAfterSeconds: number }
+  /** An operator's approval is awaited. `file`: nobody was asked for it yet. */
+  | { readonly kind: 'pending'; readonly retryAfterSeconds: number; readonly file: boolean }
   | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly detail: string };
 
 /** Findings stand whatever the verdict is: they are kept though the request is refused. */
@@ -38,10 +40,26 @@ export interface Circumstances {
   readonly label: Label;
   /** The certificate of the connection. */
   readonly client: { readonly thumbprint: Thumbprint; readonly remoteAddress: string };
+  /** What operators said of it; undefined where the label asks none. */
+  readonly approval: ApprovalVerdict | undefined;
   readonly now: Date;
 }
 
 export const SIGN: Decision = { kind: 'sign', findings: [] };
+
+/** Nothing is against it but, at some labels, that an operator must say so. */
+export function signIfApproved({ approval }: Pick<Circumstances, 'approval'>): Decision {
+  switch (approval?.kind) {
+    case undefined:
+      return SIGN;
+    case 'approved':
+      return { kind: 'sign', approval: approval.id, findings: [] };
+    case 'wait':
+      return { kind: 'pending', retryAfterSeconds: approval.retryAfterSeconds, file: approval.file, findings: [] };
+    case 'refuse':
+      return refuse(approval.code, approval.detail);
+  }
+}
 
 export function again(thumbprint: Thumbprint): Decision {
   return { kind: 'again', thumbprint, findings: [] };
@@ -59,6 +77,15 @@ export function refusedByLabel({ device, request, label }: Circumstances): Decis
   const { keyAlgorithms } = label.policy;
   if ((keyAlgorithms as readonly string[]).includes(request.keyAlgorithm)) return undefined;
   return refuse('est.csr_key_refused', `${label.name} takes ${keyAlgorithms.join(', ')}`);
+}
+
+/** Whether a lapsed certificate still renews at this label. */
+export function isInGrace(
+  { notAfter }: Pick<HeldCertificate, 'notAfter'>,
+  policy: Pick<LabelPolicy, 'expiredGraceSeconds'>,
+  now: Date,
+): boolean {
+  return now.getTime() < notAfter.getTime() + policy.expiredGraceSeconds * 1000;
 }
 
 /** A key that another device holds, or that was revoked, is certified for nobody. */

@@ -26,6 +26,7 @@ export function circumstances(
     request: { keyThumbprint, keyAlgorithm: 'P-256', csrSha256, key: { holders: [], revoked: false, ...key } },
     label: label(),
     client: { thumbprint: named('factory'), remoteAddress: '127.0.0.1' },
+    approval: undefined,
     now: NOW,
     ...parts,
   };

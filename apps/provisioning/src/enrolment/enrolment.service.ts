@@ -92,7 +92,7 @@ export class Enrolment implements OnApplicationShutdown {
     return this.recorded(peer, route, label, read, (now) =>
       this.clients.isFactory(peer, now)
         ? ['enrol', this.clients.byFactoryCertificate(peer, now)]
-        : ['re-enrol', this.clients.byFleetCertificate(peer, now)],
+        : ['re-enrol', this.clients.byFleetCertificate(peer, label, now)],
     );
   }
 
@@ -127,10 +127,12 @@ export class Enrolment implements OnApplicationShutdown {
 
   private async handOut(ask: Ask): Promise<Enrolled> {
     const decided = await this.decisionsQueue.submit(ask);
-    if (decided.kind === 'pending') return decided;
+    if (decided.kind === 'pending') return { kind: 'pending', retryAfterSeconds: decided.retryAfterSeconds };
     if (decided.kind === 'sign') checkWait(ask, new Date());
     const row =
-      decided.kind === 'issued' ? decided.row : await this.issueQueue.submit({ ask, request: decided.request });
+      decided.kind === 'issued'
+        ? decided.row
+        : await this.issueQueue.submit({ ask, request: decided.request, newcomer: decided.newcomer });
     // Whoever was denied while this was on its way gets nothing (DESIGN §8).
     const { thumbprint, keyThumbprint, serialNumber, issuerKeyId } = row;
     this.denied.checkCertificate(

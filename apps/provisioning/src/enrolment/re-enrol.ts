@@ -1,10 +1,13 @@
 /** Decides on `simplereenroll`: whether a fleet certificate gets a successor, and which. */
 import { isLapsed, isLive, isPending } from '../certificate/certificate.js';
+import { inUseAfter } from '../finding/clone.js';
+import { may } from '../lifecycle/policy.js';
 import {
   again,
   type Circumstances,
   type Decision,
   isForSame,
+  isInGrace,
   isSpent,
   refuse,
   refusedByLabel,
@@ -13,15 +16,21 @@ import {
 
 /** A use of the current certificate is noted in `held` already: to renew with it is to use it. */
 export function decideReEnrol(circumstances: Circumstances): Decision {
-  const { device, held, request, client, now } = circumstances;
-  if (device.state !== 'active') return refuse('est.device_state_refused', `the device is ${device.state}`);
+  const { device, held, request, label, client, now } = circumstances;
+  if (!may(device.state, 'renew')) return refuse('est.device_state_refused', `the device is ${device.state}`);
   const current = held.find((one) => one.thumbprint === client.thumbprint);
   if (!current) return refuse('est.certificate_refused', 'the certificate was not handed out here');
   if (current.status === 'revoked' || current.status === 'superseded') {
     return refuse('est.certificate_refused', `the certificate is ${current.status}`);
   }
   if (isLapsed(current, now)) {
-    return refuse('tls.certificate_expired', 'the fleet certificate has lapsed; enrol with the factory certificate');
+    if (!isInGrace(current, label.policy, now)) {
+      return refuse('tls.certificate_expired', 'the fleet certificate has lapsed; enrol with the factory certificate');
+    }
+    // The overlap superseded nothing where the predecessor had lapsed before.
+    if (inUseAfter(current, held).length > 0) {
+      return refuse('est.certificate_refused', 'another certificate took its place; renew with that one');
+    }
   }
   const refused = refusedByLabel(circumstances);
   if (refused) return refused;

@@ -178,6 +178,11 @@ const HELD = `
     SELECT newest.thumbprint FROM unnest($1::text[]) AS d(id), LATERAL (
       SELECT thumbprint FROM certificates WHERE device_id = d.id ORDER BY created_at DESC LIMIT 1) AS newest
     UNION
+    -- A lapsed one that asks within the grace must find what was used after it, lapsed too or not.
+    SELECT used.thumbprint FROM unnest($1::text[]) AS d(id), LATERAL (
+      SELECT thumbprint FROM certificates WHERE device_id = d.id AND first_seen_at IS NOT NULL
+      ORDER BY created_at DESC LIMIT 1) AS used
+    UNION
     SELECT unnest($3::text[]))
   ORDER BY created_at`;
 

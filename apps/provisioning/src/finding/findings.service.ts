@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { findingRaised } from '@outrider/contracts';
-import { Database, Outbox } from '@outrider/platform/postgres';
+import { Outbox } from '@outrider/platform/postgres';
 import { LOGGER, Metrics } from '@outrider/platform/service';
 import type { Logger } from 'pino';
 import type { EntityManager } from 'typeorm';
@@ -18,7 +18,6 @@ export class Findings {
   private readonly raised;
 
   constructor(
-    private readonly database: Database,
     private readonly log: FindingLog,
     private readonly devices: Devices,
     private readonly outbox: Outbox,
@@ -31,17 +30,19 @@ export class Findings {
     ]);
   }
 
-  /** @param device its row, locked; quarantined in place. */
+  /** @param device its row, locked; quarantined in place. @param isNew it has no row yet: there is nothing to quarantine. */
   async raise(
     tx: EntityManager,
     device: DeviceRow,
     findings: readonly Finding[],
     label: Label,
     now: Date,
+    isNew = false,
   ): Promise<void> {
     for (const finding of distinct(findings)) {
       this.raised.inc({ kind: finding.kind, certain: String(finding.certain) });
-      const quarantined = finding.certain && label.policy.cloneDetection === 'quarantine' && isFree(device);
+      const byPolicy = finding.certain && label.policy.cloneDetection === 'quarantine';
+      const quarantined = byPolicy && !isNew && isFree(device);
       const since = new Date(now.getTime() - SAME_FINDING_MS);
       if (!quarantined && (await this.log.isKnown(tx, device.deviceId, finding, since))) continue;
       const { deviceId } = device;
@@ -60,14 +61,6 @@ export class Findings {
       const act = { who: 'provisioning', why: `finding ${finding.kind}`, detail: { finding: findingId } };
       await this.devices.moveAll(tx, [{ device, event: { kind: 'suspected' }, act }], now);
     }
-  }
-
-  /** Where nothing else is decided about the device: in a transaction of its own. */
-  async raiseAlone(deviceId: DeviceRow['deviceId'], findings: readonly Finding[], label: Label): Promise<void> {
-    await this.database.transaction(async (tx) => {
-      const device = await this.devices.lock(tx, deviceId);
-      if (device) await this.raise(tx, device, findings, label, new Date());
-    });
   }
 }
 
