@@ -1,10 +1,13 @@
 /**
- * Run by whoever owns the CA folder; the first two before the services, the others while they run (docs/runbooks):
+ * Run by whoever owns the CA folder; the first three before the services, the others while they run (docs/runbooks):
  *   ceremony.command.js [create] --out DIR --trust-domain NAME --passphrase-file FILE
+ *   ceremony.command.js create-authority ... --name vehicle-ca-NAME
  *   ceremony.command.js issue-server ... --to DIR [--service NAME]... [--dns NAME]... [--ip ADDRESS]...
  *   ceremony.command.js rollover ... --authority NAME
  *   ceremony.command.js activate ... --authority NAME --generation N [--min-wait SECONDS]
  *   ceremony.command.js retire ... --authority NAME --generation N [--longest-lifetime SECONDS] [--force] [--distrust]
+ * With --pkcs11-module FILE --token-label LABEL --pin-file FILE, keys are made and used in a token: those of the issuing CAs, and
+ * with --root-in-token the root's too (docs/runbooks/hsm.md).
  * Each may be run again. Prints one JSON line of what it made. Exit codes: 0 done, 2 bad usage, 1 anything else.
  */
 import { isIP } from 'node:net';
@@ -13,13 +16,21 @@ import { SERVICES, Service, TrustDomain } from '@outrider/ids';
 import { z } from 'zod';
 import { AuthorityName } from './authorities/manifest.js';
 import { readPassphrase } from './ceremony/ca-files.store.js';
-import { createAuthorities } from './ceremony/create-authorities.command.js';
+import { createAuthorities, createVehicleAuthority } from './ceremony/create-authorities.command.js';
 import { issueServers } from './ceremony/issue-server.command.js';
 import { activateGeneration, retireGeneration, rollOver } from './ceremony/roll-over.command.js';
+import { Pkcs11Token } from './keys/pkcs11-token.provider.js';
 
 /** Until every service has looked at its trust files many times over. */
 const MIN_WAIT_SECONDS = 60;
-const Common = { out: z.string().min(1), 'trust-domain': TrustDomain, 'passphrase-file': z.string().min(1) };
+const Common = {
+  out: z.string().min(1),
+  'trust-domain': TrustDomain,
+  'passphrase-file': z.string().min(1),
+  'pkcs11-module': z.string().min(1).optional(),
+  'token-label': z.string().min(1).optional(),
+  'pin-file': z.string().min(1).optional(),
+};
 const Whole = z
   .string()
   .regex(/^\d{1,9}$/, 'a whole number')
@@ -27,7 +38,9 @@ const Whole = z
 const OfAuthority = { ...Common, authority: AuthorityName };
 
 const VERBS = {
-  create: z.strictObject(Common),
+  create: z.strictObject({ ...Common, 'root-in-token': z.boolean().default(false) }),
+  // The name says what it is: whoever sees it in a certificate knows which listeners it is for.
+  'create-authority': z.strictObject({ ...Common, name: z.string().regex(/^vehicle-ca-[a-z0-9][a-z0-9-]{0,40}$/) }),
   'issue-server': z.strictObject({
     ...Common,
     to: z.string().min(1),
@@ -62,6 +75,11 @@ function readArguments(): Given {
     service: list,
     dns: list,
     ip: list,
+    name: text,
+    'pkcs11-module': text,
+    'token-label': text,
+    'pin-file': text,
+    'root-in-token': flag,
     authority: text,
     generation: text,
     'min-wait': text,
@@ -80,11 +98,14 @@ async function run({ verb, values }: Given): Promise<object> {
     out: values.out,
     trustDomain: values['trust-domain'],
     passphrase: readPassphrase(values['passphrase-file']),
+    token: tokenOf(values),
     now: new Date(),
   };
   switch (verb) {
     case 'create':
-      return { made: await createAuthorities(ceremony) };
+      return { made: await createAuthorities({ ...ceremony, rootInToken: values['root-in-token'] }) };
+    case 'create-authority':
+      return { made: await createVehicleAuthority(values.name, ceremony) };
     case 'issue-server': {
       const { to, service: services, dns, ip: ips } = values;
       return { made: await issueServers({ ...ceremony, to, services, hosts: { dns, ips } }) };
@@ -100,6 +121,15 @@ async function run({ verb, values }: Given): Promise<object> {
       return retireGeneration({ ...ceremony, authority, generation, relianceSeconds, force, distrust });
     }
   }
+}
+
+function tokenOf(values: Given['values']): Pkcs11Token | undefined {
+  const { 'pkcs11-module': module, 'token-label': tokenLabel, 'pin-file': pinFile } = values;
+  if (module === undefined && tokenLabel === undefined && pinFile === undefined) return undefined;
+  if (module === undefined || tokenLabel === undefined || pinFile === undefined) {
+    throw new Error('--pkcs11-module, --token-label and --pin-file belong together');
+  }
+  return new Pkcs11Token({ module, tokenLabel, pinFile });
 }
 
 function argumentsOrExit(): Given {

@@ -7,6 +7,15 @@ export const Config = serviceConfig({
     manifestFile: z.string().min(1),
     /** Opens every CA key that is a file; read once, at start. */
     passphraseFile: z.string().min(1),
+    /** Where the keys are that the manifest says are in a token. */
+    pkcs11: z
+      .strictObject({
+        /** The library of the token, e.g. `/usr/lib/softhsm/libsofthsm2.so`. */
+        module: z.string().min(1),
+        tokenLabel: z.string().min(1).max(32),
+        pinFile: z.string().min(1),
+      })
+      .optional(),
   }),
   profiles: z.strictObject({
     /** The profiles that certificates are signed by here; any other is unknown. Lifetimes, keys and usages stand in the profiles. */

@@ -7,6 +7,7 @@ import { readPassphrase } from '../ceremony/ca-files.store.js';
 import type { Config } from '../config.js';
 import type { CaKey } from '../keys/ca-key.js';
 import { openFileKey } from '../keys/file-key.store.js';
+import { Pkcs11Token } from '../keys/pkcs11-token.provider.js';
 import { byKeyId, type KeyReference } from './manifest.js';
 import {
   type ManifestFiles,
@@ -28,6 +29,7 @@ export class Authorities {
   private broken: string | undefined;
   private readonly passphrase: string;
   private readonly keys = new Map<string, CaKey>();
+  private readonly token: Pkcs11Token | undefined;
   private readonly refusals;
 
   constructor(
@@ -42,9 +44,12 @@ export class Authorities {
       'outrider_ca_manifest_refused_total',
       'Manifests of authorities that could not be used.',
     );
+    const { pkcs11 } = config.authorities;
+    this.token = pkcs11 && new Pkcs11Token(pkcs11);
     this.opened = this.open(readManifestFiles(config.authorities.manifestFile));
     readiness.add('ca-certificates', () => this.expiry(new Date()));
     readiness.add('ca-manifest', () => ({ ok: this.broken === undefined, detail: this.broken ?? this.generations() }));
+    if (pkcs11) readiness.add('ca-token', () => this.checkToken());
     schedule.every(LOOK_EVERY_MS, 'looking at the manifest of authorities failed', async () => this.look());
   }
 
@@ -108,16 +113,33 @@ export class Authorities {
   }
 
   private open(files: ManifestFiles): OpenedAuthorities {
-    return openAuthorities(files, (reference) => this.key(reference));
+    return openAuthorities(files, (reference, certificate) => this.key(reference, certificate));
   }
 
   /** Opened once: deriving the key of a file from its passphrase is slow on purpose. */
-  private key(reference: KeyReference): CaKey {
-    if (reference.kind === 'pkcs11') throw new DomainError('ca.key_unavailable', { detail: 'no token is configured' });
+  private key(reference: KeyReference, certificate: ParsedCertificate): CaKey {
+    if (reference.kind === 'pkcs11') return this.tokenKey(reference.label, certificate);
     const file = join(dirname(this.config.authorities.manifestFile), reference.file);
     const key = this.keys.get(file) ?? openFileKey(file, this.passphrase);
     this.keys.set(file, key);
     return key;
+  }
+
+  private tokenKey(label: string, { spkiDer }: ParsedCertificate): CaKey {
+    if (this.token === undefined) {
+      throw new DomainError('ca.key_unavailable', { detail: `${label} is in a token, and no pkcs11 is configured` });
+    }
+    return this.token.key(label, spkiDer);
+  }
+
+  /** Whether the token is there and holds every key that signs. */
+  private checkToken(): { ok: boolean; detail?: unknown } {
+    try {
+      for (const { key } of this.opened.signing) key.check?.();
+      return { ok: true };
+    } catch (error) {
+      return { ok: false, detail: (error as Error).message };
+    }
   }
 
   private generations(): Readonly<Record<string, number>> {

@@ -6,7 +6,7 @@ export const AUTHORITY_NAMES = ['fleet-root', 'vehicle-ca', 'infrastructure-ca',
 /** Names the files too: `trust/<name>.crt`, `keys/<name>.key`. */
 export type AuthorityName = (typeof AUTHORITY_NAMES)[number];
 
-interface Authority {
+export interface Authority {
   readonly profile: ProfileName;
   readonly commonName: string;
   readonly curve: 'P-256' | 'P-384';
@@ -29,13 +29,12 @@ const BACKDATE_MS = 3_600_000;
 
 /** @param serialNumber 128 random bits. */
 export function authorityDescription(
-  name: AuthorityName,
+  { profile, commonName }: Authority,
   trustDomain: TrustDomain,
   spkiDer: Uint8Array,
   serialNumber: SerialNumber,
   now: Date,
 ): CertificateDescription {
-  const { profile, commonName } = AUTHORITIES[name];
   const notBefore = new Date(now.getTime() - BACKDATE_MS);
   return {
     profile,

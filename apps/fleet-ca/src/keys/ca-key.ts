@@ -10,4 +10,6 @@ export interface CaKey {
    * @throws DomainError `ca.key_unavailable`, at once or by the promise: the token is away; asking again later may help.
    */
   sign(message: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  /** Of a key that can go away. @throws DomainError `ca.key_unavailable` when it has. */
+  readonly check?: () => void;
 }
