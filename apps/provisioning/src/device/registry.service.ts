@@ -41,15 +41,17 @@ export class Registry {
     // In one order for everyone, so that two imports wait for each other instead of deadlocking.
     const rows = registrations.map((registration) => newDevice(registration, now)).sort(byId);
     const firsts = rows.filter((row, i) => row.deviceId !== rows[i - 1]?.deviceId);
-    const added = new Set((await this.devices.add(tx, firsts, act)).map(({ deviceId }) => deviceId));
-    const stored = await tx.findBy(DeviceRow, { deviceId: In(firsts.map(({ deviceId }) => deviceId)) });
-    const byDevice = new Map(stored.map((row) => [row.deviceId, row]));
+    const added = await this.devices.add(tx, firsts, act);
+    const news = new Set(added.map(({ deviceId }) => deviceId));
+    const others = firsts.flatMap(({ deviceId }) => (news.has(deviceId) ? [] : [deviceId]));
+    const stored = others.length === 0 ? [] : await tx.findBy(DeviceRow, { deviceId: In(others) });
+    const byDevice = new Map([...added, ...stored].map((row) => [row.deviceId, row]));
     return registrations.map((registration) => {
       const device = byDevice.get(registration.device_id);
       if (!device || !isSameRegistration(device, registration)) {
         return { status: 409, deviceId: registration.device_id, code: 'provisioning.device_conflict' };
       }
-      return { status: added.delete(device.deviceId) ? 201 : 200, device };
+      return { status: news.delete(device.deviceId) ? 201 : 200, device };
     });
   }
 

@@ -13,7 +13,7 @@ import { type Line, LineSplitter } from './line-splitter.js';
 import { type ImportFormat, MAX_LINE_BYTES, readHeader, readLine } from './registration-line.js';
 
 export const MAX_LINES = 250_000;
-const BATCH = 500;
+const BATCH = 250;
 /** Lines between two turns of the event loop: enrolment has its share. */
 const LINES_A_TURN = 50;
 /** A client that sends slowly sees its lines committed all the same. */
