@@ -110,7 +110,7 @@ describe('who gets no certificate', () => {
   test('other methods and routes', async () => {
     const base = `${at('provisioning', 'vehicle')}/.well-known/est`;
     expect((await curl(`${base}/simpleenroll`, [], factory)).status).toBe(405);
-    expect((await curl(`${base}/serverkeygen`, ['-d', 'x'], factory)).status).toBe(404);
+    expect((await curl(`${base}/fullcmc`, ['-d', 'x'], factory)).status).toBe(404);
     expect((await curl(`${at('provisioning', 'vehicle')}/v1/devices`, [], factory)).status).toBe(404);
   });
 });

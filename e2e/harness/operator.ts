@@ -26,7 +26,7 @@ export function operatorToken(): string {
 
 export async function operator(
   service: Service,
-  method: 'GET' | 'POST' | 'PUT',
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   path: string,
   { body, headers = {}, token = operatorToken(), timeoutMs = 15_000 }: OperatorRequest = {},
 ): Promise<OperatorAnswer> {
