@@ -57,7 +57,7 @@ async function byTheServersHand(trial: Trial, user: NatsUser): Promise<void> {
   for (const [subject, group] of [
     ['revocation.denylist.remove.v1', 'revocation'],
     ['revocation.denylist.add.v1', 'revocation'],
-    ['ca.certificate.sign.v1', 'fleet-ca'],
+    ['ca.certificate.sign.v2', 'fleet-ca'],
     ['token.jwks.changed.v1', undefined],
     ['$JS.API.STREAM.PURGE.KV_DENYLIST', undefined],
   ] as const) {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { certificateSign, commandChanged, deviceGet, deviceRevoked } from '@outrider/contracts';
+import { certificatesSign, commandChanged, deviceGet, deviceRevoked } from '@outrider/contracts';
 import { JWS_TYP, parseJws, sha256Base64url, signDer, signJws, verificationKey, verifyJws } from '@outrider/crypto';
 import { CommandId, DeviceId, InstanceId } from '@outrider/ids';
 import type { VehicleAdmission } from '@outrider/platform/admission';
@@ -41,7 +41,8 @@ const stops: (() => Promise<void>)[] = [];
 
 /** fleet-ca's answer, by the test fleet's control CA. */
 async function answerSign(msg: { string(): string; respond(data: string): boolean }): Promise<void> {
-  const { csr } = JSON.parse(Buffer.from(parseJws(JSON.parse(msg.string()).request, 100_000).payload).toString());
+  const { payload } = parseJws(JSON.parse(msg.string()).request, 100_000);
+  const [{ csr, requestId }] = JSON.parse(Buffer.from(payload).toString()).items;
   const now = Date.now();
   const certificate = await issueCertificate(
     {
@@ -59,17 +60,15 @@ async function answerSign(msg: { string(): string; respond(data: string): boolea
   const { serialNumber, thumbprint, keyThumbprint, notBefore, notAfter } = certificate;
   const ref = { issuerKeyId: 'a'.repeat(40), serialNumber, thumbprint, keyThumbprint, notBefore, notAfter };
   const base64 = (der: Uint8Array) => Buffer.from(der).toString('base64');
-  msg.respond(
-    JSON.stringify({
-      ok: { certificate: base64(certificate.der), chain: [base64(fleet.controlCa.certificate.der)], ref },
-    }),
-  );
+  const chain = [base64(fleet.controlCa.certificate.der)];
+  const items = [{ requestId, certificate: base64(certificate.der), chain, ref }];
+  msg.respond(JSON.stringify({ ok: { items } }));
 }
 
 /** fleet-ca and provisioning as far as commands need them, on the real NATS with their own users' permissions. */
 async function answerAsNeighbours(): Promise<void> {
   const ca = await nats.connectAs('fleet-ca');
-  ca.subscribe(certificateSign.subject, {
+  ca.subscribe(certificatesSign.subject, {
     callback: (_error, msg) => void answerSign(msg),
   });
   const provisioning = await nats.connectAs('provisioning');

@@ -7,13 +7,14 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { entryHash } from '@outrider/admission';
 import {
   certificateGet,
-  certificateSign,
+  certificatesSign,
   crlSign,
   DENYLIST_BUCKET,
   DENYLIST_HEARTBEAT_KEY,
   type DenylistEntry,
   type DenylistHeartbeat,
   denylistKey,
+  SignedCertificate,
 } from '@outrider/contracts';
 import { JWS_TYP, signJws } from '@outrider/crypto';
 import { InstanceId, type SerialNumber, type Service } from '@outrider/ids';
@@ -162,17 +163,34 @@ function newCsr(subject: string): string {
 }
 
 const vehicleRequest = (deviceId = 'device-12345') => ({
-  aud: 'ca.certificate.sign.v1',
   requestId: randomUUID(),
   profile: 'vehicle',
+  authority: 'vehicle-ca',
   csr: newCsr(deviceId),
   deviceId,
 });
+const signerRequest = () => ({
+  ...vehicleRequest(),
+  profile: 'command-signer',
+  authority: 'control-ca',
+  csr: newCsr('command'),
+  deviceId: undefined,
+});
 
-const sign = async (service: Service, request: object) =>
-  (await ask(service, certificateSign.subject, { request: signedBy(service, request) })) as ReturnType<
-    typeof certificateSign.reply.parse
-  >;
+const signAll = (service: Service, items: readonly object[]) =>
+  ask(service, certificatesSign.subject, {
+    request: signedBy(service, { aud: 'ca.certificate.sign.v2', items }),
+  }) as Promise<{ items: { code?: string; certificate?: string }[]; code?: string }>;
+
+const signedReply = (reply: unknown) => SignedCertificate.parse(reply);
+
+/** One item; its own refusal, or the whole request's. */
+async function sign(service: Service, item: object) {
+  const reply = await signAll(service, [item]);
+  if (!reply.items) return reply as unknown as ReturnType<typeof signedReply>;
+  const { code, ...rest } = reply.items[0] ?? {};
+  return (code === undefined ? rest : { code }) as ReturnType<typeof signedReply>;
+}
 
 const crlRequest = (number: number, serialNumber?: SerialNumber) => ({
   aud: 'ca.crl.sign.v1',
@@ -204,9 +222,9 @@ describe('before the first heartbeat of the denylist', () => {
   });
 });
 
-describe('ca.certificate.sign.v1', () => {
+describe('ca.certificate.sign.v2', () => {
   it('signs a vehicle certificate that chains to the fleet, and logs it first', async () => {
-    const reply = certificateSign.reply.parse(await sign('provisioning', vehicleRequest()));
+    const reply = signedReply(await sign('provisioning', vehicleRequest()));
     const leaf = parseCertificate(reply.certificate);
     const chain = reply.chain.map((der) => parseCertificate(der));
     validateChain(leaf, chain, [fleet.root.certificate], { now: new Date(), purpose: 'clientAuth' });
@@ -248,21 +266,55 @@ describe('ca.certificate.sign.v1', () => {
   });
 
   it('signs for the command service what only it may ask for', async () => {
-    const request = { ...vehicleRequest(), profile: 'command-signer', csr: newCsr('command'), deviceId: undefined };
-    const reply = certificateSign.reply.parse(await sign('command', request));
+    const request = signerRequest();
+    const reply = signedReply(await sign('command', request));
     expect(parseCertificate(reply.certificate).sanUris).toEqual(['spiffe://fleet.example.com/service/command']);
     expect(await sign('provisioning', request)).toEqual({ code: 'ca.requester_refused' });
     expect(await sign('command', vehicleRequest())).toEqual({ code: 'ca.requester_refused' });
   });
 
   it('signs nothing without a service’s signature, whoever sends it', async () => {
-    const forged = signedBy('provisioning', vehicleRequest()).replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+    const whole = { aud: 'ca.certificate.sign.v2', items: [vehicleRequest()] };
+    const forged = signedBy('provisioning', whole).replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
     for (const request of [forged, 'a.b.c', '']) {
       const before = await rows('SELECT count(*) FROM issued_certificates');
-      const reply = await ask('provisioning', certificateSign.subject, { request });
+      const reply = await ask('provisioning', certificatesSign.subject, { request });
       expect(reply).toHaveProperty('code', expect.stringMatching(/^(ca\.requester_refused|request\.\w+)$/));
       expect(await rows('SELECT count(*) FROM issued_certificates')).toEqual(before);
     }
+  });
+
+  it('signs many at once, and one that is refused is its own fault', async () => {
+    const good = Array.from({ length: 62 }, (_, at) => vehicleRequest(`device-many-${at}`));
+    const bad = { ...vehicleRequest('device-bad'), csr: newCsr('device-other') };
+    const garbage = { ...vehicleRequest('device-garbage'), csr: 'AAAA' };
+    const { items } = await signAll('provisioning', [...good.slice(0, 31), bad, garbage, ...good.slice(31)]);
+    expect(items).toHaveLength(64);
+    expect(items[31]).toMatchObject({ requestId: bad.requestId, code: 'ca.request_refused' });
+    expect(items[32]).toMatchObject({ requestId: garbage.requestId, code: 'x509.malformed' });
+    expect(items.filter(({ certificate }) => certificate)).toHaveLength(62);
+    const ids = good.map(({ requestId }) => requestId);
+    expect(await rows('SELECT 1 FROM issued_certificates WHERE request_id = ANY($1)', [ids])).toHaveLength(62);
+    expect(await rows('SELECT 1 FROM issued_certificates WHERE request_id = $1', [bad.requestId])).toHaveLength(0);
+  });
+
+  it('gives overlapping requests the same certificates, whatever their order', async () => {
+    const all = Array.from({ length: 16 }, (_, at) => vehicleRequest(`device-overlap-${at}`));
+    const replies = await Promise.all(
+      [all, [...all].reverse(), all.slice(4, 12)].map((items) => signAll('provisioning', items)),
+    );
+    const certificates = replies.flatMap(({ items }) => items.map(({ certificate }) => certificate));
+    expect(certificates.every((certificate) => certificate !== undefined)).toBe(true);
+    expect(new Set(certificates).size).toBe(16);
+  });
+
+  it('takes no request id twice, not more than 64, and no authority it does not know', async () => {
+    const one = vehicleRequest('device-once');
+    expect(await signAll('provisioning', [one, one])).toEqual({ code: 'request.invalid' });
+    const many = Array.from({ length: 65 }, () => ({ ...one, requestId: randomUUID() }));
+    expect(await signAll('provisioning', many)).toEqual({ code: 'request.invalid' });
+    expect(await sign('provisioning', { ...one, authority: 'nobody-ca' })).toEqual({ code: 'ca.authority_unknown' });
+    expect(await sign('provisioning', { ...one, authority: 'control-ca' })).toEqual({ code: 'ca.request_refused' });
   });
 
   it('refuses a name that is not the device’s', async () => {
@@ -287,7 +339,7 @@ describe('the denylist', () => {
   it('stops a service whose certificate is denied', async () => {
     const before = identities.get('command') as Party;
     await deny({ kind: 'certificate', value: before.certificate.thumbprint });
-    const request = { ...vehicleRequest(), profile: 'command-signer', csr: newCsr('command'), deviceId: undefined };
+    const request = signerRequest();
     expect(await sign('command', request)).toEqual({ code: 'ca.requester_refused' });
     identities.set('command', await issueService(fleet, 'command'));
     expect(await sign('command', request)).toHaveProperty('certificate');

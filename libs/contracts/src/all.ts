@@ -9,7 +9,6 @@ import * as telemetry from './telemetry.js';
 import * as token from './token.js';
 
 export const CONTRACTS: readonly Contract[] = [
-  ca.certificateSign,
   ca.certificatesSign,
   ca.certificateGet,
   ca.authorityList,

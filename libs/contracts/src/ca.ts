@@ -8,33 +8,6 @@ import { CertificateRef, DerBase64, Instant, IssuerKeyId, RevocationReason, Serv
 export const CertificateProfileName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
 export type CertificateProfileName = z.infer<typeof CertificateProfileName>;
 
-/** What the JWS in `certificateSign` carries. `requestId` makes a retry return the same certificate. */
-export const CertificateSignRequest = z.strictObject({
-  aud: z.literal('ca.certificate.sign.v1'),
-  /** Seconds since the epoch. */
-  iat: z.int(),
-  requestId: z.uuid(),
-  profile: CertificateProfileName,
-  csr: DerBase64,
-  deviceId: DeviceId.optional(),
-  /** Seconds; clamped to the profile's bounds. */
-  lifetimeSeconds: z.int().positive().optional(),
-});
-export type CertificateSignRequest = z.infer<typeof CertificateSignRequest>;
-
-export const certificateSign = request({
-  subject: 'ca.certificate.sign.v1',
-  from: ['provisioning', 'command'],
-  to: 'fleet-ca',
-  payload: z.strictObject({ request: ServiceRequestJws }),
-  reply: z.strictObject({
-    certificate: DerBase64,
-    /** Issuing CA first, without the root. */
-    chain: z.array(DerBase64),
-    ref: CertificateRef,
-  }),
-});
-
 /** `vehicle-ca`, or a further authority that the ceremony made. */
 export const AuthorityRefName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
 

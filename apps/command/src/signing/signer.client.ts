@@ -1,11 +1,11 @@
 import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { type CertificateSignRequest, certificateSign } from '@outrider/contracts';
+import { type CertificatesSignRequest, certificatesSign } from '@outrider/contracts';
 import { JWS_TYP, signJws } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { Nats, ServiceIdentity } from '@outrider/platform/nats';
-import { LOGGER, type Logger, Readiness } from '@outrider/platform/service';
-import { createCertificationRequest, OID, type ParsedCertificate, parseCertificate } from '@outrider/x509';
+import { LOGGER, type Logger, Readiness, TrustFiles } from '@outrider/platform/service';
+import { createCertificationRequest, crossPath, OID, type ParsedCertificate, parseCertificate } from '@outrider/x509';
 import { canSign, renewalDue } from './signer-lifetime.js';
 
 const CHECK_MS = 30_000;
@@ -14,8 +14,8 @@ const RETRY_MS = 1000;
 interface Signer {
   readonly key: KeyObject;
   readonly certificate: ParsedCertificate;
-  /** Leaf and control CA, standard base64 of DER. */
-  readonly x5c: readonly string[];
+  /** As fleet-ca sent it. */
+  readonly controlCa: ParsedCertificate;
 }
 
 /** Holds the command signer's key, in this process's memory only, and its 24-hour certificate of the control CA. */
@@ -28,6 +28,7 @@ export class CommandSigner implements OnApplicationBootstrap, OnApplicationShutd
   constructor(
     private readonly nats: Nats,
     private readonly identity: ServiceIdentity,
+    private readonly trust: TrustFiles,
     @Inject(LOGGER) private readonly logger: Logger,
     readiness: Readiness,
   ) {
@@ -53,7 +54,15 @@ export class CommandSigner implements OnApplicationBootstrap, OnApplicationShutd
         retryAfterSeconds: 2,
       });
     }
-    return signJws({ header: { typ: JWS_TYP.command, x5c: this.signer.x5c }, payload, key: this.signer.key });
+    return signJws({ header: { typ: JWS_TYP.command, x5c: this.x5c(this.signer) }, payload, key: this.signer.key });
+  }
+
+  /** Signer, control CA as it is certified now, and during a root rollover what leads who trusts another root to its root. */
+  private x5c({ certificate, controlCa }: Signer): string[] {
+    const { authorityKeyId } = certificate;
+    const present = this.trust.controlCa.find(({ subjectKeyId }) => subjectKeyId === authorityKeyId) ?? controlCa;
+    const path = [certificate, present, ...crossPath(present, this.trust.rootCrossCertificates)];
+    return path.map(({ der }) => Buffer.from(der).toString('base64'));
   }
 
   private async keepFresh(): Promise<void> {
@@ -75,16 +84,25 @@ export class CommandSigner implements OnApplicationBootstrap, OnApplicationShutd
       privateKey,
       publicKey,
     });
-    const request: CertificateSignRequest = {
-      aud: 'ca.certificate.sign.v1',
+    const request: CertificatesSignRequest = {
+      aud: 'ca.certificate.sign.v2',
       iat: Math.floor(Date.now() / 1000),
-      requestId: randomUUID(),
-      profile: 'command-signer',
-      csr: Buffer.from(csr).toString('base64'),
+      items: [
+        {
+          requestId: randomUUID(),
+          profile: 'command-signer',
+          authority: 'control-ca',
+          csr: Buffer.from(csr).toString('base64'),
+        },
+      ],
     };
-    const reply = await this.nats.request(certificateSign, {
-      request: this.identity.signRequest(request),
-    });
+    const { items } = await this.nats.request(certificatesSign, { request: this.identity.signRequest(request) });
+    const [reply] = items;
+    if (!reply || !('certificate' in reply)) {
+      throw new DomainError('service.upstream_unavailable', {
+        detail: `fleet-ca refuses the command signer: ${reply?.code}`,
+      });
+    }
     const [controlCa] = reply.chain;
     if (!controlCa) throw new DomainError('service.upstream_invalid', { detail: 'fleet-ca sent no control CA' });
     const certificate = parseCertificate(reply.certificate);
@@ -92,6 +110,6 @@ export class CommandSigner implements OnApplicationBootstrap, OnApplicationShutd
       { serialNumber: certificate.serialNumber, notAfter: certificate.notAfter },
       'command signer certificate',
     );
-    return { key: privateKey, certificate, x5c: [reply.certificate, controlCa] };
+    return { key: privateKey, certificate, controlCa: parseCertificate(controlCa) };
   }
 }

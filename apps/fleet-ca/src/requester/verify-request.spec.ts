@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { CertificateSignRequest } from '@outrider/contracts';
+import { CertificatesSignRequest } from '@outrider/contracts';
 import { JWS_TYP, signJws } from '@outrider/crypto';
 import { DeviceId } from '@outrider/ids';
 import {
@@ -15,12 +15,17 @@ import { verifyRequest } from './verify-request.js';
 const NOW = new Date();
 const iat = Math.floor(NOW.getTime() / 1000);
 const payload = {
-  aud: 'ca.certificate.sign.v1',
+  aud: 'ca.certificate.sign.v2',
   iat,
-  requestId: '4f1c4bd2-97a4-4bd4-b3a1-0a77a9eb2a0c',
-  profile: 'vehicle',
-  csr: 'MAA=',
-  deviceId: 'device-12345',
+  items: [
+    {
+      requestId: '4f1c4bd2-97a4-4bd4-b3a1-0a77a9eb2a0c',
+      profile: 'vehicle',
+      authority: 'vehicle-ca',
+      csr: 'MAA=',
+      deviceId: 'device-12345',
+    },
+  ],
 };
 
 let fleet: TestFleet;
@@ -51,12 +56,12 @@ function verify({ header = {}, body = payload, by = provisioning, key = by }: Fo
     payload: typeof body === 'string' ? body : JSON.stringify(body),
     key: key.privateKey,
   });
-  return verifyRequest(compact, CertificateSignRequest, trust());
+  return verifyRequest(compact, CertificatesSignRequest, trust());
 }
 
 describe('verifyRequest', () => {
   it('names the service that signed, from its certificate', () => {
-    expect(verify()).toMatchObject({ requester: 'provisioning', payload: { deviceId: 'device-12345' } });
+    expect(verify()).toMatchObject({ requester: 'provisioning', payload: { items: [{ deviceId: 'device-12345' }] } });
   });
 
   it('takes the chain along', () => {
@@ -104,7 +109,7 @@ describe('verifyRequest', () => {
     });
     const [header, , signature] = compact.split('.');
     const other = Buffer.from(JSON.stringify({ ...payload, deviceId: 'device-99999' })).toString('base64url');
-    expect(() => verifyRequest(`${header}.${other}.${signature}`, CertificateSignRequest, trust())).toThrow(
+    expect(() => verifyRequest(`${header}.${other}.${signature}`, CertificatesSignRequest, trust())).toThrow(
       expect.objectContaining({ code: 'ca.requester_refused' }),
     );
   });
@@ -114,7 +119,7 @@ describe('verifyRequest', () => {
     const body = { ...payload, iat: Math.floor(late.getTime() / 1000) };
     const header = { typ: JWS_TYP.request, x5c: [base64(provisioning)] } as const;
     const compact = signJws({ header, payload: JSON.stringify(body), key: provisioning.privateKey });
-    expect(() => verifyRequest(compact, CertificateSignRequest, { ...trust(), now: late })).toThrow(
+    expect(() => verifyRequest(compact, CertificatesSignRequest, { ...trust(), now: late })).toThrow(
       expect.objectContaining({ code: 'ca.requester_refused' }),
     );
   });

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { CertificateSignRequest } from '@outrider/contracts';
+import { CertificateSignItem } from '@outrider/contracts';
 import { SerialNumber } from '@outrider/ids';
 import { createTestFleet, type TestFleet, TRUST_DOMAIN } from '@outrider/testing';
 import {
@@ -45,9 +45,8 @@ function decide(given: Case = {}) {
   const keys =
     keyType === 'Ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: keyType });
   const csr = createCertificationRequest({ subject, sanUris, ...keys });
-  const asked = CertificateSignRequest.parse({
-    aud: 'ca.certificate.sign.v1',
-    iat: 0,
+  const asked = CertificateSignItem.parse({
+    authority: 'vehicle-ca',
     requestId: '4f1c4bd2-97a4-4bd4-b3a1-0a77a9eb2a0c',
     profile: 'vehicle',
     csr: Buffer.from(csr).toString('base64'),

@@ -6,45 +6,52 @@ import { fromRow, type IssuedCertificate, type IssuedRow } from './issued-certif
 
 const COLUMNS = 'certificate, issuer_key_id, profile, device_id, requested_by, request_id, request_sha256, issued_at';
 
+const INSERT = `
+  INSERT INTO issued_certificates (thumbprint, serial_number, key_thumbprint, not_before, not_after, ${COLUMNS})
+  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bytea[], $7::text[],
+    $8::text[], $9::text[], $10::text[], $11::uuid[], $12::text[], $13::timestamptz[])`;
+
+/** In one order everywhere, or two requests for the same ids might wait for each other. */
+const LOCK = `
+  SELECT pg_advisory_xact_lock(hash) FROM (
+    SELECT DISTINCT hashtextextended(id, 0) AS hash FROM unnest($1::text[]) AS ids(id) ORDER BY hash) AS hashes`;
+
 @Injectable()
 export class IssuedCertificates {
   constructor(private readonly database: Database) {}
 
   /** One at a time for each request id: a retry that overtakes its original waits for it, and then finds its certificate. */
-  async lockRequest(
+  async lockRequests(
     tx: EntityManager,
     requestedBy: Service,
-    requestId: string,
-  ): Promise<IssuedCertificate | undefined> {
-    await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`${requestedBy}/${requestId}`]);
+    requestIds: readonly string[],
+  ): Promise<Map<string, IssuedCertificate>> {
+    await tx.query(LOCK, [requestIds.map((requestId) => `${requestedBy}/${requestId}`)]);
     const found: IssuedRow[] = await tx.query(
-      `SELECT ${COLUMNS} FROM issued_certificates WHERE requested_by = $1 AND request_id = $2`,
-      [requestedBy, requestId],
+      `SELECT ${COLUMNS} FROM issued_certificates WHERE requested_by = $1 AND request_id = ANY($2)`,
+      [requestedBy, requestIds],
     );
-    return found[0] && fromRow(found[0]);
+    return new Map(found.map((row) => [row.request_id, fromRow(row)]));
   }
 
-  async add(tx: EntityManager, issued: IssuedCertificate): Promise<void> {
-    const { certificate } = issued;
-    await tx.query(
-      `INSERT INTO issued_certificates (thumbprint, serial_number, key_thumbprint, not_before, not_after, ${COLUMNS})
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-      [
-        certificate.thumbprint,
-        certificate.serialNumber,
-        certificate.keyThumbprint,
-        certificate.notBefore,
-        certificate.notAfter,
-        Buffer.from(certificate.der),
-        issued.issuerKeyId,
-        issued.profile,
-        issued.deviceId ?? null,
-        issued.requestedBy,
-        issued.requestId,
-        issued.requestSha256,
-        issued.issuedAt,
-      ],
-    );
+  /** One statement, however many. */
+  async addAll(tx: EntityManager, issued: readonly IssuedCertificate[]): Promise<void> {
+    if (issued.length === 0) return;
+    await tx.query(INSERT, [
+      issued.map(({ certificate }) => certificate.thumbprint),
+      issued.map(({ certificate }) => certificate.serialNumber),
+      issued.map(({ certificate }) => certificate.keyThumbprint),
+      issued.map(({ certificate }) => certificate.notBefore),
+      issued.map(({ certificate }) => certificate.notAfter),
+      issued.map(({ certificate }) => Buffer.from(certificate.der)),
+      issued.map(({ issuerKeyId }) => issuerKeyId),
+      issued.map(({ profile }) => profile),
+      issued.map(({ deviceId }) => deviceId ?? null),
+      issued.map(({ requestedBy }) => requestedBy),
+      issued.map(({ requestId }) => requestId),
+      issued.map(({ requestSha256 }) => requestSha256),
+      issued.map(({ issuedAt }) => issuedAt),
+    ]);
   }
 
   async find(by: { serialNumber: SerialNumber } | { thumbprint: Thumbprint }): Promise<IssuedCertificate | undefined> {
