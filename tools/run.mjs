@@ -22,6 +22,7 @@ const commands = {
   reset: { script: 'tools/commands/reset.ts' },
   demo: { script: 'tools/commands/demo.ts', build: true },
   attack: { script: 'tools/commands/attack.ts', build: true },
+  ca: { script: 'tools/commands/ca.ts', build: true },
   outrider: { script: 'apps/cli/dist/main.js', build: true },
   vehicle: { script: 'apps/vehicle/dist/main.js', build: true },
   build: { build: true },

@@ -20,7 +20,8 @@ export function fleetFiles(settings: Settings) {
       /** What clients pin for server certificates. */
       server: join(fleet, 'trust', 'server-trust.pem'),
       fleetRoot: authority('fleet-root'),
-      vehicleCa: authority('vehicle-ca'),
+      /** All that certify vehicles, every trusted generation. */
+      vehicleCa: authority('vehicle-cas'),
       infrastructureCa: authority('infrastructure-ca'),
       controlCa: authority('control-ca'),
     },
@@ -37,24 +38,27 @@ export function fleetFiles(settings: Settings) {
   };
 }
 
+/** What the ceremony does with the suite's fleet; returns the line of JSON it prints. */
+export function runCeremony(settings: Settings, verb: string, ...more: string[]): Promise<string> {
+  const { passphrase } = fleetFiles(settings);
+  const fleet = ['--out', places(settings).fleet, '--trust-domain', TRUST_DOMAIN, '--passphrase-file', passphrase];
+  return runProduct(CEREMONY, [verb, ...fleet, ...more]);
+}
+
+/** Renews server certificates that are due, and puts their chains right; the services take them up by themselves. Returns which. */
+export async function renewServers(settings: Settings): Promise<string[]> {
+  const answer = await runCeremony(settings, 'issue-server', '--to', fleetFiles(settings).services);
+  return (JSON.parse(answer) as { made: string[] }).made;
+}
+
 /** Makes what is missing; says which. */
 export async function makeFleet(settings: Settings): Promise<string> {
   const files = fleetFiles(settings);
   const resumed = existsSync(files.trust.server);
   secret(files.passphrase);
   await runProduct('apps/cli/dist/factory-ca.command.js', ['--out', files.factory.folder]);
-  const common = [
-    '--out',
-    places(settings).fleet,
-    '--trust-domain',
-    TRUST_DOMAIN,
-    '--passphrase-file',
-    files.passphrase,
-  ];
-  await runProduct(CEREMONY, ['create', ...common]);
-  const { made } = JSON.parse(await runProduct(CEREMONY, ['issue-server', ...common, '--to', files.services])) as {
-    made: string[];
-  };
+  await runCeremony(settings, 'create');
+  const made = await renewServers(settings);
   const certificates = made.length > 0 ? `, ${made.length} server certificates made` : '';
   return resumed ? `resumed${certificates}` : `root and three CAs made${certificates}`;
 }

@@ -5,7 +5,7 @@ import { writeConfigs } from './configs.ts';
 import { writeEndpoints } from './endpoints.ts';
 import { Failure, inWords } from './failure.ts';
 import { requireRoom } from './files.ts';
-import { makeFleet } from './fleet.ts';
+import { makeFleet, renewServers } from './fleet.ts';
 import { untilReady } from './http.ts';
 import { migrateAll } from './migrations.ts';
 import { makeServiceAccounts, OperatorTokenKeeper, SERVICE_ACCOUNTS } from './operator-token.ts';
@@ -20,6 +20,8 @@ import { type Say, step } from './terminal.ts';
 import { vehiclesChild } from './vehicles.ts';
 
 const READY_WITHIN_MS = 120_000;
+/** Server certificates are renewed when a third of their life is left: a look a day is often enough. */
+const RENEW_SERVERS_EVERY_MS = 86_400_000;
 const SERVERS_LAST = ['nats', 'postgres'];
 
 export interface Suite {
@@ -32,7 +34,11 @@ export async function startSuite(settings: Settings, demo: boolean, say: Say, st
   const state = await claim(settings, demo);
   const supervisor = new Supervisor(settings, state, say);
   const keepers = SERVICE_ACCOUNTS.map((account) => new OperatorTokenKeeper(settings, say, account));
+  const renewal = setInterval(() => {
+    renewServers(settings).catch((error: unknown) => say(`server certificates were not renewed: ${inWords(error)}`));
+  }, RENEW_SERVERS_EVERY_MS);
   const stop = async () => {
+    clearInterval(renewal);
     for (const keeper of keepers) keeper.stop();
     await supervisor.stop(SERVERS_LAST);
   };

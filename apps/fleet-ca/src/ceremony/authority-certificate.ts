@@ -54,18 +54,3 @@ export function againDescription(
     notAfter: new Date(Math.min(notAfter.getTime(), issuer.notAfter.getTime())),
   };
 }
-
-/**
- * What a server sends between its issuing CA's certificate and the root: the cross certificates by which a client with another root
- * comes to the one that signs now.
- */
-export function crossPath(authority: ParsedCertificate, crosses: readonly ParsedCertificate[]): ParsedCertificate[] {
-  const path: ParsedCertificate[] = [];
-  let key = authority.authorityKeyId;
-  for (let next = crosses.find(({ subjectKeyId }) => subjectKeyId === key); next && !path.includes(next); ) {
-    path.push(next);
-    key = next.authorityKeyId;
-    next = crosses.find(({ subjectKeyId }) => subjectKeyId === key);
-  }
-  return path;
-}

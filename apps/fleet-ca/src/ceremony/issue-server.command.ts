@@ -1,21 +1,19 @@
 import { createPrivateKey } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { signDer } from '@outrider/crypto';
 import type { Service } from '@outrider/ids';
-import { issueCertificate, type ParsedCertificate, parseCertificates } from '@outrider/x509';
+import { crossPath, issueCertificate, type ParsedCertificate, parseCertificates } from '@outrider/x509';
 import { activeOf } from '../authorities/manifest.js';
-import { crossPath } from './authority-certificate.js';
+import type { CaKey } from '../keys/ca-key.js';
 import {
   CaFolder,
   certificatePem,
   newPrivateKey,
   newSerialNumber,
-  type OpenAuthority,
-  openAuthority,
   publicKeyDer,
   replaceFile,
 } from './ca-files.store.js';
+import { openKey } from './ceremony-keys.store.js';
 import type { CeremonyOptions } from './create-authorities.command.js';
 import { ManifestFile } from './manifest.store.js';
 import { readCrosses } from './root-trust.store.js';
@@ -40,17 +38,22 @@ export async function issueServers(options: IssueServerOptions): Promise<Service
   return issued;
 }
 
-function infrastructureCa({ out, passphrase }: CeremonyOptions): OpenAuthority {
-  const entry = new ManifestFile(out).read()['infrastructure-ca'];
-  if (entry === undefined) throw new Error(`${out} has no infrastructure-ca in its manifest: run create first`);
-  const { key, certificate } = activeOf(entry);
-  if (key.kind !== 'file') throw new Error('the key of infrastructure-ca is in a token');
-  return openAuthority(join(out, key.file), join(out, certificate), passphrase);
+interface Issuer {
+  readonly certificate: ParsedCertificate;
+  readonly key: CaKey;
+}
+
+function infrastructureCa(options: CeremonyOptions): Issuer {
+  const manifest = new ManifestFile(options.out);
+  const entry = manifest.read()['infrastructure-ca'];
+  if (entry === undefined) throw new Error(`${manifest.path} has no infrastructure-ca: run create first`);
+  const active = activeOf(entry);
+  return { certificate: manifest.certificate(active), key: openKey(options, active.key) };
 }
 
 async function issueServer(
   service: Service,
-  issuer: OpenAuthority,
+  issuer: Issuer,
   folder: CaFolder,
   options: IssueServerOptions,
 ): Promise<boolean> {
@@ -69,7 +72,7 @@ async function issueServer(
       return replaceChain(certificateFile, [current, ...above]);
     }
   }
-  const certificate = await issueCertificate(description, issuer.certificate, (tbs) => signDer(issuer.privateKey, tbs));
+  const certificate = await issueCertificate(description, issuer.certificate, (tbs) => issuer.key.sign(tbs));
   folder.log(certificate, description.profile);
   // Key first: cut short between the two, the pair does not fit and is issued anew.
   replaceFile(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, 0o600);

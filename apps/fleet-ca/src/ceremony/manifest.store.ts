@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { AuthoritiesManifest, type Generation, type ManifestAuthority, trustedOf } from '../authorities/manifest.js';
 import { certificatePem, replaceFile } from './ca-files.store.js';
 
-/** `authorities.json` in the CA folder, and the trust bundles that follow from it. */
+/** `authorities.json` in the CA folder, and the trust bundles that follow from it: one for each authority, and `vehicle-cas` for all that certify vehicles. */
 export class ManifestFile {
   readonly path: string;
 
@@ -20,6 +20,11 @@ export class ManifestFile {
 
   write(manifest: AuthoritiesManifest): void {
     replaceFile(this.path, `${JSON.stringify(AuthoritiesManifest.parse(manifest), null, 2)}\n`, 0o644);
+    const issuing = Object.values(manifest).filter(({ profile }) => profile === 'vehicle-ca');
+    this.writeCertificates(
+      'vehicle-cas',
+      issuing.flatMap((authority) => trustedOf(authority)),
+    );
   }
 
   /** Adds or replaces one authority, and writes its bundle. */
@@ -32,12 +37,16 @@ export class ManifestFile {
     return parseCertificate(readFileSync(join(this.folder, certificate), 'utf8'));
   }
 
-  /** `trust/<authority>.crt`: every trusted generation, the active one first. Left alone where it says so already. */
+  /** `trust/<authority>.crt`: every trusted generation, the active one first. */
   writeBundle(name: string, authority: ManifestAuthority): void {
+    this.writeCertificates(name, trustedOf(authority));
+  }
+
+  /** Left alone where it says so already; never without a certificate. */
+  private writeCertificates(name: string, generations: readonly Generation[]): void {
+    if (generations.length === 0) return;
     const file = join(this.folder, 'trust', `${name}.crt`);
-    const bundle = trustedOf(authority)
-      .map((generation) => certificatePem(this.certificate(generation)))
-      .join('');
+    const bundle = generations.map((generation) => certificatePem(this.certificate(generation))).join('');
     if (!existsSync(file) || readFileSync(file, 'utf8') !== bundle) replaceFile(file, bundle, 0o644);
   }
 }

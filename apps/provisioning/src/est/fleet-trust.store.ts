@@ -27,14 +27,11 @@ export class FleetTrust {
   /**
    * What `/cacerts` hands out (RFC 7030 §4.1.3): the issuing authority, the roots, and the cross certificates by which who trusts one
    * root alone comes to the other (OldWithNew, NewWithOld).
-   * @param authority the label's issuing authority; its trust file lies beside the vehicle CA's.
+   * @param authority the label's issuing authority; its trust file lies beside that of all vehicle CAs.
    */
   cacerts(authority = 'vehicle-ca'): ParsedCertificate[] {
-    const { vehicleCaFile } = this.config.trust;
-    const issuing =
-      authority === 'vehicle-ca'
-        ? this.vehicleCa
-        : this.files.certificates(join(dirname(vehicleCaFile), `${authority}.crt`));
+    const folder = dirname(this.config.trust.vehicleCaFile);
+    const issuing = this.files.certificates(join(folder, `${authority}.crt`));
     return [...issuing, ...this.root, ...this.files.rootCrossCertificates];
   }
 }
