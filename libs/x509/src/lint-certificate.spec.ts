@@ -1,0 +1,461 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { signDer } from '@outrider/crypto';
+import { SerialNumber } from '@outrider/ids';
+import { readDer } from './der-read.js';
+import {
+  bitString,
+  contextConstructed,
+  contextPrimitive,
+  derTrue,
+  integer,
+  objectIdentifier,
+  octetString,
+  sequence,
+  time,
+  unsignedInteger,
+} from './der-write.js';
+import { encodeName } from './distinguished-name.js';
+import { commonName, type Fleet, NOW, newFleet, newKeyPair, newSerial, vehicleOverrides } from './fleet.fixture.js';
+import { encodeGeneralNames } from './general-names.js';
+import { type CertificateDescription, encodeTbsCertificate, extension, issueCertificate } from './issue-certificate.js';
+import { type LintRules, lintCertificate } from './lint-certificate.js';
+import { OID } from './oids.js';
+import type { ParsedCertificate } from './parse-certificate.js';
+import { PROFILES } from './profiles.js';
+import { encodeSignatureAlgorithm, signatureAlgorithmFor } from './public-key.js';
+
+const throwaway = newKeyPair('P-256');
+const rsa = new Uint8Array(
+  generateKeyPairSync('rsa', { modulusLength: 3072 }).publicKey.export({ type: 'spki', format: 'der' }),
+);
+const keys = newKeyPair('P-256');
+const TAKEN = SerialNumber.parse('5566778899aabbccddeeff0011223344');
+let fleet: Fleet;
+
+beforeAll(async () => {
+  fleet = await newFleet();
+});
+
+const description = (changes: Partial<CertificateDescription> = {}): CertificateDescription => ({
+  profile: 'vehicle',
+  serialNumber: newSerial(),
+  spkiDer: keys.spkiDer,
+  notBefore: NOW,
+  notAfter: new Date(NOW.getTime() + 3_600_000),
+  ...vehicleOverrides('device-12345'),
+  subject: commonName('device-12345'),
+  ...changes,
+});
+
+/** The eight parts of a TBSCertificate, the last as the list of its extensions. */
+interface Parts {
+  readonly fields: Uint8Array[];
+  readonly extensions: Uint8Array[];
+}
+const FIELD = { version: 0, serialNumber: 1, algorithm: 2, issuer: 3, validity: 4, subject: 5, key: 6 } as const;
+
+function partsOf(tbs: Uint8Array): Parts {
+  const children = readDer(tbs).children.map(({ der }) => der);
+  const extensions = readDer(children[7] as Uint8Array).children[0]?.children.map(({ der }) => der) ?? [];
+  return { fields: children.slice(0, 7), extensions };
+}
+
+const joined = ({ fields, extensions }: Parts, more: Uint8Array[] = []) =>
+  sequence(...fields, ...more, contextConstructed(3, sequence(...extensions)));
+
+/** The TBS of a good vehicle certificate with one field replaced. */
+function withField(field: keyof typeof FIELD, der: Uint8Array): Uint8Array {
+  const parts = partsOf(encodeTbsCertificate(description(), fleet.vehicleCa.certificate));
+  parts.fields[FIELD[field]] = der;
+  return joined(parts);
+}
+
+/** The same with an extension replaced, or, by undefined, left out. */
+function withExtension(oid: string, der: Uint8Array | undefined): Uint8Array {
+  const { fields, extensions } = partsOf(encodeTbsCertificate(description(), fleet.vehicleCa.certificate));
+  const encoded = Buffer.from(objectIdentifier(oid));
+  const others = extensions.filter((each) => !Buffer.from(each).includes(encoded));
+  return joined({ fields, extensions: der === undefined ? others : [...others, der] });
+}
+
+const tbsOf = (changes: Partial<CertificateDescription>) =>
+  encodeTbsCertificate(description(changes), fleet.vehicleCa.certificate);
+
+function lint(tbs: Uint8Array, rules: Partial<LintRules> = {}): string[] {
+  const algorithm = encodeSignatureAlgorithm(signatureAlgorithmFor('P-256'));
+  const whole = sequence(tbs, algorithm, bitString(signDer(throwaway.privateKey, tbs)));
+  return lintCertificate(whole, PROFILES.vehicle, {
+    issuer: fleet.vehicleCa.certificate,
+    isKeyBlocked: (thumbprint) => thumbprint === fleet.controlCa.certificate.keyThumbprint,
+    isSerialTaken: (serialNumber) => serialNumber === TAKEN,
+    ...rules,
+  });
+}
+
+const utf8 = (text: string) => contextPrimitive(6, Buffer.from(text, 'latin1'));
+const crlPoint = (url: string) => sequence(sequence(contextConstructed(0, contextConstructed(0, utf8(url)))));
+const spkiWithPoint = (point: Buffer) =>
+  sequence(sequence(objectIdentifier(OID.ecPublicKey), objectIdentifier(OID.p256)), bitString(point));
+const ed25519Spki = (key: string) =>
+  sequence(sequence(objectIdentifier(OID.ed25519)), bitString(Buffer.from(key, 'hex')));
+const generalizedTime = (text: string) => Buffer.concat([Buffer.from([0x18, text.length]), Buffer.from(text)]);
+const hours = (n: number) => new Date(NOW.getTime() + n * 3_600_000);
+/** G of P-256: the public key of the private key 1. */
+const GENERATOR = Buffer.from(
+  '046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296' +
+    '4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5',
+  'hex',
+);
+
+describe('lintCertificate', () => {
+  it('finds nothing in what the product writes', () => {
+    expect(lint(tbsOf({}))).toEqual([]);
+  });
+
+  it.each<[string, () => Uint8Array, string]>([
+    ['version 1', () => withField('version', contextConstructed(0, integer(0))), 'no version of X.509'],
+    ['version 2', () => withField('version', contextConstructed(0, integer(1))), 'extensions where none may be'],
+    [
+      'a unique identifier',
+      () => joined(partsOf(tbsOf({})), [contextPrimitive(1, Buffer.from([0, 1]))]),
+      'fields beside those of a profile',
+    ],
+    [
+      'a negative serial number',
+      () => withField('serialNumber', Buffer.from('02028001', 'hex')),
+      'a negative serial number',
+    ],
+    [
+      'a short serial number',
+      () => withField('serialNumber', unsignedInteger(Buffer.from('01020304050607', 'hex'))),
+      'the serial number is not 8 to 20 bytes',
+    ],
+    [
+      'a serial number of 21 bytes',
+      () => withField('serialNumber', unsignedInteger(Buffer.alloc(21, 0x5a))),
+      'a serial number of more than 20 bytes',
+    ],
+    [
+      'a counter for a serial number',
+      () => withField('serialNumber', unsignedInteger(Buffer.from('01000000000000000000000000000007', 'hex'))),
+      'the serial number does not look random',
+    ],
+    ['a serial number again', () => tbsOf({ serialNumber: TAKEN }), 'the serial number has been used before'],
+    [
+      'another algorithm inside',
+      () => withField('algorithm', sequence(objectIdentifier(OID.ed25519))),
+      'the two signature algorithms differ',
+    ],
+    ['an empty issuer', () => withField('issuer', sequence()), 'the issuer is empty'],
+    [
+      'another issuer',
+      () => withField('issuer', encodeName(commonName('Vehicle CB'))),
+      'the issuer is not named as in its certificate',
+    ],
+    ['an end before the beginning', () => tbsOf({ notAfter: hours(-1) }), 'notAfter is not after notBefore'],
+    ['a life beyond the profile', () => tbsOf({ notAfter: hours(8 * 24) }), 'the lifetime exceeds the profile'],
+    ['a life beyond the issuer', () => tbsOf({ notAfter: hours(25) }), 'the certificate outlives its issuer'],
+    [
+      'a beginning before the issuer',
+      () => tbsOf({ notBefore: hours(-1) }),
+      'the certificate begins before its issuer',
+    ],
+    [
+      'GeneralizedTime before 2050',
+      () => withField('validity', sequence(time(NOW), generalizedTime('20260301130000Z'))),
+      'a time is not UTCTime before 2050 and GeneralizedTime from then on',
+    ],
+    [
+      'a fraction of a second',
+      () => withField('validity', sequence(time(NOW), generalizedTime('20260301130000.5Z'))),
+      'notAfter is no GeneralizedTime of RFC 5280',
+    ],
+    [
+      'a time zone',
+      () => withField('validity', sequence(time(NOW), generalizedTime('20260301130000+0100'))),
+      'notAfter is no GeneralizedTime of RFC 5280',
+    ],
+    ['an empty subject', () => withField('subject', sequence()), 'the subject is empty'],
+    [
+      'two common names',
+      () => tbsOf({ subject: [...commonName('device-12345'), ...commonName('device-12345')] }),
+      'the subject holds an attribute twice',
+    ],
+    [
+      'a name of 65 characters',
+      () => tbsOf({ subject: commonName('d'.repeat(65)) }),
+      'a name is empty, too long or holds unprintable characters',
+    ],
+    [
+      'a control character',
+      () => tbsOf({ subject: commonName('device-12345\u0000') }),
+      'a name is empty, too long or holds unprintable characters',
+    ],
+    [
+      'white space at the end',
+      () => tbsOf({ subject: commonName('device-12345 ') }),
+      'a name is empty, too long or holds unprintable characters',
+    ],
+    [
+      'a serialNumber attribute',
+      () => tbsOf({ subject: [...commonName('device-12345'), { type: OID.serialNumber, value: 'DM-1' }] }),
+      'the serialNumber attribute does not fit the profile',
+    ],
+    ['a key type that the profile has not', () => withField('key', rsa), 'the profile takes no RSA key'],
+    [
+      'a point that is not on its curve',
+      () => tbsOf({ spkiDer: spkiWithPoint(Buffer.concat([GENERATOR.subarray(0, 64), Buffer.from([0xf6])])) }),
+      'the public key is not a valid key of its type',
+    ],
+    [
+      'the public key of private key 1',
+      () => tbsOf({ spkiDer: spkiWithPoint(GENERATOR) }),
+      'the key is a weak one that is publicly known',
+    ],
+    [
+      'an Ed25519 point of small order',
+      () => tbsOf({ spkiDer: ed25519Spki('01'.padEnd(64, '0')) }),
+      'the key is a weak one that is publicly known',
+    ],
+    [
+      'a key of RFC 8032',
+      () => tbsOf({ spkiDer: ed25519Spki('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a') }),
+      'the key is a weak one that is publicly known',
+    ],
+    ['a blocked key', () => tbsOf({ spkiDer: fleet.controlCa.certificate.spkiDer }), 'the key is blocked'],
+    [
+      'the key of the issuer',
+      () => tbsOf({ spkiDer: fleet.vehicleCa.certificate.spkiDer }),
+      'the key is that of the issuer',
+    ],
+    [
+      'the identifier of another key',
+      () =>
+        withExtension(
+          OID.subjectKeyIdentifier,
+          extension(OID.subjectKeyIdentifier, 'non-critical', octetString(Buffer.alloc(20))),
+        ),
+      'the subject key identifier is not that of the key',
+    ],
+    [
+      'no subject key identifier',
+      () => withExtension(OID.subjectKeyIdentifier, undefined),
+      'the subject key identifier is not that of the key',
+    ],
+    [
+      'no authority key identifier',
+      () => withExtension(OID.authorityKeyIdentifier, undefined),
+      'the authority key identifier is missing',
+    ],
+    [
+      'another authority key identifier',
+      () =>
+        withExtension(
+          OID.authorityKeyIdentifier,
+          extension(OID.authorityKeyIdentifier, 'non-critical', sequence(contextPrimitive(0, Buffer.alloc(20)))),
+        ),
+      'the authority key identifier is not that of the issuer',
+    ],
+    [
+      'a CA',
+      () => withExtension(OID.basicConstraints, extension(OID.basicConstraints, 'critical', sequence(derTrue()))),
+      'basic constraints differ from the profile',
+    ],
+    [
+      'no basic constraints',
+      () => withExtension(OID.basicConstraints, undefined),
+      'basic constraints differ from the profile',
+    ],
+    [
+      'keyCertSign',
+      () => withExtension(OID.keyUsage, extension(OID.keyUsage, 'critical', bitString(Buffer.from([0x84]), 2))),
+      'key usage differs from the profile',
+    ],
+    ['no key usage', () => withExtension(OID.keyUsage, undefined), 'key usage differs from the profile'],
+    [
+      'an extended key usage that is not the profile’s',
+      () =>
+        withExtension(
+          OID.extendedKeyUsage,
+          extension(OID.extendedKeyUsage, 'non-critical', sequence(objectIdentifier(OID.serverAuth))),
+        ),
+      'extended key usage differs from the profile',
+    ],
+    [
+      'an extended key usage that the issuer has not',
+      () =>
+        withExtension(
+          OID.extendedKeyUsage,
+          extension(OID.extendedKeyUsage, 'non-critical', sequence(objectIdentifier(OID.serverAuth))),
+        ),
+      'the issuer may not sign for this extended key usage',
+    ],
+    [
+      'an extended key usage twice',
+      () =>
+        withExtension(
+          OID.extendedKeyUsage,
+          extension(
+            OID.extendedKeyUsage,
+            'non-critical',
+            sequence(objectIdentifier(OID.clientAuth), objectIdentifier(OID.clientAuth)),
+          ),
+        ),
+      'extended key usage differs from the profile',
+    ],
+    [
+      'a critical extension that is not to be',
+      () =>
+        withExtension(
+          OID.extendedKeyUsage,
+          extension(OID.extendedKeyUsage, 'critical', sequence(objectIdentifier(OID.clientAuth))),
+        ),
+      `extension ${OID.extendedKeyUsage} has the wrong criticality`,
+    ],
+    [
+      'an extension of no profile',
+      () => withExtension('1.2.3.4', extension('1.2.3.4', 'non-critical', sequence())),
+      'extension 1.2.3.4 is in no profile',
+    ],
+    [
+      'another device’s URI',
+      () => tbsOf({ sanUri: 'spiffe://fleet.example.com/vehicle/device-99999' }),
+      'the SAN does not hold exactly the SPIFFE id of the vehicle',
+    ],
+    [
+      'a second URI',
+      () =>
+        withExtension(OID.subjectAltName, san({ uris: [ownUri, 'spiffe://fleet.example.com/vehicle/device-99999'] })),
+      'the SAN does not hold exactly the SPIFFE id of the vehicle',
+    ],
+    [
+      'a URI twice',
+      () => withExtension(OID.subjectAltName, san({ uris: [ownUri, ownUri] })),
+      'the SAN holds a name twice',
+    ],
+    ['a host name', () => tbsOf({ sanDns: ['localhost'] }), 'the profile takes no host names'],
+    [
+      'an e-mail address',
+      () =>
+        withExtension(
+          OID.subjectAltName,
+          extension(
+            OID.subjectAltName,
+            'non-critical',
+            sequence(contextPrimitive(1, Buffer.from('a@b.example')), utf8(ownUri)),
+          ),
+        ),
+      'the SAN holds names other than URI, DNS and IP',
+    ],
+    [
+      'no CRL address',
+      () => withExtension(OID.crlDistributionPoints, undefined),
+      'CRL and OCSP addresses are not one each',
+    ],
+    [
+      'no OCSP address',
+      () => withExtension(OID.authorityInfoAccess, undefined),
+      'CRL and OCSP addresses are not one each',
+    ],
+    ['https for a CRL', () => tbsOf({ crlUrl: 'https://127.0.0.1/0.crl' }), 'a CRL or OCSP address is not plain http'],
+    [
+      'a user in an address',
+      () => tbsOf({ crlUrl: 'http://a:b@127.0.0.1/0.crl' }),
+      'a CRL or OCSP address is not plain http',
+    ],
+    [
+      'a fragment in an address',
+      () => tbsOf({ ocspUrl: 'http://127.0.0.1/ocsp#x' }),
+      'a CRL or OCSP address is not plain http',
+    ],
+    [
+      'an address without a host',
+      () =>
+        withExtension(
+          OID.crlDistributionPoints,
+          extension(OID.crlDistributionPoints, 'non-critical', crlPoint('http://:x')),
+        ),
+      'a CRL or OCSP address is not plain http',
+    ],
+  ])('finds %s', (_, mutated, sentence) => {
+    expect(lint(mutated())).toContain(sentence);
+  });
+
+  it('finds an extension that stands twice', () => {
+    const parts = partsOf(tbsOf({}));
+    const [first] = parts.extensions;
+    expect(lint(joined({ ...parts, extensions: [...parts.extensions, first as Uint8Array] }))).toEqual([
+      expect.stringMatching(/twice/),
+    ]);
+  });
+
+  it('finds bytes after the end, and a length in more bytes than it needs', () => {
+    const tbs = Buffer.from(tbsOf({}));
+    expect(lint(Buffer.concat([tbs, Buffer.from([0])]))).not.toEqual([]);
+    const long = Buffer.concat([Buffer.from([0x30, 0x83, 0, tbs[2] as number, tbs[3] as number]), tbs.subarray(4)]);
+    expect(lint(long)).not.toEqual([]);
+  });
+
+  it('finds an issuer that may sign nothing', () => {
+    const issuer: ParsedCertificate = { ...fleet.vehicleCa.certificate, keyUsage: ['cRLSign'] };
+    expect(lint(tbsOf({}), { issuer })).toContain('the issuer may not sign certificates');
+  });
+
+  it('finds an authority under an issuer that may sign none', () => {
+    const tbs = encodeTbsCertificate(
+      description({ profile: 'issuing-ca', subject: commonName('Below') }),
+      fleet.vehicleCa.certificate,
+    );
+    expect(lint(tbs)).toContain('the issuer may sign no authority');
+  });
+});
+
+describe('issueCertificate with a throwaway key', () => {
+  const rules = (): LintRules => ({
+    issuer: fleet.vehicleCa.certificate,
+    isKeyBlocked: () => false,
+    isSerialTaken: () => false,
+  });
+
+  it('gives the throwaway key and the CA’s key the very same bytes, and the CA’s only what passed', async () => {
+    const seen: Record<string, Buffer[]> = { throwaway: [], ca: [] };
+    const linting = {
+      rules: rules(),
+      throwaway: {
+        sign: (tbs: Uint8Array) => {
+          seen['throwaway']?.push(Buffer.from(tbs));
+          return signDer(throwaway.privateKey, tbs);
+        },
+      },
+    };
+    const sign = (tbs: Uint8Array) => {
+      seen['ca']?.push(Buffer.from(tbs));
+      return signDer(fleet.vehicleCa.privateKey, tbs);
+    };
+    const issuer = fleet.vehicleCa.certificate;
+    const certificate = await issueCertificate(description(), issuer, sign, linting);
+    expect(seen['throwaway']).toEqual(seen['ca']);
+    expect(Buffer.from(certificate.tbsDer)).toEqual(seen['ca']?.[0]);
+    await expect(
+      issueCertificate(description({ notAfter: hours(100 * 24) }), issuer, sign, linting),
+    ).rejects.toMatchObject({ code: 'ca.lint_failed' });
+    expect([seen['throwaway']?.length, seen['ca']?.length]).toEqual([2, 1]);
+  });
+
+  it.each<[string, (tbs: Uint8Array) => Uint8Array]>([
+    ['by another key', (tbs) => signDer(throwaway.privateKey, tbs)],
+    ['over other bytes', (tbs) => signDer(fleet.vehicleCa.privateKey, tbs.subarray(1))],
+    ['that is none', () => new Uint8Array(70)],
+  ])('lets no certificate out with a signature %s', async (_, sign) => {
+    const linting = { rules: rules(), throwaway: { sign: (tbs: Uint8Array) => signDer(throwaway.privateKey, tbs) } };
+    await expect(issueCertificate(description(), fleet.vehicleCa.certificate, sign, linting)).rejects.toMatchObject({
+      code: 'ca.signature_wrong',
+    });
+  });
+});
+
+const ownUri = 'spiffe://fleet.example.com/vehicle/device-12345';
+function san(names: { uris: string[] }): Uint8Array {
+  return extension(OID.subjectAltName, 'non-critical', encodeGeneralNames({ ...names, dnsNames: [], ipAddresses: [] }));
+}
