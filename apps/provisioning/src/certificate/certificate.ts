@@ -42,6 +42,14 @@ export function isPending(certificate: Pick<HeldCertificate, 'status' | 'notAfte
   return certificate.status === 'pending' && !isLapsed(certificate, now);
 }
 
+/** Those from after an approved order gave the device its way back: what was before, it was recovered from. */
+export function since<C extends Pick<HeldCertificate, 'createdAt'>>(
+  certificates: readonly C[],
+  recoveredAt: Date | null,
+): C[] {
+  return certificates.filter(({ createdAt }) => recoveredAt === null || createdAt > recoveredAt);
+}
+
 /** The one handed out last; undefined for none. */
 export function newest<C extends Pick<HeldCertificate, 'createdAt'>>(certificates: readonly C[]): C | undefined {
   return certificates.reduce<C | undefined>(

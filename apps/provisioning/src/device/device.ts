@@ -72,6 +72,7 @@ export interface Device {
   readonly state: DeviceState;
   readonly holds: readonly Hold[];
   readonly inWorkshop: boolean;
+  readonly recoveredAt: Date | null;
   readonly attestation: 'none' | 'hardware';
   readonly minEpoch: number;
   readonly version: number;

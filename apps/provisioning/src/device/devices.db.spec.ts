@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestFleet, issueFactoryDevice } from '@outrider/testing';
-import { type Answer, est, newKeys, request, type Suite, send, startSuite, until } from '../est/suite.fixture.js';
+import { type Answer, est, newKeys, request, type Suite, send, startSuite } from '../est/suite.fixture.js';
 
 let suite: Suite;
 
@@ -101,15 +101,6 @@ describe('devices', () => {
     expect(changed.json).toMatchObject({ ...body, version: 2 });
     const late = await call('PATCH', '/v1/devices/chg-one', body, { 'if-match': '"1"' });
     expect(late).toMatchObject({ status: 412, json: { code: 'request.precondition_failed' } });
-  });
-
-  it('retires one for good, and has its id denied', async () => {
-    await call('POST', '/v1/devices', device('ret-one'));
-    expect((await call('POST', '/v1/devices/ret-one/retire')).json).toMatchObject({ state: 'retired' });
-    await until(async () => suite.revocation.added.includes('device ret-one'));
-    const factory = await issueFactoryDevice(suite.fleet, 'ret-one');
-    const answer = await est(suite, 'simpleenroll', factory, request('ret-one', newKeys()));
-    expect(answer.body).toMatch(/^est\.device_state_refused: /);
   });
 
   it('refuses what is not there, not valid, or not allowed', async () => {
