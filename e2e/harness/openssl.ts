@@ -38,6 +38,15 @@ export async function serialOf(certificate: string): Promise<string> {
     .replace('serial=', '');
 }
 
+/** As renewal-info names a certificate (RFC 9773 §4.1). */
+export async function certificateIdOf(certificate: string): Promise<string> {
+  const { stdout } = await must('openssl', ['x509', '-in', certificate, '-noout', '-ext', 'authorityKeyIdentifier']);
+  const keyId = /(?:[0-9A-F]{2}:){19}[0-9A-F]{2}/.exec(stdout)?.[0].replaceAll(':', '') ?? '';
+  const serial = await serialOf(certificate);
+  const positive = Number.parseInt(serial.slice(0, 2), 16) >= 0x80 ? `00${serial}` : serial;
+  return [keyId, positive].map((hex) => Buffer.from(hex, 'hex').toString('base64url')).join('.');
+}
+
 export async function textOf(certificate: string): Promise<string> {
   return (await must('openssl', ['x509', '-in', certificate, '-noout', '-text'])).stdout;
 }
