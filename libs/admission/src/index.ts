@@ -39,6 +39,7 @@ export {
   type ListState,
 } from './freshness.js';
 export { parseNetwork } from './ip-network.js';
+export { type ServiceJwsVerdict, type ServiceTrust, verifyServiceJws } from './service-jws.js';
 export {
   type KeyLookup,
   MAX_TOKEN_BYTES,

@@ -8,6 +8,8 @@ export const JWS_TYP = {
   outcome: 'outrider-outcome+jws',
   /** service -> fleet-ca: a request to sign something */
   request: 'outrider-request+jws',
+  /** gateway -> services: the policies and geofences in force */
+  policies: 'outrider-policies+jws',
   /** token service -> vehicle or operator: an access token (RFC 9068 §2.1) */
   accessToken: 'at+jwt',
   /** vehicle -> any listener: a proof of possession (RFC 9449 §4.2) */
