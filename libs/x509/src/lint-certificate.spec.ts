@@ -2,7 +2,6 @@ import { generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { signDer } from '@outrider/crypto';
 import { SerialNumber } from '@outrider/ids';
-import { readDer } from './der-read.js';
 import {
   bitString,
   contextConstructed,
@@ -18,12 +17,13 @@ import {
 import { encodeName } from './distinguished-name.js';
 import { commonName, type Fleet, NOW, newFleet, newKeyPair, newSerial, vehicleOverrides } from './fleet.fixture.js';
 import { encodeGeneralNames } from './general-names.js';
-import { type CertificateDescription, encodeTbsCertificate, extension, issueCertificate } from './issue-certificate.js';
+import { type CertificateDescription, encodeTbsCertificate, extension } from './issue-certificate.js';
 import { type LintRules, lintCertificate } from './lint-certificate.js';
 import { OID } from './oids.js';
 import type { ParsedCertificate } from './parse-certificate.js';
 import { PROFILES } from './profiles.js';
 import { encodeSignatureAlgorithm, signatureAlgorithmFor } from './public-key.js';
+import { FIELD, joined, partsOf } from './tbs-parts.fixture.js';
 
 const throwaway = newKeyPair('P-256');
 const rsa = new Uint8Array(
@@ -47,22 +47,6 @@ const description = (changes: Partial<CertificateDescription> = {}): Certificate
   subject: commonName('device-12345'),
   ...changes,
 });
-
-/** The eight parts of a TBSCertificate, the last as the list of its extensions. */
-interface Parts {
-  readonly fields: Uint8Array[];
-  readonly extensions: Uint8Array[];
-}
-const FIELD = { version: 0, serialNumber: 1, algorithm: 2, issuer: 3, validity: 4, subject: 5, key: 6 } as const;
-
-function partsOf(tbs: Uint8Array): Parts {
-  const children = readDer(tbs).children.map(({ der }) => der);
-  const extensions = readDer(children[7] as Uint8Array).children[0]?.children.map(({ der }) => der) ?? [];
-  return { fields: children.slice(0, 7), extensions };
-}
-
-const joined = ({ fields, extensions }: Parts, more: Uint8Array[] = []) =>
-  sequence(...fields, ...more, contextConstructed(3, sequence(...extensions)));
 
 /** The TBS of a good vehicle certificate with one field replaced. */
 function withField(field: keyof typeof FIELD, der: Uint8Array): Uint8Array {
@@ -109,9 +93,7 @@ const GENERATOR = Buffer.from(
 );
 
 describe('lintCertificate', () => {
-  it('finds nothing in what the product writes', () => {
-    expect(lint(tbsOf({}))).toEqual([]);
-  });
+  it('finds nothing in what the product writes', () => expect(lint(tbsOf({}))).toEqual([]));
 
   it.each<[string, () => Uint8Array, string]>([
     ['version 1', () => withField('version', contextConstructed(0, integer(0))), 'no version of X.509'],
@@ -408,50 +390,6 @@ describe('lintCertificate', () => {
       fleet.vehicleCa.certificate,
     );
     expect(lint(tbs)).toContain('the issuer may sign no authority');
-  });
-});
-
-describe('issueCertificate with a throwaway key', () => {
-  const rules = (): LintRules => ({
-    issuer: fleet.vehicleCa.certificate,
-    isKeyBlocked: () => false,
-    isSerialTaken: () => false,
-  });
-
-  it('gives the throwaway key and the CA’s key the very same bytes, and the CA’s only what passed', async () => {
-    const seen: Record<string, Buffer[]> = { throwaway: [], ca: [] };
-    const linting = {
-      rules: rules(),
-      throwaway: {
-        sign: (tbs: Uint8Array) => {
-          seen['throwaway']?.push(Buffer.from(tbs));
-          return signDer(throwaway.privateKey, tbs);
-        },
-      },
-    };
-    const sign = (tbs: Uint8Array) => {
-      seen['ca']?.push(Buffer.from(tbs));
-      return signDer(fleet.vehicleCa.privateKey, tbs);
-    };
-    const issuer = fleet.vehicleCa.certificate;
-    const certificate = await issueCertificate(description(), issuer, sign, linting);
-    expect(seen['throwaway']).toEqual(seen['ca']);
-    expect(Buffer.from(certificate.tbsDer)).toEqual(seen['ca']?.[0]);
-    await expect(
-      issueCertificate(description({ notAfter: hours(100 * 24) }), issuer, sign, linting),
-    ).rejects.toMatchObject({ code: 'ca.lint_failed' });
-    expect([seen['throwaway']?.length, seen['ca']?.length]).toEqual([2, 1]);
-  });
-
-  it.each<[string, (tbs: Uint8Array) => Uint8Array]>([
-    ['by another key', (tbs) => signDer(throwaway.privateKey, tbs)],
-    ['over other bytes', (tbs) => signDer(fleet.vehicleCa.privateKey, tbs.subarray(1))],
-    ['that is none', () => new Uint8Array(70)],
-  ])('lets no certificate out with a signature %s', async (_, sign) => {
-    const linting = { rules: rules(), throwaway: { sign: (tbs: Uint8Array) => signDer(throwaway.privateKey, tbs) } };
-    await expect(issueCertificate(description(), fleet.vehicleCa.certificate, sign, linting)).rejects.toMatchObject({
-      code: 'ca.signature_wrong',
-    });
   });
 });
 
