@@ -34,7 +34,20 @@ export function oidOf(node: DerNode | undefined, what: string): string {
   return oidText(expectTag(node, TAG.oid, what).content);
 }
 
+/** Those read before, by their bytes: the first ones stay, so that what a peer makes up drives none of them out. */
+const TEXTS_MAX = 256;
+const texts = new Map<string, string>();
+
 export function oidText(content: Uint8Array): string {
+  const bytes = latin1(content);
+  const known = texts.get(bytes);
+  if (known !== undefined) return known;
+  const text = decodeIdentifier(content);
+  if (texts.size < TEXTS_MAX) texts.set(bytes, text);
+  return text;
+}
+
+function decodeIdentifier(content: Uint8Array): string {
   const arcs: bigint[] = [];
   let arc = 0n;
   for (const byte of content) {

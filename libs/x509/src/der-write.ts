@@ -57,7 +57,19 @@ export function integer(value: number | bigint, tag: number = TAG.integer): Uint
   return unsignedInteger(Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex'), tag);
 }
 
+/** The few identifiers that every certificate holds, encoded once. */
+const IDENTIFIERS_MAX = 256;
+const identifiers = new Map<string, Uint8Array>();
+
 export function objectIdentifier(dotted: string): Uint8Array {
+  const known = identifiers.get(dotted);
+  if (known) return known;
+  const encoded = encodeIdentifier(dotted);
+  if (identifiers.size < IDENTIFIERS_MAX) identifiers.set(dotted, encoded);
+  return encoded;
+}
+
+function encodeIdentifier(dotted: string): Uint8Array {
   const [root = 0n, second = 0n, ...rest] = dotted.split('.').map(BigInt);
   const octets = [root * 40n + second, ...rest].flatMap(base128);
   return element(TAG.oid, Uint8Array.from(octets));

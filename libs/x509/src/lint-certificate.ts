@@ -1,7 +1,7 @@
 /** The lint that every certificate passes before a CA key touches it: reads the whole certificate back and holds it to its profile and its issuer. */
 import { DomainError } from '@outrider/errors';
 import type { SerialNumber } from '@outrider/ids';
-import { readDer, TAG } from './der-read.js';
+import { type DerNode, readDer, TAG } from './der-read.js';
 import { hex, sameBytes, sequenceOf } from './der-values.js';
 import { keyIdentifier } from './key-identifier.js';
 import { lintNames, lintPointers } from './lint-names.js';
@@ -50,10 +50,11 @@ export function lintCertificate(der: Uint8Array, profile: CertificateProfile, ru
 
 /** The same for a certificate that has been read. @throws DomainError for a key that cannot be imported. */
 export function lintParsed(certificate: ParsedCertificate, profile: CertificateProfile, rules?: LintRules): string[] {
+  const fields = readDer(certificate.tbsDer).children;
   return [
-    ...lintShape(certificate),
+    ...lintShape(certificate, fields),
     ...lintSerialNumber(certificate, rules),
-    ...lintTimes(certificate, profile),
+    ...lintTimes(certificate, fields, profile),
     ...lintKey(certificate, profile, rules),
     ...lintUsages(certificate, profile),
     ...lintNames(certificate, profile),
@@ -66,11 +67,11 @@ function finding(broken: boolean, sentence: string): string[] {
   return broken ? [sentence] : [];
 }
 
-function lintShape({ version, issuer, extensions, tbsDer }: ParsedCertificate): string[] {
+function lintShape({ version, issuer, extensions }: ParsedCertificate, fields: readonly DerNode[]): string[] {
   return [
     ...finding(version !== 3, 'not version 3'),
     // Version, serial number, algorithm, issuer, validity, subject, key, extensions: no unique identifiers (RFC 5280 §4.1.2.8).
-    ...finding(readDer(tbsDer).children.length !== 8, 'fields beside those of a profile'),
+    ...finding(fields.length !== 8, 'fields beside those of a profile'),
     ...finding(issuer.attributes.length === 0, 'the issuer is empty'),
     ...extensions.flatMap(({ oid, critical }) => [
       ...finding(!CRITICAL.includes(oid) && !NON_CRITICAL.includes(oid), `extension ${oid} is in no profile`),
@@ -89,10 +90,14 @@ function lintSerialNumber({ serialNumber }: ParsedCertificate, rules: LintRules 
   ];
 }
 
-function lintTimes({ notBefore, notAfter, tbsDer }: ParsedCertificate, profile: CertificateProfile): string[] {
+function lintTimes(
+  { notBefore, notAfter }: ParsedCertificate,
+  fields: readonly DerNode[],
+  profile: CertificateProfile,
+): string[] {
   const lifetimeMs = notAfter.getTime() - notBefore.getTime();
   const maxSeconds = profile.lifetimeSeconds.max + profile.backdateSeconds;
-  const validity = sequenceOf(readDer(tbsDer).children[4], 'validity');
+  const validity = sequenceOf(fields[4], 'validity');
   const encodedAsDue = [notBefore, notAfter].every(
     (date, i) => (validity[i]?.tag === TAG.utcTime) === date.getUTCFullYear() < 2050,
   );
