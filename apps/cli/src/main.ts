@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `outrider`: what an operator types. */
 import { Command, CommanderError } from 'commander';
+import { bundleCommand } from './bundle/bundle.command.js';
 import { commandCommand } from './command/command.command.js';
 import { deviceCommand } from './device/device.command.js';
 import { enrolmentCommand } from './enrolment/enrolment.command.js';
@@ -36,7 +37,8 @@ const program = new Command('outrider')
   .addCommand(blockCommand())
   .addCommand(unblockCommand())
   .addCommand(decisionsCommand())
-  .addCommand(tokenCommand());
+  .addCommand(tokenCommand())
+  .addCommand(bundleCommand());
 everyCommand(program, (command) =>
   command
     .exitOverride()
