@@ -23,6 +23,7 @@ import { EstErrors } from './est/est-errors.service.js';
 import { FleetTrust } from './est/fleet-trust.store.js';
 import { ServerKeys } from './est/server-key.service.js';
 import { CloneFactsRepository } from './finding/clone-facts.repository.js';
+import { DeniedFindings } from './finding/denied-findings.service.js';
 import { FindingsController } from './finding/findings.controller.js';
 import { FindingLog } from './finding/findings.repository.js';
 import { Findings } from './finding/findings.service.js';
@@ -113,6 +114,7 @@ export const MIGRATIONS = [
     WorkingSets,
     Manufacturers,
     FindingLog,
+    DeniedFindings,
     Findings,
     CloneFactsRepository,
     Approvals,

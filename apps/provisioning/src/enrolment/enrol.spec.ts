@@ -2,6 +2,7 @@ import { describe, expect, it, test } from '@jest/globals';
 import type { DeviceState } from '@outrider/contracts';
 import type { HeldCertificate } from '../certificate/certificate.js';
 import { labelPolicy } from '../label/label.fixture.js';
+import type { Circumstances } from './decision.js';
 import { circumstances, DEVICE, held, hours, NOW, named } from './decisions.fixture.js';
 import { decideEnrol } from './enrol.js';
 
@@ -59,6 +60,53 @@ describe('a factory certificate asks for a fleet certificate', () => {
     ],
   ])('%s', (_what, state, certificates, request, expected) => {
     expect(decideEnrol(circumstances(state, certificates, request))).toMatchObject(expected);
+  });
+});
+
+describe('at a label that asks an operator', () => {
+  test.each<[string, HeldCertificate[], Circumstances['approval'], object]>([
+    [
+      'it waits, and is filed',
+      [],
+      { kind: 'wait', retryAfterSeconds: 9, file: true },
+      { kind: 'pending', retryAfterSeconds: 9, file: true },
+    ],
+    ['it is approved', [], { kind: 'approved', id: 'a' }, { kind: 'sign', approval: 'a' }],
+    [
+      'it is rejected',
+      [],
+      { kind: 'refuse', code: 'est.approval_rejected', detail: '' },
+      refusal('est.approval_rejected'),
+    ],
+    [
+      'the answer was lost: nobody is asked again',
+      [held('P', { status: 'pending' })],
+      { kind: 'wait', retryAfterSeconds: 9, file: true },
+      { kind: 'again' },
+    ],
+    [
+      'what no operator can allow is refused first',
+      [held('L')],
+      { kind: 'approved', id: 'a' },
+      refusal('est.certificate_refused'),
+    ],
+  ])('%s', (_what, certificates, approval, expected) => {
+    const asked = { keyThumbprint: 'key of P' };
+    expect(decideEnrol(circumstances('active', certificates, asked, { approval }))).toMatchObject(expected);
+  });
+});
+
+describe('a late retry', () => {
+  const asked = { keyThumbprint: 'key of L' };
+  it('by the factory certificate that asked, for the key in use, gets what it got', () => {
+    expect(decideEnrol(circumstances('active', [held('L')], asked))).toMatchObject({
+      kind: 'again',
+      thumbprint: named('L'),
+    });
+  });
+  it('by another is none', () => {
+    const other = held('L', { askedBy: named('another') });
+    expect(decideEnrol(circumstances('active', [other], asked))).toMatchObject(refusal('est.certificate_refused'));
   });
 });
 

@@ -25,7 +25,7 @@ import type { Settled } from './group-queue.js';
 import { overlapSecondsOf } from './overlap-seconds.js';
 import { place } from './place.js';
 import { checkRequested } from './requested-name.js';
-import { factoryKeyOf, suspect, suspectDenied } from './suspect.js';
+import { factoryKeyOf } from './suspect.js';
 import type { SigningRequest, WorkingSet } from './working-set.js';
 import { type FactoryIdentity, WorkingSets } from './working-set.repository.js';
 
@@ -151,15 +151,9 @@ export class GroupDecision {
     const { deviceId } = device;
     const { label, client, request, remoteAddress } = ask;
     const presented = client.certificate.thumbprint;
-    const found = (findings: readonly Finding[]) => group.found.push({ placed, label, findings });
-    const refusal = settled(() => this.checkAsked(ask, deviceId));
-    if (!refusal.ok) {
-      const { code, detail } = refusal.error as DomainError;
-      found(suspectDenied(code, detail, ask, suspect(ask, device, group.set, group.memory, now)));
-      throw refusal.error;
-    }
+    this.checkAsked(ask, deviceId);
     const decision = decide(ask, device, group, overlapSecondsOf(this.config.labels), now);
-    found(decision.findings);
+    group.found.push({ placed, label, findings: decision.findings });
     const { keyThumbprint } = request;
     const factoryKeyThumbprint = factoryKeyOf(ask);
     group.memory.note({ deviceId, presented, keyThumbprint, remoteAddress, at: now, factoryKeyThumbprint });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { DeviceState } from '@outrider/contracts';
 import type { HeldCertificate } from '../certificate/certificate.js';
+import { label } from '../label/label.fixture.js';
 import { circumstances, held, hours, NOW, named } from './decisions.fixture.js';
 import { decideReEnrol } from './re-enrol.js';
 
@@ -73,5 +74,44 @@ describe('a fleet certificate asks for its successor', () => {
         }),
       ),
     ).toMatchObject(expected);
+  });
+});
+
+describe('a lapsed certificate, an hour of grace', () => {
+  const lapsed = (parts: Partial<HeldCertificate> = {}) =>
+    held('C', { notAfter: hours(-0.5), createdAt: hours(-5), ...parts });
+  test.each<[string, DeviceState, HeldCertificate[], object]>([
+    ['within it', 'active', [lapsed()], SIGN],
+    ['never used, within it', 'active', [lapsed({ status: 'pending' })], SIGN],
+    ['at its end', 'active', [lapsed({ notAfter: hours(-1) })], refusal('tls.certificate_expired')],
+    ['superseded', 'active', [lapsed({ status: 'superseded' })], refusal('est.certificate_refused')],
+    ['revoked', 'active', [lapsed({ status: 'revoked' })], refusal('est.certificate_refused')],
+    ['blocked', 'quarantined', [lapsed()], refusal('est.device_state_refused')],
+    [
+      'its successor in use',
+      'active',
+      [lapsed({ overlapEndsAt: hours(-0.6) }), successor('S', { status: 'live' })],
+      refusal('est.certificate_refused'),
+    ],
+    ['another enrolled since and in use', 'active', [lapsed(), held('F')], refusal('est.certificate_refused')],
+    [
+      'another enrolled since, used and lapsed',
+      'active',
+      [lapsed(), held('F', { notAfter: hours(-0.1) })],
+      refusal('est.certificate_refused'),
+    ],
+    [
+      'its successor unused: the same again',
+      'active',
+      [lapsed(), successor('S', { keyThumbprint: 'a new key' })],
+      { kind: 'again' },
+    ],
+  ])('%s', (_what, state, certificates, expected) => {
+    const parts = {
+      client: { thumbprint: named('C'), remoteAddress: '127.0.0.1' },
+      label: label('grace', { expiredGraceSeconds: 3600 }),
+    };
+    const given = certificates.map((one) => ({ ...one, label: 'grace' }));
+    expect(decideReEnrol(circumstances(state, given, {}, parts))).toMatchObject(expected);
   });
 });

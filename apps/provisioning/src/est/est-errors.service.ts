@@ -4,6 +4,7 @@ import { ErrorShapes } from '@outrider/platform/http';
 import { LOGGER } from '@outrider/platform/service';
 import type { FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
+import { DeniedFindings } from '../finding/denied-findings.service.js';
 import { errorText } from './est-message.js';
 
 const RETRY_AFTER_SECONDS = 5;
@@ -14,6 +15,7 @@ export class EstErrors {
   constructor(
     shapes: ErrorShapes,
     @Inject(LOGGER) private readonly logger: Logger,
+    private readonly findings: DeniedFindings,
   ) {
     shapes.use('/.well-known/est', (reply, error) => this.send(reply, error));
   }
@@ -21,6 +23,7 @@ export class EstErrors {
   private send(reply: FastifyReply, error: DomainError): void {
     const { code, detail, status } = error;
     this.logger.info({ url: reply.request.url, code, detail }, 'refused');
+    this.findings.refused(reply.request, error);
     if (status === 401) reply.header('www-authenticate', 'ClientCertificate realm="est"');
     const retryAfter = error.retryAfterSeconds ?? (status === 503 ? RETRY_AFTER_SECONDS : undefined);
     if (retryAfter !== undefined) reply.header('retry-after', Math.ceil(retryAfter));

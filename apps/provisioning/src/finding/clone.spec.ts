@@ -3,7 +3,7 @@ import { DeviceId } from '@outrider/ids';
 import fc from 'fast-check';
 import type { HeldCertificate } from '../certificate/certificate.js';
 import { held, hours, NOW, named } from '../enrolment/decisions.fixture.js';
-import { type CloneFacts, clones } from './clone.js';
+import { type CloneFacts, clones, deniedIdentity } from './clone.js';
 
 const OTHER = DeviceId.parse('device-99999');
 const minutes = (count: number): Date => new Date(NOW.getTime() + count * 60_000);
@@ -151,6 +151,20 @@ describe('what may be two, and is served or refused without quarantine', () => {
     ['a key of a revoked certificate', facts({ keyRevoked: true }), ['revoked_identity_used']],
   ])('%s', (_what, given, expected) => {
     expect(said(given)).toEqual(expected);
+  });
+});
+
+describe('on the denylist', () => {
+  test.each([
+    [held('C'), 'denylist.certificate', 'revoked_identity_used'],
+    [held('C', { status: 'revoked' }), 'denylist.key', 'revoked_identity_used'],
+    [held('C', { status: 'superseded' }), 'denylist.certificate', 'overlapping_renewals'],
+    [held('C'), 'denylist.device', undefined],
+    [held('C'), 'denylist.network', undefined],
+  ])('%#', (given, code, expected) => {
+    const found = deniedIdentity(given, '10.0.0.1', code);
+    expect(found?.kind).toBe(expected);
+    expect(found?.certain ?? false).toBe(false);
   });
 });
 

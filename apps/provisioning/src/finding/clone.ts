@@ -44,10 +44,24 @@ export function clones(facts: CloneFacts, now: Date): Finding[] {
   return [...keyReused(facts), ...byCertificate, ...revokedKey(facts), ...twoPlaces(facts, now)];
 }
 
-/** A certificate or key on the denylist was presented. Its own vehicle may not know yet, so it is no proof of a second holder. */
-export function revokedIdentityUsed(presented: Thumbprint, remoteAddress: string, detail: string): Finding {
-  return finding({ presented, remoteAddress }, 'revoked_identity_used', false, detail);
+/**
+ * A fleet certificate on the denylist was presented. Its own vehicle may not know yet, so it is no proof of a second holder.
+ * @param code of the refusal. That the device or its network is denied says nothing of this certificate.
+ */
+export function deniedIdentity(
+  { thumbprint, status, supersededBy }: Pick<HeldCertificate, 'thumbprint' | 'status' | 'supersededBy'>,
+  remoteAddress: string,
+  code: string,
+  reason = 'out of service',
+): Finding | undefined {
+  if (!DENIED_IDENTITY.has(code)) return undefined;
+  const asked = { presented: thumbprint, remoteAddress };
+  if (status !== 'superseded') return finding(asked, 'revoked_identity_used', false, `${code}: ${reason}`);
+  const detail = 'a superseded certificate asks to be renewed, its overlap over';
+  return finding(asked, 'overlapping_renewals', false, detail, supersededBy === null ? [] : [supersededBy]);
 }
+
+const DENIED_IDENTITY = new Set(['denylist.certificate', 'denylist.key']);
 
 function keyReused(facts: CloneFacts): Finding[] {
   const { keyHolders, presentedKeyHolders } = facts;

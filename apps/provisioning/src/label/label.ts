@@ -98,6 +98,12 @@ export function defaultLabel(labels: Labels): Label {
   return label;
 }
 
+/** The label of a path below `/.well-known/est`; the default's where it names none, or none that there is. */
+export function labelOfPath(labels: Labels, path: string): Label {
+  const [first] = path.replace(/^\/\.well-known\/est\//, '').split(/[/?]/, 1);
+  return findLabel(labels, first) ?? defaultLabel(labels);
+}
+
 /** Whether the label takes a device of this manufacturer with these labels in the registry. */
 export function admits(
   policy: Pick<LabelPolicy, 'manufacturers' | 'deviceLabels'>,
