@@ -34,5 +34,6 @@ export const CONTRACTS: readonly Contract[] = [
   revocation.denylistRemove,
   revocation.denylistEnforced,
   gateway.blockChanged,
+  gateway.deviceContextGet,
   ...gateway.DECISIONS_MADE,
 ];

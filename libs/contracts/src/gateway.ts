@@ -1,9 +1,9 @@
 /** gateway: blocks, and the decisions every service reports to its log. */
 import { DeviceId, InstanceId, SERVICES, type Service, Thumbprint } from '@outrider/ids';
 import { z } from 'zod';
-import { event } from './contract.js';
+import { event, request } from './contract.js';
 import { DenylistMode } from './revocation.js';
-import { Instant } from './values.js';
+import { DeviceState, Instant } from './values.js';
 
 export const blockChanged = event({
   subject: 'gateway.block.changed.v1',
@@ -18,6 +18,46 @@ export const blockChanged = event({
     by: z.string(),
     at: Instant,
   }),
+});
+
+/** What the bucket POLICIES holds under its one key: a compact JWS, `typ: outrider-policies+jws`, by gateway's own key. */
+export const SignedPolicies = z.string().max(1_048_576);
+
+/** What the JWS carries: Cedar texts by id (libs/policy). `version` only grows. */
+export const PoliciesInForce = z.strictObject({
+  version: z.int().positive(),
+  schema: z.string().max(65_536),
+  policies: z.record(z.string(), z.string()),
+  issuedAt: Instant,
+});
+export type PoliciesInForce = z.infer<typeof PoliciesInForce>;
+
+/** What a policy may know of a vehicle: the registry's word, and its conditions by its latest accepted telemetry; what is not known is absent. */
+export const DeviceContext = z.strictObject({
+  state: DeviceState,
+  attestation: z.enum(['none', 'hardware']),
+  labels: z.array(z.string()),
+  /** IANA zone of where it is registered. */
+  timeZone: z.string(),
+  telemetryAgeSeconds: z.int().nonnegative().optional(),
+  /** Rounded up. */
+  speedKmh: z.int().nonnegative().optional(),
+  health: z.string().max(64).optional(),
+  attestationAgeSeconds: z.int().nonnegative().optional(),
+  /** Names of the geofences that it is in. */
+  geofences: z.array(z.string()),
+  /** It has geofences to keep to, and is in none of them, or nobody knows where it is. */
+  outsideGeofence: z.boolean(),
+});
+export type DeviceContext = z.infer<typeof DeviceContext>;
+
+/** Not found: `provisioning.device_not_found`. */
+export const deviceContextGet = request({
+  subject: 'gateway.device_context.get.v1',
+  from: ['token', 'command', 'revocation'],
+  to: 'gateway',
+  payload: z.strictObject({ deviceId: DeviceId }),
+  reply: DeviceContext,
 });
 
 /** One decision, or `count` alike ones since `since`. The first deny of a (code, source) goes out at once, then aggregated. */

@@ -15,7 +15,16 @@ export {
 export { CommandState, commandChanged, deliveryOffered } from './command.js';
 export { type Contract, type EventContract, filterOf, type RequestContract, subjectOf } from './contract.js';
 export { DENYLIST_ENTRY_KEYS, DENYLIST_HEARTBEAT_KEY, denylistKey } from './denylist-key.js';
-export { blockChanged, DECISIONS_MADE, Decision, decisionMade } from './gateway.js';
+export {
+  blockChanged,
+  DECISIONS_MADE,
+  Decision,
+  DeviceContext,
+  decisionMade,
+  deviceContextGet,
+  PoliciesInForce,
+  SignedPolicies,
+} from './gateway.js';
 export { type NatsUsers, natsAuthorization } from './nats-config.js';
 export { type DurableConsumer, durableConsumers, durableName, natsPermissions } from './nats-permissions.js';
 export {
@@ -42,7 +51,15 @@ export {
   deviceRevoked,
   Enforcement,
 } from './revocation.js';
-export { BUCKETS, type BucketSpec, DENYLIST_BUCKET, EVENTS_STREAM, INSTANCES_BUCKET } from './streams.js';
+export {
+  BUCKETS,
+  type BucketSpec,
+  DENYLIST_BUCKET,
+  EVENTS_STREAM,
+  INSTANCES_BUCKET,
+  POLICIES_BUCKET,
+  POLICIES_KEY,
+} from './streams.js';
 export { messageAccepted } from './telemetry.js';
 export { certificateSeen, Jwk, Jwks, jwksChanged, jwksGet } from './token.js';
 export {

@@ -37,4 +37,14 @@ export const INSTANCES_BUCKET: BucketSpec = {
   storage: 'file',
 };
 
-export const BUCKETS: readonly BucketSpec[] = [DENYLIST_BUCKET, INSTANCES_BUCKET];
+/** The policies in force, under one key; each reader verifies who signed them. */
+export const POLICIES_BUCKET: BucketSpec = {
+  name: 'POLICIES',
+  writer: 'gateway',
+  readers: ['token', 'command', 'revocation', 'gateway'],
+  ttlSeconds: 0,
+  storage: 'file',
+};
+export const POLICIES_KEY = 'in-force';
+
+export const BUCKETS: readonly BucketSpec[] = [DENYLIST_BUCKET, INSTANCES_BUCKET, POLICIES_BUCKET];

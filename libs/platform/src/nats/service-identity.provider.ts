@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { JWS_TYP, signJws } from '@outrider/crypto';
+import { JWS_TYP, type JwsTyp, signJws } from '@outrider/crypto';
 import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { type KeyPair, TrustFiles } from '../service/trust-files.service.js';
 
@@ -15,10 +15,15 @@ export class ServiceIdentity {
 
   /** A compact JWS, `typ: outrider-request+jws`; `payload.aud` names the contract it is for. */
   signRequest(payload: { readonly aud: string }): string {
+    return this.sign(JWS_TYP.request, payload);
+  }
+
+  /** A compact JWS of another context; `verifyServiceJws` (libs/admission) is how others judge it. */
+  sign(typ: JwsTyp, payload: object): string {
     const { privateKey, chain } = this.pair();
-    // fleet-ca looks at the leaf alone: the infrastructure CA signs it directly.
+    // Whoever verifies looks at the leaf alone: the infrastructure CA signs it directly.
     const x5c = chain.slice(0, 2).map(({ der }) => Buffer.from(der).toString('base64'));
-    return signJws({ header: { typ: JWS_TYP.request, x5c }, payload: JSON.stringify(payload), key: privateKey });
+    return signJws({ header: { typ, x5c }, payload: JSON.stringify(payload), key: privateKey });
   }
 
   private pair(): KeyPair {
