@@ -50,7 +50,7 @@ describe('block and unblock', () => {
     ]);
     expect({ status: answer.status, body: answer.json() }).toMatchObject({
       status: 200,
-      body: { device_id: vehicle.id, blocked: true, mode: 'deny', pending: [] },
+      body: { device_id: vehicle.id, blocked: true, mode: 'recovery', pending: [] },
     });
     for (const service of VEHICLE_SERVICES) {
       expect({ service, ...seen[service] }).toMatchObject({ service, code: 'denylist.device' });

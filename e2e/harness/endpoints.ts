@@ -30,6 +30,7 @@ const Endpoints = z.object({
   factory: z.object({ ca: path, key: path }),
   services: z.record(z.string(), Faces),
   operator: z.object({ tokenFile: path }),
+  operators: z.record(z.string(), z.object({ tokenFile: path })),
   database: z.object({
     host: z.string(),
     port: z.number(),

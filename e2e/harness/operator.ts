@@ -24,9 +24,16 @@ export function operatorToken(): string {
   return readFileSync(endpoints.operator.tokenFile, 'utf8').trim();
 }
 
+/** Of the second operator: somebody else. */
+export function approverToken(): string {
+  const file = endpoints.operators['local-approver']?.tokenFile;
+  if (!file) throw new Error('endpoints.json names no local-approver');
+  return readFileSync(file, 'utf8').trim();
+}
+
 export async function operator(
   service: Service,
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: string,
   { body, headers = {}, token = operatorToken(), timeoutMs = 15_000 }: OperatorRequest = {},
 ): Promise<OperatorAnswer> {
