@@ -22,11 +22,21 @@ const Endpoints = z.object({
   operator: z.object({ tokenFile: z.string() }),
 });
 
+const State = z.object({ children: z.array(z.object({ name: z.string(), process: z.object({ pid: z.number() }) })) });
+
 /** A vehicle with its fleet certificate; `tls` is what its connections present and believe. */
 export interface EnrolledVehicle {
   readonly deviceId: string;
   readonly key: KeyObject;
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
+}
+
+/** A registered vehicle with its factory identity and a request for its first certificate, base64. */
+export interface FactoryVehicle {
+  readonly deviceId: string;
+  readonly certificate: string;
+  readonly privateKey: string;
+  readonly csr: string;
 }
 
 interface KeyPair {
@@ -41,6 +51,7 @@ export class Suite {
   private constructor(
     private readonly endpoints: z.output<typeof Endpoints>,
     private readonly read: (path: string) => string,
+    private readonly stateFile: string,
   ) {
     this.ca = read(endpoints.trust.server);
   }
@@ -49,7 +60,8 @@ export class Suite {
     const home = process.env.OUTRIDER_HOME ?? resolve(import.meta.dirname, '../../../.outrider');
     const file = process.env.OUTRIDER_ENDPOINTS ?? resolve(home, 'endpoints.json');
     const endpoints = Endpoints.parse(JSON.parse(readFileSync(file, 'utf8')));
-    return new Suite(endpoints, (path) => readFileSync(resolve(dirname(dirname(file)), path), 'utf8'));
+    const read = (path: string) => readFileSync(resolve(dirname(dirname(file)), path), 'utf8');
+    return new Suite(endpoints, read, resolve(dirname(file), 'run/supervisor.json'));
   }
 
   /** A metric of the service, summed over its labels that hold `labels`. */
@@ -57,6 +69,47 @@ export class Suite {
     const { body } = await request(`${this.origin(service, 'http')}/metrics`);
     const lines = (await body.text()).split('\n').filter((line) => line.startsWith(name) && line.includes(labels));
     return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+
+  /** What the servers of the suite are believed by, and what vouches for demo factory certificates: PEM. */
+  get serverCa(): string {
+    return this.ca;
+  }
+
+  get factoryCa(): string {
+    return this.read(this.endpoints.factory.ca);
+  }
+
+  /** A path on the service's vehicle listener. */
+  url(service: string, path: string): string {
+    return `${this.origin(service, 'vehicle')}${path}`;
+  }
+
+  /** The service's process, as the supervisor wrote it down. */
+  pid(service: string): number {
+    const state = State.parse(JSON.parse(readFileSync(this.stateFile, 'utf8')));
+    const child = state.children.find(({ name }) => name === service);
+    if (!child) throw new Error(`${service} does not run`);
+    return child.process.pid;
+  }
+
+  /** Makes factory identities and requests (P-256, as most vehicles have), and registers the devices: at most 1000. */
+  async factoryVehicles(prefix: string, count: number): Promise<FactoryVehicle[]> {
+    const { ca, key } = this.endpoints.factory;
+    const authority = { certificate: this.read(ca), privateKey: this.read(key) };
+    const newKeys = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const devices: object[] = [];
+    const vehicles: FactoryVehicle[] = [];
+    for (let n = 0; n < count; n++) {
+      const deviceId = DeviceId.parse(`${prefix}-${n}`);
+      const factory = await makeFactoryIdentity(deviceId, authority, newKeys(), randomBytes(16), new Date());
+      const csr = createCertificationRequest({ subject: deviceId, ...newKeys() });
+      const { certificate, privateKey, serialNumber } = factory;
+      devices.push({ device_id: deviceId, manufacturer: DEMO_MANUFACTURER, serial_number: serialNumber });
+      vehicles.push({ deviceId, certificate, privateKey, csr: Buffer.from(csr).toString('base64') });
+    }
+    await this.operate('provisioning', '/v1/devices', { devices });
+    return vehicles;
   }
 
   /** Makes a factory identity, registers it and enrols it. `keyType` is that of the fleet certificate's key. */
@@ -83,6 +136,12 @@ export class Suite {
     const headers = { 'content-type': 'application/json', authorization: this.bearer() };
     const url = `${this.origin(service, 'operator')}${path}`;
     return JSON.parse(await this.call(url, { ca: this.ca }, { headers, body: JSON.stringify(body) }));
+  }
+
+  /** A GET there. */
+  async observe(service: string, path: string): Promise<unknown> {
+    const url = `${this.origin(service, 'operator')}${path}`;
+    return JSON.parse(await this.call(url, { ca: this.ca }, { headers: { authorization: this.bearer() } }));
   }
 
   async token({ deviceId, tls }: EnrolledVehicle, scope: string): Promise<string> {
@@ -128,11 +187,15 @@ export class Suite {
   private async call(
     url: string,
     tls: object,
-    options: { headers: Record<string, string>; body: string },
+    options: { headers: Record<string, string>; body?: string },
   ): Promise<string> {
     const agent = new Agent({ connect: tls });
     try {
-      const { statusCode, body } = await request(url, { method: 'POST', dispatcher: agent, ...options });
+      const { statusCode, body } = await request(url, {
+        method: options.body === undefined ? 'GET' : 'POST',
+        dispatcher: agent,
+        ...options,
+      });
       const text = await body.text();
       if (statusCode >= 300) throw new Error(`${url}: ${statusCode} ${text.slice(0, 300)}`);
       return text;
