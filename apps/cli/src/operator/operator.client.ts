@@ -1,5 +1,6 @@
 /** The operator APIs: HTTPS by the pinned anchors, the token read fresh for each request. */
 import { readFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import type { Endpoints } from '../endpoints/endpoints.store.js';
 import { Unreachable } from '../exit-code.js';
@@ -8,9 +9,13 @@ import { Problem } from './problem.js';
 export type OperatorService = 'provisioning' | 'telemetry' | 'command' | 'revocation' | 'gateway';
 
 export interface OperatorRequest {
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it comes, instead of `body`; `bytes` in all. */
+  readonly stream?: { readonly body: AsyncIterable<Uint8Array>; readonly type: string; readonly bytes: number };
   readonly headers?: Readonly<Record<string, string>>;
-  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  /** A list is given once for each of its values. */
+  readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>>;
   /** Default 15 s. */
   readonly timeoutMs?: number;
 }
@@ -27,17 +32,21 @@ export class OperatorClient {
     service: OperatorService,
     method: 'GET' | 'POST' | 'PUT' | 'PATCH',
     path: string,
-    { body, headers = {}, query = {}, timeoutMs = 15_000 }: OperatorRequest = {},
+    { body, stream, headers = {}, query = {}, timeoutMs = 15_000 }: OperatorRequest = {},
   ): Promise<unknown> {
     const url = new URL(path, this.origin(service));
     for (const [name, value] of Object.entries(query))
-      if (value !== undefined) url.searchParams.set(name, String(value));
+      for (const one of [value ?? []].flat()) url.searchParams.append(name, String(one));
     const token = await this.token();
-    const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
+    const type: Record<string, string> = stream
+      ? { 'content-type': stream.type, 'content-length': String(stream.bytes) }
+      : body === undefined
+        ? {}
+        : { 'content-type': 'application/json' };
     const answer = await this.send(service, url, {
       method,
       headers: { accept: 'application/json', authorization: `Bearer ${token}`, ...type, ...headers },
-      body: body === undefined ? null : JSON.stringify(body),
+      body: stream ? Readable.from(stream.body) : body === undefined ? null : JSON.stringify(body),
       timeoutMs,
     });
     if (answer.status >= 400) throw Problem.of(answer.status, parse(answer.text));
@@ -72,7 +81,7 @@ export class OperatorClient {
       headers,
       body,
       timeoutMs,
-    }: { method: string; headers: Record<string, string>; body: string | null; timeoutMs: number },
+    }: { method: string; headers: Record<string, string>; body: string | Readable | null; timeoutMs: number },
   ): Promise<{ status: number; text: string }> {
     this.agent ??= new Agent({
       allowH2: false,
