@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { HOME, PROJECT } from './endpoints.js';
 import { type Finished, must, run } from './run.js';
 
-const DOOR = join(PROJECT, 'tools/run.mjs');
+const COMMAND = join(PROJECT, 'tools/commands/ca.ts');
 const OPTIONS = { env: { OUTRIDER_HOME: HOME }, timeoutMs: 120_000 };
 
 /** Any exit code. */
 export function ca(...args: string[]): Promise<Finished> {
-  return run(process.execPath, [DOOR, 'ca', ...args], OPTIONS);
+  return run(process.execPath, [COMMAND, ...args], OPTIONS);
 }
 
 export interface CaStep {
@@ -19,7 +19,7 @@ export interface CaStep {
 
 /** What a step printed, its lines as one; rejects with what it said where it fails. */
 export async function caStep(...args: string[]): Promise<CaStep> {
-  const { stdout } = await must(process.execPath, [DOOR, 'ca', ...args], OPTIONS);
+  const { stdout } = await must(process.execPath, [COMMAND, ...args], OPTIONS);
   return Object.assign(
     {},
     ...stdout
@@ -31,7 +31,7 @@ export async function caStep(...args: string[]): Promise<CaStep> {
 
 /** The number of the generation that signs. */
 export async function activeGeneration(authority: string): Promise<number> {
-  const { stdout } = await must(process.execPath, [DOOR, 'ca', 'show'], OPTIONS);
+  const { stdout } = await must(process.execPath, [COMMAND, 'show'], OPTIONS);
   const lines = stdout
     .trim()
     .split('\n')
