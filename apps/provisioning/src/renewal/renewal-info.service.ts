@@ -36,30 +36,22 @@ export class RenewalInfo {
     if (!findLabel(this.config.labels, labelName))
       throw new DomainError('est.label_unknown', { detail: labelName ?? '' });
     const name = readCertificateId(id);
-    const deviceId = await this.asker(peer, now);
-    const asked = await this.infos.find(name);
-    if (!asked) throw new DomainError('est.certificate_unknown');
-    if (asked.certificate.deviceId !== deviceId) {
+    if (!peer.certificate) throw new DomainError('est.certificate_required');
+    const { holder, certificate, rotations } = await this.infos.find(name, peer.certificate.thumbprint);
+    // That we handed this very certificate out, byte for byte, says more than its chain: only a stranger's needs validation.
+    const deviceId = holder?.deviceId ?? (await this.clients.deviceByFactoryCertificate(peer, now));
+    this.denied.checkCertificate(peer.certificate, deviceId);
+    if (holder?.pending) await this.used(deviceId, peer.certificate.thumbprint, now);
+    if (!certificate) throw new DomainError('est.certificate_unknown');
+    if (certificate.deviceId !== deviceId) {
       throw new DomainError('est.certificate_refused', { detail: 'the certificate asked for is another device’s' });
     }
-    const { rotations, certificate } = asked;
     if (rotations.length > 0) {
       const ids = rotations.map(({ rotationId }) => rotationId);
       await this.rotations.asked(deviceId, ids, now);
     }
     const { policy } = findLabel(this.config.labels, certificate.label) ?? defaultLabel(this.config.labels);
     return renewalWindow(certificate, policy.renewal, rotations);
-  }
-
-  /** That we handed this very certificate out, byte for byte, says more than its chain: only a stranger's needs validation. */
-  private async asker(peer: Peer, now: Date): Promise<DeviceId> {
-    const { certificate } = peer;
-    if (!certificate) throw new DomainError('est.certificate_required');
-    const holder = await this.infos.holder(certificate.thumbprint);
-    const deviceId = holder?.deviceId ?? (await this.clients.deviceByFactoryCertificate(peer, now));
-    this.denied.checkCertificate(certificate, deviceId);
-    if (holder?.status === 'pending') await this.used(deviceId, certificate.thumbprint, now);
-    return deviceId;
   }
 
   /** To ask with it is to use it: TLS proved its key. */
