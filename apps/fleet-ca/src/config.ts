@@ -32,5 +32,8 @@ export const Config = serviceConfig({
   ocspUrl: z.string().regex(/^http:\/\/[^\s]{1,190}$/, 'a plain http URL'),
   /** How far a request's `iat` may be from now. */
   requestMaxAgeSeconds: z.int().min(5).max(300),
-});
+}).refine(
+  ({ listeners }) => listeners.vehicle === undefined && listeners.operator === undefined,
+  'fleet-ca has no listener but that of health and metrics: it is asked over NATS',
+);
 export type Config = z.infer<typeof Config>;

@@ -31,7 +31,7 @@ withToken(`CA keys in a token (skipped where something is missing: ${missing ?? 
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  jest.setTimeout(60_000);
+  jest.setTimeout(120_000);
 
   it('makes the issuing CAs’ keys in the token, and leaves the root’s a file to be taken offline', () => {
     expect(readdirSync(join(folder, 'ca', 'keys'))).toEqual(['fleet-root.key']);

@@ -1,0 +1,187 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { certificatesSign, crlSign, DENYLIST_BUCKET, DENYLIST_HEARTBEAT_KEY } from '@outrider/contracts';
+import { JWS_TYP, signJws } from '@outrider/crypto';
+import type { Service } from '@outrider/ids';
+import {
+  createTestDatabase,
+  createTestFleet,
+  issueService,
+  type Party,
+  startNats,
+  type TestDatabase,
+  type TestFleet,
+  type TestNats,
+  testServiceConfig,
+} from '@outrider/testing';
+import { createCertificationRequest, parseCertificate, toPem } from '@outrider/x509';
+import { makeSoftToken, missingForTokens, type SoftToken } from './keys/soft-token.fixture.js';
+
+const CRL_BASE = 'http://127.0.0.1:9105/crl';
+const missing = missingForTokens();
+jest.setTimeout(120_000);
+
+/** fleet-ca as a process of its own, on authorities that the ceremony made. */
+describe.each(missing === undefined ? ['file', 'token'] : ['file'])(`fleet-ca with keys in a %s`, (kind) => {
+  if (missing !== undefined) process.stderr.write(`not tried with a token: ${missing}\n`);
+  let fleet: TestFleet;
+  let database: TestDatabase;
+  let nats: TestNats;
+  let child: ChildProcess;
+  let heartbeats: NodeJS.Timeout;
+  let folder: string;
+  let ready: () => Promise<{ status: string; checks: Record<string, { ok: boolean }> }>;
+  const identities = new Map<Service, Party>();
+  const trust = (name: string) => join(folder, 'ca', 'trust', name);
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'outrider-signer-'));
+    fleet = await createTestFleet();
+    [database, nats] = await Promise.all([createTestDatabase('fleet-ca'), startNats()]);
+    for (const service of ['provisioning', 'revocation'] as const) {
+      identities.set(service, await issueService(fleet, service));
+    }
+    const token = kind === 'token' ? makeSoftToken(folder) : undefined;
+    const env = token?.env ?? process.env;
+    ceremony(token);
+    // Services are certified by the test's own infrastructure CA.
+    writeFileSync(trust('infrastructure-ca.1.crt'), fleet.infrastructureCa.certificatePem);
+    const config = await configuration(token);
+    const main = [join(import.meta.dirname, 'main.js'), '--config', config.file];
+    execFileSync(process.execPath, [...main, '--migrate'], { env });
+    child = spawn(process.execPath, main, { env, stdio: 'ignore' });
+    ready = async () => (await fetch(`http://127.0.0.1:${config.port}/readyz`)).json() as ReturnType<typeof ready>;
+    const revocation = await nats.connectAs('revocation');
+    const heartbeat = JSON.stringify({ generation: 1, sequence: 0, count: 0, digest: '0'.repeat(64) });
+    const beat = () => revocation.publish(`$KV.${DENYLIST_BUCKET.name}.${DENYLIST_HEARTBEAT_KEY}`, heartbeat);
+    heartbeats = setInterval(beat, 200);
+    const until = Date.now() + 40_000;
+    while ((await ready().catch(() => undefined))?.status !== 'ready' && Date.now() < until) await pause(200);
+  });
+
+  afterAll(async () => {
+    clearInterval(heartbeats);
+    const gone = new Promise((resolve) => child?.once('exit', resolve));
+    child?.kill('SIGTERM');
+    await gone;
+    await nats?.stop();
+    await database?.drop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const pause = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
+
+  function ceremony(token: SoftToken | undefined): void {
+    const pass = join(folder, 'pass');
+    writeFileSync(pass, 'a passphrase of forty-one characters 2718', { mode: 0o600 });
+    const given = ['--out', join(folder, 'ca'), '--trust-domain', 'fleet.example.com', '--passphrase-file', pass];
+    const where = token
+      ? ['--pkcs11-module', token.module, '--token-label', token.tokenLabel, '--pin-file', token.pinFile]
+      : [];
+    const command = join(import.meta.dirname, 'ceremony.command.js');
+    execFileSync(process.execPath, [command, 'create', ...given, ...where], { env: token?.env ?? process.env });
+  }
+
+  async function configuration(token: SoftToken | undefined): Promise<{ file: string; port: number }> {
+    const { config, directory } = await testServiceConfig('fleet-ca', { fleet, database, nats });
+    const file = join(directory, 'fleet-ca.json');
+    const pkcs11 = token && { module: token.module, tokenLabel: token.tokenLabel, pinFile: token.pinFile };
+    const own = {
+      listeners: { http: config.listeners.http },
+      authorities: {
+        manifestFile: join(folder, 'ca', 'authorities.json'),
+        passphraseFile: join(folder, 'pass'),
+        ...(pkcs11 ? { pkcs11 } : {}),
+      },
+      profiles: { offered: ['vehicle', 'vehicle-short'] },
+      crl: { baseUrl: CRL_BASE, shardCount: 1 },
+      ocspUrl: 'http://127.0.0.1:9105/ocsp',
+      requestMaxAgeSeconds: 30,
+    };
+    writeFileSync(file, JSON.stringify({ ...config, ...own }));
+    return { file, port: config.listeners.http.port };
+  }
+
+  async function ask<R>(
+    service: Service,
+    subject: string,
+    payload: object,
+  ): Promise<{ ok?: R; error?: { code: string } }> {
+    const { certificate, privateKey } = identities.get(service) as Party;
+    const x5c = [Buffer.from(certificate.der).toString('base64')];
+    const body = JSON.stringify({ iat: Math.floor(Date.now() / 1000), ...payload });
+    const request = signJws({ header: { typ: JWS_TYP.request, x5c }, payload: body, key: privateKey });
+    const connection = await nats.connectAs(service);
+    try {
+      return (await connection.request(subject, JSON.stringify({ request }), { timeout: 10_000 })).json();
+    } finally {
+      await connection.close();
+    }
+  }
+
+  const sign = (deviceId: string) => {
+    const csr = createCertificationRequest({
+      subject: deviceId,
+      ...generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+    });
+    const item = { requestId: randomUUID(), profile: 'vehicle-short', authority: 'vehicle-ca', deviceId };
+    const items = [{ ...item, csr: Buffer.from(csr).toString('base64') }];
+    const asked = { aud: 'ca.certificate.sign.v2', items };
+    return ask<{ items: { certificate?: string; code?: string }[] }>('provisioning', certificatesSign.subject, asked);
+  };
+
+  it('signs a certificate and a CRL that openssl accepts', async () => {
+    expect((await ready()).checks).toMatchObject({
+      'ca-manifest': { ok: true },
+      ...(kind === 'token' && { 'ca-token': { ok: true } }),
+    });
+    const { ok } = await sign('device-12345');
+    const leaf = parseCertificate(ok?.items[0]?.certificate ?? '');
+    expect(leaf.notAfter.getTime() - Date.now()).toBeLessThanOrEqual(600_000);
+    const file = join(folder, 'leaf.pem');
+    writeFileSync(file, toPem(leaf.der, 'CERTIFICATE'));
+    const chain = ['-CAfile', trust('fleet-root.crt'), '-untrusted', trust('vehicle-ca.crt')];
+    const verify = ['verify', '-x509_strict', '-purpose', 'sslclient', ...chain, file];
+    expect(execFileSync('openssl', verify).toString()).toContain('OK');
+    const seconds = Math.floor(Date.now() / 1000) * 1000;
+    const issuer = parseCertificate(readFileSync(trust('vehicle-ca.1.crt'), 'utf8'));
+    const list = await ask<{ crl: string }>('revocation', crlSign.subject, {
+      aud: 'ca.crl.sign.v1',
+      issuerKeyId: issuer.subjectKeyId,
+      distributionPoint: leaf.crlDistributionPoints[0],
+      number: 1,
+      thisUpdate: new Date(seconds).toISOString(),
+      nextUpdate: new Date(seconds + 3_600_000).toISOString(),
+      entries: [{ serialNumber: leaf.serialNumber, revokedAt: new Date(seconds).toISOString(), reason: 'superseded' }],
+    });
+    const crl = join(folder, 'list.der');
+    writeFileSync(crl, Buffer.from(list.ok?.crl ?? '', 'base64'));
+    const check = ['crl', '-inform', 'DER', '-in', crl, '-CAfile', trust('vehicle-ca.crt'), '-noout', '-text'];
+    // openssl says "verify OK" on its standard error.
+    const text = execFileSync('sh', ['-c', `openssl ${check.join(' ')} 2>&1`]).toString();
+    expect(text).toContain('verify OK');
+    expect(text.toLowerCase()).toContain(leaf.serialNumber);
+  });
+
+  it('hands out no certificate that it could not log', async () => {
+    const client = await database.admin();
+    try {
+      await client.query('REVOKE INSERT ON fleet_ca.issued_certificates FROM fleet_ca');
+      const refused = await sign('device-unlogged');
+      expect(refused.ok?.items?.[0]?.certificate).toBeUndefined();
+      expect(refused.error?.code ?? refused.ok?.items[0]?.code).toEqual(expect.any(String));
+      await client.query('GRANT INSERT ON fleet_ca.issued_certificates TO fleet_ca');
+      const { rows } = await client.query(
+        `SELECT 1 FROM fleet_ca.issued_certificates WHERE device_id = 'device-unlogged'`,
+      );
+      expect(rows).toEqual([]);
+      expect((await sign('device-unlogged')).ok?.items[0]).toHaveProperty('certificate');
+    } finally {
+      await client.end();
+    }
+  });
+});
