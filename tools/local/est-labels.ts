@@ -18,13 +18,14 @@ const plain = {
   renewal: { windowStart: 0.5, windowEnd: 0.8 },
   cloneDetection: 'report',
 };
-const short = { ...plain, lifetimeSeconds: TEN_MINUTES, overlapSeconds: 60 };
+const short = { ...plain, profile: 'vehicle-short', lifetimeSeconds: TEN_MINUTES, overlapSeconds: 60 };
 
 /** As provisioning's `config.ts` demands them. */
 export const EST_LABELS = {
   default: plain,
   approve: { ...plain, bootstrap: 'approve' },
   open: { ...plain, bootstrap: 'open' },
+  guarded: { ...plain, cloneDetection: 'quarantine' },
   short,
   keygen: { ...plain, serverKeyGeneration: true },
   bound: { ...plain, channelBinding: 'required' },

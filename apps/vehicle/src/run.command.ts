@@ -16,6 +16,7 @@ export interface DriveOptions {
   readonly count?: number;
   readonly keyType: KeyType;
   readonly commands: boolean;
+  readonly estLabel?: string;
   readonly json: boolean;
 }
 
@@ -28,6 +29,7 @@ export function withDriveOptions(command: Command): Command {
     .option('--speed <factor>', "how fast the drive's time goes by", positive, 1)
     .option('--count <n>', 'stop after so many samples, once all are sent', whole)
     .addOption(new Option('--key-type <type>', 'of new keys').choices(['P-256', 'Ed25519']).default('P-256'))
+    .option('--est-label <label>', "EST label to enrol and renew at; without it the platform's default")
     .option('--no-commands', 'take no commands')
     .option('--json', 'events as JSON, one a line', false);
 }
@@ -54,8 +56,15 @@ export function runCommand(): Command {
     });
 }
 
-export function vehicleOptions({ interval, speed, count, keyType, commands }: DriveOptions) {
-  return { intervalMs: interval, speed, keyType, takesCommands: commands, ...(count === undefined ? {} : { count }) };
+export function vehicleOptions({ interval, speed, count, keyType, commands, estLabel }: DriveOptions) {
+  return {
+    intervalMs: interval,
+    speed,
+    keyType,
+    estLabel,
+    takesCommands: commands,
+    ...(count === undefined ? {} : { count }),
+  };
 }
 
 /** The first signal stops cleanly; a second one ends the process as it would have without us. */

@@ -1,5 +1,6 @@
 /** Sees to it that the vehicle has a certificate in force: enrols, renews when it is time, starts again when it has lapsed. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DomainError } from '@outrider/errors';
 import type { EnrolService } from '../enrol/enrol.service.js';
 import type { Identity } from '../enrol/identity.js';
 import type { IdentityStore } from '../enrol/identity.store.js';
@@ -53,10 +54,7 @@ export class IdentityKeeperService {
     const step = nextIdentityStep(identity, identity ? this.plan.renewAt(identity) : 0, Date.now());
     if (identity && step === 'keep') return identity;
     const startedAt = performance.now();
-    const renewing = identity !== undefined && step === 'renew';
-    const next = renewing
-      ? await this.enrolment.renew(identity, this.signal)
-      : await this.enrolment.enrol(identity, this.signal);
+    const { next, renewing } = await this.renewOrEnrol(identity);
     await this.plan.follow(next);
     await this.connections.use(next);
     this.trust.due();
@@ -69,5 +67,17 @@ export class IdentityKeeperService {
       ms: Math.round(performance.now() - startedAt),
     });
     return next;
+  }
+
+  /** A lapsed certificate may still renew, by the platform's grace; told that it may not, the vehicle begins again as at the factory. */
+  private async renewOrEnrol(identity: Identity | undefined): Promise<{ next: Identity; renewing: boolean }> {
+    if (identity) {
+      try {
+        return { next: await this.enrolment.renew(identity, this.signal), renewing: true };
+      } catch (error) {
+        if (!(error instanceof DomainError) || error.code !== 'tls.certificate_expired') throw error;
+      }
+    }
+    return { next: await this.enrolment.enrol(identity, this.signal), renewing: false };
   }
 }

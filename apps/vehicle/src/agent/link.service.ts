@@ -64,6 +64,8 @@ export class LinkService {
     if (error instanceof NetworkFailure) {
       return { event: 'offline', service, kind: error.kind, detail: error.message, retryInMs } as const;
     }
+    if (error instanceof Later && error.code === 'est.pending')
+      return { event: 'awaiting_approval', retryInMs } as const;
     if (error instanceof Later) {
       return { event: 'offline', service, kind: error.code, detail: 'asked to wait', retryInMs } as const;
     }

@@ -36,6 +36,10 @@ export class TestPlatform {
   certificateSeconds = 3600;
   /** Enrolments whose answer is lost on the way. */
   loseEnrolments = 0;
+  /** Hold this many enrolments for an operator. */
+  holdEnrolments = 0;
+  /** Renew certificates that lapsed. */
+  grace = false;
   /** Telemetry requests whose connection is cut before an answer; those with `after` have taken the records already. */
   cutTelemetry = 0;
   cutAfter = false;
@@ -114,6 +118,15 @@ export class TestPlatform {
     if (this.loseEnrolments > 0) {
       this.loseEnrolments -= 1;
       return response.destroy();
+    }
+    if (this.holdEnrolments > 0) {
+      this.holdEnrolments -= 1;
+      response.writeHead(202, { 'retry-after': '1', 'content-type': 'text/plain' });
+      return response.end('est.pending: wait\n');
+    }
+    if (operation === 'simplereenroll' && !this.grace && peer.validToDate.getTime() <= Date.now()) {
+      response.writeHead(401, { 'content-type': 'text/plain' });
+      return response.end('tls.certificate_expired: enrol with the factory certificate\n');
     }
     const device = DeviceId.parse(subject);
     const request = parseCertificationRequest(body);

@@ -5,7 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { JWS_TYP, sha256Base64url, signJws } from '@outrider/crypto';
 import { CommandId } from '@outrider/ids';
-import { createTestFleet, issueCommandSigner, issueFactoryDevice, type Party, type TestFleet } from '@outrider/testing';
+import {
+  createTestFleet,
+  crossRoots,
+  issueCommandSigner,
+  issueFactoryDevice,
+  type Party,
+  type TestFleet,
+} from '@outrider/testing';
 import { Command } from '../command/command.js';
 import { CommandStore } from '../command/command.store.js';
 import { simulatedDrive } from '../drive/simulated.js';
@@ -132,6 +139,15 @@ describe('a stop', () => {
 });
 
 describe('enrolment', () => {
+  it('waits while an operator is asked, and asks again with the same bytes', async () => {
+    platform.holdEnrolments = 2;
+    await drive({}, () => count('enrolled') === 1, 'an enrolment');
+    expect(platform.requests.length).toBe(3);
+    expect(new Set(platform.requests.map(({ body }) => body)).size).toBe(1);
+    expect(count('awaiting_approval')).toBe(1);
+    expect(names()).not.toContain('failed');
+  });
+
   it('asks again with the same key and the same bytes when the answer is lost', async () => {
     platform.loseEnrolments = 2;
     await (await Vehicle.open(options({ count: 1 }))).run();
@@ -157,6 +173,48 @@ describe('enrolment', () => {
   });
 });
 
+describe('the roots', () => {
+  /** The vehicle knows the root of another fleet; the platform may have become this one's. */
+  async function pinned(): Promise<[TestFleet, Partial<VehicleOptions>]> {
+    const before = await createTestFleet();
+    const { certificatePem } = before.root;
+    return [before, { platform: { ...options().platform, serverTrust: certificatePem, fleetRoot: certificatePem } }];
+  }
+  const rootsLearned = () => events.filter(({ event }) => event === 'root_learned');
+
+  it('learns a new one that the old one vouches for, though no server is believed yet; and remembers it', async () => {
+    const [before, given] = await pinned();
+    platform.cas = [fleet.root.certificate, await crossRoots(fleet.root, before.root)];
+    await drive(given, () => count('accepted') > 0, 'telemetry');
+    expect(names().indexOf('offline')).toBeLessThan(names().indexOf('root_learned'));
+    expect(rootsLearned()).toMatchObject([{ thumbprint: fleet.root.certificate.thumbprint }]);
+    events = [];
+    // Asked again over a believed connection, the platform names the old one no more.
+    await drive(given, () => count('accepted') > 0 && count('root_given_up') > 0, 'the old root given up');
+    expect(names()).not.toContain('offline');
+    events = [];
+    platform.cas = [];
+    await drive(given, () => count('accepted') > 0, 'telemetry');
+    expect([count('offline'), count('failed'), count('root_given_up')]).toEqual([0, 0, 0]);
+  });
+
+  it('learns none from a server that is not believed and has no word of the old root', async () => {
+    const [, given] = await pinned();
+    const stranger = await createTestFleet();
+    platform.cas = [fleet.root.certificate, await crossRoots(fleet.root, stranger.root), stranger.root.certificate];
+    await drive(given, () => count('offline') > 0, 'a failure');
+    await sleep(300);
+    expect(rootsLearned()).toEqual([]);
+    expect(platform.requests).toEqual([]);
+  });
+
+  it('takes an answer that names no authority for none', async () => {
+    platform.cas = [];
+    await drive({}, () => count('accepted') > 5, 'telemetry');
+    expect([rootsLearned(), count('root_given_up')]).toEqual([[], 0]);
+  });
+});
+
 describe('renewal', () => {
   it('comes ahead of expiry, with a new key, over the certificate in force; the stream goes on', async () => {
     platform.certificateSeconds = 3;
@@ -177,13 +235,25 @@ describe('renewal', () => {
     expect(platform.received[0]).toMatchObject({ seq: 1, kid: first?.thumbprint, verified: false });
   });
 
-  it('is an enrolment with the factory certificate when the fleet certificate has lapsed', async () => {
+  it('is one even though the fleet certificate has lapsed, where the platform has a grace', async () => {
     platform.certificateSeconds = 1;
     await (await Vehicle.open(options({ count: 1 }))).run();
     await sleep(1_100);
     platform.certificateSeconds = 3600;
+    platform.grace = true;
+    await drive({}, () => count('renewed') === 1, 'a renewal');
+    expect(platform.requests.map(({ operation }) => operation)).toEqual(['simpleenroll', 'simplereenroll']);
+  });
+
+  it('is an enrolment with the factory certificate when the fleet certificate has lapsed and the platform says so', async () => {
+    platform.certificateSeconds = 1;
     await (await Vehicle.open(options({ count: 1 }))).run();
-    expect(platform.requests.at(-1)?.operation).toBe('simpleenroll');
+    await sleep(1_100);
+    platform.certificateSeconds = 3600;
+    await drive({}, () => count('enrolled') === 2, 'another enrolment');
+    const asked = platform.requests.map(({ operation }) => operation);
+    expect(asked).toEqual(['simpleenroll', 'simplereenroll', 'simpleenroll']);
+    expect(platform.requests[1]?.body).toBe(platform.requests[2]?.body);
     expect(existsSync(join(home, 'state', 'keys', 'ldevid-2.key'))).toBe(true);
   });
 });

@@ -39,6 +39,8 @@ export interface VehicleOptions {
   readonly sink: EventSink;
   /** Default P-256. */
   readonly keyType?: KeyType;
+  /** EST label to enrol and renew at; the platform's default where there is none. */
+  readonly estLabel?: string | undefined;
   /** Default: files in the state directory. */
   readonly keys?: KeyStore;
   /** Default 1,000. A `set-interval` command goes before it, restarts included. */
@@ -182,10 +184,11 @@ export class Vehicle {
       serverTrust: () => this.anchors.serverTrust,
       factoryDirectory: options.factoryDirectory,
       keyType: options.keyType ?? 'P-256',
+      estLabel: options.estLabel,
     });
     const plan = new RenewalPlanService(
       { load: () => store.renewalPlan(), save: (content) => store.saveRenewalPlan(content) },
-      `${options.platform.origins.provisioning}/.well-known/est`,
+      `${options.platform.origins.provisioning}/.well-known/est${options.estLabel ? `/${options.estLabel}` : ''}`,
       report,
       this.stopping.signal,
     );

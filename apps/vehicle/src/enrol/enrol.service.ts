@@ -1,5 +1,6 @@
 /** Enrols and renews over EST (RFC 7030): one attempt a call, safe to repeat after any failure or crash. */
 import { DomainError, isErrorCode } from '@outrider/errors';
+import { Later } from '../agent/link.service.js';
 import { type TlsIdentity, VehicleClient } from '../http/vehicle.client.js';
 import type { KeyStore, KeyType } from '../keys/key-store.js';
 import { factoryDeviceHint, type Identity, readEnrolment } from './identity.js';
@@ -12,6 +13,8 @@ export interface EnrolOptions {
   readonly serverTrust: () => string;
   readonly factoryDirectory: string;
   readonly keyType: KeyType;
+  /** EST label to enrol at; the platform's default where there is none. */
+  readonly estLabel?: string | undefined;
 }
 
 export class EnrolService {
@@ -21,10 +24,11 @@ export class EnrolService {
     private readonly options: EnrolOptions,
   ) {}
 
-  /** With the factory certificate: the first time, and when the fleet certificate has lapsed. Throws DomainError or NetworkFailure. */
+  /** With the factory certificate: the first time, and when the fleet certificate has lapsed. Throws DomainError, Later or NetworkFailure. */
   async enrol(current: Identity | undefined, signal: AbortSignal): Promise<Identity> {
     const factory = await readFactoryIdentity(this.options.factoryDirectory);
-    const hint = current?.deviceId ?? factoryDeviceHint(factory.certificate);
+    // At a label the platform may choose the name: what the factory called the vehicle is no hint there.
+    const hint = current?.deviceId ?? (this.options.estLabel ? undefined : factoryDeviceHint(factory.certificate));
     return this.ask('simpleenroll', factory, current, hint, signal);
   }
 
@@ -45,13 +49,17 @@ export class EnrolService {
     const pending = await this.pending(current, commonName);
     const client = new VehicleClient(this.options.serverTrust(), tls);
     try {
-      const answer = await client.send(`${this.options.provisioning}/.well-known/est/${operation}`, {
+      const { provisioning, estLabel } = this.options;
+      const path = estLabel === undefined ? operation : `${estLabel}/${operation}`;
+      const answer = await client.send(`${provisioning}/.well-known/est/${path}`, {
         method: 'POST',
         headers: { 'content-type': 'application/pkcs10', 'content-transfer-encoding': 'base64' },
         body: pending.request,
         timeoutMs: 20_000,
         signal,
       });
+      // The same key and request again then: an operator approves this one and no other.
+      if (answer.status === 202) throw new Later('est.pending', answer.retryAfterSeconds);
       if (answer.status !== 200) throw refusal(answer.status, answer.body, answer.retryAfterSeconds);
       const publicKey = await this.keys.publicKey(pending.keyName);
       const spkiDer = publicKey.export({ type: 'spki', format: 'der' });
@@ -93,7 +101,7 @@ function refusal(status: number, body: string, retryAfterSeconds: number | undef
   const detail = `${status} ${body.trim().slice(0, 300)}`;
   const retry = retryAfterSeconds === undefined ? {} : { retryAfterSeconds };
   if (isErrorCode(code)) return new DomainError(code, { detail, ...retry });
-  const unavailable = status === 202 || status === 429 || status >= 500;
+  const unavailable = status === 429 || status >= 500;
   return new DomainError(unavailable ? 'service.upstream_unavailable' : 'service.upstream_invalid', {
     detail,
     ...retry,

@@ -4,6 +4,7 @@
 export type VehicleEvent =
   | { event: 'started'; state: string; drive: string; source: string; queued: number; held: number }
   | { event: 'enrolled' | 'renewed'; thumbprint: string; serial: string; notAfter: string; renewAt: string; ms: number }
+  | { event: 'awaiting_approval'; retryInMs: number }
   | { event: 'renewal_window'; start: string; end: string; renewAt: string }
   | { event: 'no_renewal_info'; why: string; renewAt: string }
   | { event: 'root_learned' | 'root_given_up'; thumbprint: string; name: string }
