@@ -51,6 +51,23 @@ export const uninvitedEnrolment = attack(
     const vehicle = await Vehicle.enrol('fleet-leaf');
     trial.check('a fleet leaf', '403 est.certificate_refused', await enrol(vehicle));
 
+    // A label lets nobody in whom no manufacturer vouches for, and takes no one for another.
+    for (const label of ['open', 'approve']) {
+      const at = async (client?: { certificate: string; key: string }, request = body) =>
+        said(await est(`${label}/simpleenroll`, request, client));
+      const name = (what: string) => `${what}, at ${label}`;
+      trial.check(name('self-made'), '403 est.manufacturer_unknown', await at({ ...unknown }));
+      const forged = await issue(unknown, `unknown-${label}`, subject);
+      trial.check(name('of an unknown manufacturer'), '403 est.manufacturer_unknown', await at(forged));
+      trial.check(name('signed by a factory leaf'), /^403 est\./, await at(byLeaf));
+      trial.check(name('a fleet leaf'), '403 est.certificate_refused', await at(vehicle));
+      trial.check(name("another's name, by a stranger"), '400 est.csr_name_mismatch', await at(stranger));
+    }
+    trial.check(
+      'a label that nobody configured',
+      '404 est.label_unknown',
+      said(await est('no-such/simpleenroll', body, factory)),
+    );
     for (const code of ['est.certificate_required', 'est.manufacturer_unknown', 'est.device_unknown'])
       await deniedInLog(code, { service: 'provisioning', since: begun });
     // So that what was refused above was refused for the one thing that was wrong with it.

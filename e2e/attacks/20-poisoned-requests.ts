@@ -101,6 +101,11 @@ export const poisonedRequests = attack(
     const factory = await makeDevice(id);
     for (const [what, wanted, request] of await poisoned(id, car.id, await newKey('poison.key', 'P-256')))
       trial.check(what, wanted, said(await est('simpleenroll', request, factory)));
+    for (const label of ['open', 'approve']) {
+      const name = await newRequest(await newKey(`poison-${label}.key`, 'P-256'), `/CN=${car.id}`);
+      const at = said(await est(`${label}/simpleenroll`, name, factory));
+      trial.check(`another's name, at ${label}`, '400 est.csr_name_mismatch', at);
+    }
     const theirs = said(await est('simpleenroll', await newRequest(car.vehicle.key, `/CN=${id}`), factory));
     trial.check("another vehicle's key", '400 est.csr_key_refused', theirs);
     await deniedInLog('est.csr_name_mismatch', { device: id, service: 'provisioning' });

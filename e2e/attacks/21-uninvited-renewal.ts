@@ -51,6 +51,11 @@ export const uninvitedRenewal = attack(
       /^403 (est\.certificate_refused|denylist\.[a-z]+)$/,
       await ask(first, anew),
     );
+    for (const label of ['grace', 'open', 'approve']) {
+      const request = await newRequest(anew, `/CN=${first.id}`);
+      const at = said(await est(`${label}/simplereenroll`, request, first));
+      trial.check(`the superseded one, at ${label}`, /^403 (est\.certificate_refused|denylist\.[a-z]+)$/, at);
+    }
 
     const body = { device_id: first.id, reason: 'key-compromise' };
     const revoked = await operator('revocation', 'POST', '/revoke?wait=enforced', { body });
