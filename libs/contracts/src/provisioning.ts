@@ -34,7 +34,7 @@ export const deviceGet = request({
 });
 
 /**
- * What the registry itself asks of the denylist for a device: `deny` for a retired one, `recovery` for a stolen or suspected one, nothing
+ * What the registry itself asks of the denylist for a device: `deny` for one that is retired or awaits recovery, `recovery` for a stolen or suspected one, nothing
  * (no `mode`) when that is over. Of two, the higher `version` counts.
  */
 export const deviceDenied = event({

@@ -121,9 +121,11 @@ export function transition(standing: Standing, event: LifecycleEvent): Standing 
   }
 }
 
-/** What the registry itself asks of the denylist for a device; undefined: nothing. Blocks and revocations their owners put there. */
+/** What the registry itself asks of the denylist for a device; undefined: nothing. Blocks their owner puts there. */
 export function denial({ state, holds }: Standing): { mode: 'deny' | 'recovery'; reason: string } | undefined {
   if (state === 'retired') return { mode: 'deny', reason: 'retired' };
+  // Beside revocation's own claim: it may have named but a certificate whose key this device shares.
+  if (state === 'awaiting_recovery') return { mode: 'deny', reason: 'awaiting_recovery' };
   const reason = holds.find((one) => one === 'theft' || one === 'finding');
   return state === 'quarantined' && reason ? { mode: 'recovery', reason } : undefined;
 }
