@@ -72,7 +72,7 @@ export function registryOf(suite: Suite) {
     return publish('token', `token.certificate.seen.v1.${name}`, payload);
   }
 
-  return { registered, enrolled, show, statusOf, publish, seen };
+  return { operator, registered, enrolled, show, statusOf, publish, seen };
 }
 
 export function refOf({ certificate }: { certificate: ParsedCertificate }, deviceId: string) {
@@ -87,7 +87,7 @@ export function refOf({ certificate }: { certificate: ParsedCertificate }, devic
   };
 }
 
-export function expectRefused(answer: Answer, status: number, code: string): void {
+export function expectRefused(answer: Pick<Answer, 'status' | 'headers' | 'body'>, status: number, code: string): void {
   expect(answer.body).toMatch(new RegExp(`^${code.replaceAll('.', '\\.')}: .+\\n$`));
   expect(answer.status).toBe(status);
   expect(answer.headers['content-type']).toContain('text/plain');
