@@ -44,6 +44,23 @@ export async function createTestFleet(): Promise<TestFleet> {
   };
 }
 
+/** One root by another root's key, as in a root rollover; both have the name that every test root has. */
+export function crossRoots(subject: Party, issuer: Party): Promise<ParsedCertificate> {
+  const { notBefore, notAfter, spkiDer } = subject.certificate;
+  return issueCertificate(
+    {
+      profile: 'root-cross',
+      serialNumber: SerialNumber.parse(randomBytes(16).toString('hex').replace(/^./, '7')),
+      subject: subject.certificate.subject.attributes,
+      spkiDer,
+      notBefore,
+      notAfter,
+    },
+    issuer.certificate,
+    (tbs) => signDer(issuer.privateKey, tbs),
+  );
+}
+
 export interface LeafOptions {
   readonly keyType?: KeyType;
   readonly notBefore?: Date;
