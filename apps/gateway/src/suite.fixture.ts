@@ -1,36 +1,29 @@
 /** gateway as it runs, on a real PostgreSQL and NATS; the services around it are real clients under their own NATS users. */
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+
 import https from 'node:https';
 import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { OPERATOR_AUDIENCE } from '@outrider/admission';
+
 import {
   denylistAdd,
   denylistRemove,
   deviceGet,
   type EventContract,
-  jwksGet,
   type RequestContract,
   subjectOf,
 } from '@outrider/contracts';
-import { JWS_TYP, signJws } from '@outrider/crypto';
+
 import { InstanceId } from '@outrider/ids';
 import { JwksKeys } from '@outrider/platform/admission';
 import { Listeners } from '@outrider/platform/http';
 import { migrate } from '@outrider/platform/postgres';
 import { createApplication, createLogger } from '@outrider/platform/service';
-import {
-  createTestDatabase,
-  createTestFleet,
-  startNats,
-  type TestDatabase,
-  testServiceConfig,
-} from '@outrider/testing';
+import { startGround, startTokenService, until } from '@outrider/testing';
 import { Config } from './config.js';
 import { definition } from './gateway.module.js';
 
-const KEY_ID = 'test';
+export { until };
 
 export interface Answer {
   readonly status: number;
@@ -39,8 +32,8 @@ export interface Answer {
 }
 
 export async function startSuite() {
-  const [fleet, database, nats] = await Promise.all([createTestFleet(), createTestDatabase('gateway'), startNats()]);
-  const { config: common } = await testServiceConfig('gateway', { fleet, database, nats });
+  const ground = await startGround('gateway');
+  const { config: common, database, fleet, nats } = ground;
   const { vehicle: _, ...listeners } = common.listeners;
   const config = Config.parse({ ...common, listeners, enforcementWaitMs: 500 });
   const instance = InstanceId.parse('gateway-00000001');
@@ -53,27 +46,14 @@ export async function startSuite() {
     logger,
   });
   await app.get(Listeners).open();
-  const [token, provisioning, revocation, telemetry] = (await Promise.all(
-    ['token', 'provisioning', 'revocation', 'telemetry'].map((user) => nats.connectAs(user)),
-  )) as [NatsConnection, NatsConnection, NatsConnection, NatsConnection];
-  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { x, y } = keys.publicKey.export({ format: 'jwk' });
-  const jwk = { kty: 'EC', crv: 'P-256', x, y, kid: KEY_ID, use: 'sig', alg: 'ES256' } as const;
-  answer(token, jwksGet, async () => ({ ok: { keys: [jwk] } }));
-  await until(() => app.get(JwksKeys).get(KEY_ID) !== undefined);
-  const operatorToken = (scope: string) => {
-    const now = Math.floor(Date.now() / 1000);
-    const times = { iss: config.tokenIssuer, iat: now, nbf: now, exp: now + 300, jti: randomUUID() };
-    const who = { sub: `op:${randomUUID()}`, client_id: 'local-admin', aud: OPERATOR_AUDIENCE, roles: ['admin'] };
-    return signJws({
-      header: { typ: JWS_TYP.accessToken, kid: KEY_ID },
-      payload: JSON.stringify({ ...times, ...who, scope }),
-      key: keys.privateKey,
-    });
-  };
+  const [provisioning, revocation, telemetry] = (await Promise.all(
+    ['provisioning', 'revocation', 'telemetry'].map((user) => nats.connectAs(user)),
+  )) as [NatsConnection, NatsConnection, NatsConnection];
+  const token = await startTokenService(nats, config.tokenIssuer);
+  await until(() => app.get(JwksKeys).get(token.keyId) !== undefined);
   const call = (method: string, path: string, scope: string, body?: object): Promise<Answer> => {
     const headers = {
-      authorization: `Bearer ${operatorToken(scope)}`,
+      authorization: `Bearer ${token.operatorToken(scope)}`,
       ...(body ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
     };
     const url = `https://127.0.0.1:${config.listeners.operator?.port}${path}`;
@@ -82,16 +62,16 @@ export async function startSuite() {
   return {
     app,
     nats,
-    database: database as TestDatabase,
+    database,
     provisioning,
     revocation,
     telemetry,
     call,
     stop: async () => {
       await app.close();
-      await Promise.all([token, provisioning, revocation, telemetry].map((connection) => connection.close()));
-      await nats.stop();
-      await database.drop();
+      await Promise.all([provisioning, revocation, telemetry].map((connection) => connection.close()));
+      await token.stop();
+      await ground.stop();
     },
   };
 }
@@ -152,14 +132,6 @@ export function startRegistry(connection: NatsConnection, deviceId: string, thum
 
 export function publishEvent(connection: NatsConnection, contract: EventContract, payload: object, routing?: string) {
   return jetstream(connection).publish(subjectOf(contract, routing), JSON.stringify(payload));
-}
-
-export async function until(condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
-  const end = Date.now() + ms;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error('the condition did not come true in time');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 function send(url: string, options: https.RequestOptions, body?: object): Promise<Answer> {

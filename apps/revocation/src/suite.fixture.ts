@@ -1,11 +1,11 @@
 /** revocation as it runs, on a real PostgreSQL and NATS; the services around it are real clients under their own NATS users. */
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+
 import https from 'node:https';
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { OPERATOR_AUDIENCE } from '@outrider/admission';
+
 import {
   authorityList,
   type CertificateRef,
@@ -15,30 +15,28 @@ import {
   denylistEnforced,
   type EventContract,
   INSTANCES_BUCKET,
-  jwksGet,
   subjectOf,
 } from '@outrider/contracts';
-import { JWS_TYP, keyThumbprint, parseJws, signDer, signJws, verificationKey, verifyJws } from '@outrider/crypto';
+import { JWS_TYP, keyThumbprint, parseJws, signDer, verificationKey, verifyJws } from '@outrider/crypto';
 import { DeviceId, InstanceId } from '@outrider/ids';
 import { JwksKeys } from '@outrider/platform/admission';
 import { Listeners } from '@outrider/platform/http';
 import { migrate } from '@outrider/platform/postgres';
 import { createApplication, createLogger } from '@outrider/platform/service';
 import {
-  createTestDatabase,
-  createTestFleet,
   issueVehicle,
-  startNats,
+  startGround,
+  startTokenService,
   type TestDatabase,
   type TestFleet,
   type TestNats,
-  testServiceConfig,
+  until,
 } from '@outrider/testing';
 import { createCrl, type ParsedCertificate, parseCertificate } from '@outrider/x509';
 import { Config } from './config.js';
 import { definition } from './revocation.module.js';
 
-const KEY_ID = 'test';
+export { until };
 
 export interface Suite {
   readonly fleet: TestFleet;
@@ -67,8 +65,8 @@ export interface Answer {
 }
 
 export async function startSuite(): Promise<Suite> {
-  const [fleet, database, nats] = await Promise.all([createTestFleet(), createTestDatabase('revocation'), startNats()]);
-  const { config: common } = await testServiceConfig('revocation', { fleet, database, nats });
+  const ground = await startGround('revocation');
+  const { config: common, database, fleet, nats } = ground;
   const { vehicle: _, ...listeners } = common.listeners;
   const config = Config.parse({
     ...common,
@@ -81,7 +79,7 @@ export async function startSuite(): Promise<Suite> {
     definition.migrations,
     createLogger('revocation', 'revocation-00000000' as InstanceId, 'fatal'),
   );
-  const [caClerk, tokens] = await Promise.all([startCaClerk(fleet, nats), startTokens(nats, config.tokenIssuer)]);
+  const [caClerk, tokens] = await Promise.all([startCaClerk(fleet, nats), startTokenService(nats, config.tokenIssuer)]);
   const startApp = async (name = 'revocation-00000001') => {
     const instance = InstanceId.parse(name);
     const logger = createLogger('revocation', instance, config.logLevel);
@@ -105,12 +103,11 @@ export async function startSuite(): Promise<Suite> {
     stop: async () => {
       await suite.app.close();
       await Promise.all([caClerk.stop(), tokens.stop()]);
-      await nats.stop();
-      await database.drop();
+      await ground.stop();
     },
   };
   await suite.app.get(Listeners).open();
-  await until(() => suite.app.get(JwksKeys).get(KEY_ID) !== undefined);
+  await until(() => suite.app.get(JwksKeys).get(tokens.keyId) !== undefined);
   return suite;
 }
 
@@ -174,28 +171,6 @@ async function signCrl(fleet: TestFleet, compact: string) {
   return { crl, request };
 }
 
-/** In the token service's place: its keys, and operator tokens by them. */
-async function startTokens(nats: TestNats, iss: string) {
-  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { x, y } = keys.publicKey.export({ format: 'jwk' });
-  const jwk = { kty: 'EC', crv: 'P-256', x, y, kid: KEY_ID, use: 'sig', alg: 'ES256' };
-  const connection = await nats.connectAs('token');
-  connection.subscribe(jwksGet.subject, {
-    callback: (_error, msg) => void msg.respond(JSON.stringify({ ok: { keys: [jwk] } })),
-  });
-  const operatorToken = (scope: string) => {
-    const now = Math.floor(Date.now() / 1000);
-    const times = { iss, iat: now, nbf: now, exp: now + 300, jti: randomUUID() };
-    const who = { sub: `op:${randomUUID()}`, client_id: 'local-admin', aud: OPERATOR_AUDIENCE, roles: ['admin'] };
-    return signJws({
-      header: { typ: JWS_TYP.accessToken, kid: KEY_ID },
-      payload: JSON.stringify({ ...times, ...who, scope }),
-      key: keys.privateKey,
-    });
-  };
-  return { operatorToken, stop: () => connection.close() };
-}
-
 /** An instance of another service: a lease, a watch of the bucket, an acknowledgement for what it sees. */
 export async function startInstance(nats: TestNats, service: 'telemetry' | 'token', name: string, deaf = false) {
   const connection = await nats.connectAs(service);
@@ -243,14 +218,6 @@ export function refOf(certificate: ParsedCertificate): CertificateRef {
     notBefore: certificate.notBefore.toISOString(),
     notAfter: certificate.notAfter.toISOString(),
   };
-}
-
-export async function until(condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
-  const end = Date.now() + ms;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error('the condition did not come true in time');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 function base64(bytes: Uint8Array): string {

@@ -1,7 +1,6 @@
 export { createTestDatabase, type TestDatabase } from './database.client.js';
 export {
   createTestFleet,
-  crossRoots,
   issue,
   issueCommandSigner,
   issueFactoryDevice,
@@ -13,5 +12,7 @@ export {
   type TestFleet,
   TRUST_DOMAIN,
 } from './fleet.js';
+export { startGround, type TestGround, until } from './ground.client.js';
 export { freePort, startNats, type TestNats } from './nats.client.js';
 export { type TestServiceParts, testServiceConfig } from './service.client.js';
+export { startTokenService, type TestTokenService } from './token-service.client.js';

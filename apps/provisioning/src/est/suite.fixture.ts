@@ -1,13 +1,13 @@
 /** provisioning as it runs, on a real PostgreSQL and NATS, with a small signer in fleet-ca's place and clients that speak TLS. */
 import { execFile } from 'node:child_process';
-import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kvm } from '@nats-io/kv';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Denylist, OPERATOR_AUDIENCE } from '@outrider/admission';
+import { Denylist } from '@outrider/admission';
 import {
   type CertificateSignItem,
   CertificatesSignRequest,
@@ -17,24 +17,22 @@ import {
   type DenylistKind,
   denylistAdd,
   denylistKey,
-  jwksGet,
 } from '@outrider/contracts';
-import { JWS_TYP, parseJws, signDer, signJws, verificationKey, verifyJws } from '@outrider/crypto';
+import { JWS_TYP, parseJws, signDer, verificationKey, verifyJws } from '@outrider/crypto';
 import { deviceSpiffeId, InstanceId, SerialNumber } from '@outrider/ids';
 import { DenylistFeed, JwksKeys } from '@outrider/platform/admission';
 import { Listeners } from '@outrider/platform/http';
 import { migrate } from '@outrider/platform/postgres';
 import { createApplication, createLogger } from '@outrider/platform/service';
 import {
-  createTestDatabase,
-  createTestFleet,
   type Party,
-  startNats,
+  startGround,
+  startTokenService,
   type TestDatabase,
   type TestFleet,
   type TestNats,
   TRUST_DOMAIN,
-  testServiceConfig,
+  until,
 } from '@outrider/testing';
 import {
   createCertificationRequest,
@@ -50,6 +48,8 @@ import { Config } from '../config.js';
 import { labelPolicy } from '../label/label.fixture.js';
 import type { LabelPolicy } from '../label/label.js';
 import { ENTITIES, MIGRATIONS, ProvisioningModule } from '../provisioning.module.js';
+
+export { until };
 
 export const OVERLAP_SECONDS = 2;
 
@@ -68,12 +68,8 @@ export interface Suite {
 
 /** @param labels EST labels beside the default one. */
 export async function startSuite(labels: Readonly<Record<string, LabelPolicy>> = {}): Promise<Suite> {
-  const [fleet, database, nats] = await Promise.all([
-    createTestFleet(),
-    createTestDatabase('provisioning'),
-    startNats(),
-  ]);
-  const { config, directory } = await testServiceConfig('provisioning', { fleet, database, nats });
+  const ground = await startGround('provisioning');
+  const { config, database, directory, fleet, nats } = ground;
   const caFile = join(directory, 'factory.ca');
   writeFileSync(caFile, fleet.factoryCa.certificatePem);
   const parsed = Config.parse({
@@ -92,9 +88,11 @@ export async function startSuite(labels: Readonly<Record<string, LabelPolicy>> =
   const [signer, revocation, token] = await Promise.all([
     startSigner(fleet, nats),
     startRevocation(nats),
-    startToken(nats, parsed.tokenIssuer),
+    startTokenService(nats, parsed.tokenIssuer),
   ]);
-  await until(async () => app.get(DenylistFeed).freshness() === 'fresh' && app.get(JwksKeys).get('test') !== undefined);
+  await until(
+    async () => app.get(DenylistFeed).freshness() === 'fresh' && app.get(JwksKeys).get(token.keyId) !== undefined,
+  );
   return {
     app,
     fleet,
@@ -109,8 +107,7 @@ export async function startSuite(labels: Readonly<Record<string, LabelPolicy>> =
       await Promise.all([signer.stop(), token.stop()]);
       await app.close();
       await revocation.stop();
-      await nats.stop();
-      await database.drop();
+      await ground.stop();
     },
   };
 }
@@ -249,29 +246,6 @@ async function startRevocation(nats: TestNats): Promise<Revocation> {
   };
 }
 
-/** The token service's keys, and operator tokens by them. */
-async function startToken(nats: TestNats, issuer: string) {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { x, y } = publicKey.export({ format: 'jwk' });
-  const jwk = { kty: 'EC', crv: 'P-256', x, y, kid: 'test', use: 'sig', alg: 'ES256' };
-  const connection = await nats.connectAs('token');
-  const subscription = connection.subscribe(jwksGet.subject);
-  void (async () => {
-    for await (const msg of subscription) msg.respond(JSON.stringify({ ok: { keys: [jwk] } }));
-  })();
-  const operatorToken = (scope: string): string => {
-    const iat = Math.floor(Date.now() / 1000);
-    const subject = { sub: `op:${randomUUID()}`, client_id: 'test', roles: ['admin'] };
-    const claims = { iss: issuer, aud: OPERATOR_AUDIENCE, iat, nbf: iat, exp: iat + 60, jti: randomUUID(), scope };
-    return signJws({
-      header: { typ: JWS_TYP.accessToken, kid: 'test' },
-      payload: JSON.stringify({ ...claims, ...subject }),
-      key: privateKey,
-    });
-  };
-  return { operatorToken, stop: () => connection.close() };
-}
-
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -364,12 +338,4 @@ export function run(
 
 export function temporaryDirectory(): string {
   return mkdtempSync(join(tmpdir(), 'outrider-est-'));
-}
-
-export async function until(condition: () => Promise<boolean>, ms = 10_000): Promise<void> {
-  const end = Date.now() + ms;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error('the condition did not come true in time');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
