@@ -1,6 +1,7 @@
 export { createTestDatabase, type TestDatabase } from './database.client.js';
 export {
   createTestFleet,
+  crossRoots,
   issue,
   issueCommandSigner,
   issueFactoryDevice,

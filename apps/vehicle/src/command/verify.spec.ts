@@ -3,12 +3,14 @@ import { JWS_TYP, signJws } from '@outrider/crypto';
 import { CommandId, DeviceId, serviceSpiffeId } from '@outrider/ids';
 import {
   createTestFleet,
+  crossRoots,
   issue,
   issueCommandSigner,
   type Party,
   type TestFleet,
   TRUST_DOMAIN,
 } from '@outrider/testing';
+import type { ParsedCertificate } from '@outrider/x509';
 import { type CommandContext, type CommandVerdict, verifyCommand } from './verify.js';
 
 const NOW = new Date(Math.floor(Date.now() / 1000) * 1000);
@@ -100,6 +102,32 @@ describe('a command is carried out', () => {
 test('a known id with the same bytes is answered again, even when it has expired and its counter is past', () => {
   const jws = command({ payload: { exp: SECONDS - 10, counter: 1 } });
   expect(verifyCommand(jws, context({ stored: jws }))).toMatchObject({ kind: 'again' });
+});
+
+describe('after a root rollover', () => {
+  const chain = async (...more: ParsedCertificate[]) => {
+    const x5c = [der(signer), der(fleet.controlCa), ...more.map((each) => Buffer.from(each.der).toString('base64'))];
+    return command({ header: { x5c } });
+  };
+
+  it('is believed by a vehicle that knows the old root alone, over the cross certificate', async () => {
+    const cross = await crossRoots(fleet.root, rogue.root);
+    const given = { fleetRoots: [rogue.root.certificate] };
+    expect(refusal(verifyCommand(await chain(cross), context(given)))).toBe('carry_out');
+    expect(refusal(verifyCommand(await chain(), context(given)))).toBe('signer_chain');
+  });
+
+  it('is refused with a cross certificate by anyone else, or with more than crosses', async () => {
+    const given = { fleetRoots: [rogue.root.certificate] };
+    const [cross, foreign] = [await crossRoots(fleet.root, rogue.root), await createTestFleet()];
+    expect(refusal(verifyCommand(await chain(await crossRoots(fleet.root, foreign.root)), context(given)))).toBe(
+      'signer_chain',
+    );
+    expect(refusal(verifyCommand(await chain(cross, rogue.controlCa.certificate), context(given)))).toBe(
+      'signer_chain',
+    );
+    expect(refusal(verifyCommand(await chain(cross, cross, cross, cross), context(given)))).toBe('signer_chain');
+  });
 });
 
 describe('a command is refused', () => {
