@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 export const PROJECT = resolve(import.meta.dirname, '../../..');
-const PORT_OFFSET = '7000';
+/** Beyond the ports of a suite that may run here. */
+const PORT_OFFSET = 7000;
 
 export interface OwnSuite {
   readonly home: string;
@@ -20,7 +21,7 @@ export function startOwnSuite(services: readonly string[]): OwnSuite {
   const env = {
     ...process.env,
     OUTRIDER_HOME: home,
-    OUTRIDER_PORT_OFFSET: process.env.OUTRIDER_PORT_OFFSET || PORT_OFFSET,
+    OUTRIDER_PORT_OFFSET: String(Number(process.env.OUTRIDER_PORT_OFFSET || 0) + PORT_OFFSET),
     OUTRIDER_SERVICES: services.join(','),
   };
   const command = (name: string, ...args: string[]): boolean => {
