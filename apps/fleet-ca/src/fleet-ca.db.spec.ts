@@ -112,11 +112,8 @@ function signedBy(service: Service, payload: object): string {
   const { certificate, privateKey } = identities.get(service) as Party;
   const x5c = [Buffer.from(certificate.der).toString('base64')];
   const iat = Math.floor(Date.now() / 1000);
-  return signJws({
-    header: { typ: JWS_TYP.request, x5c },
-    payload: JSON.stringify({ iat, ...payload }),
-    key: privateKey,
-  });
+  const body = JSON.stringify({ iat, ...payload });
+  return signJws({ header: { typ: JWS_TYP.request, x5c }, payload: body, key: privateKey });
 }
 
 /** `ok` of the reply, or `{ code }` of its error. */
