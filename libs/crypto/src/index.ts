@@ -2,6 +2,7 @@ export { COSE_EXTERNAL_AAD, type CoseExternalAad, JCS_TYP, type JcsTyp, JWS_TYP,
 export { decodeBase64url, decodeSignature } from './decode-signature.js';
 export { constantTimeEqual, keyThumbprint, sha256, sha256Base64url, sha256Hex, thumbprint } from './digest.js';
 export { derToP1363, p1363ToDer } from './ecdsa-form.js';
+export { importPublicKey } from './import-public-key.js';
 export {
   type JwsExpectation,
   type JwsHeader,

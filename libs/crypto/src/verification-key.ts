@@ -2,6 +2,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { DomainError } from '@outrider/errors';
 import { keyThumbprint } from './digest.js';
+import { importPublicKey } from './import-public-key.js';
 import type { KeyAlgorithm } from './key-algorithm.js';
 
 /** `spkiDer`: the one encoding of this key (RFC 5480, RFC 8410). `raw`: the 32 bytes of an Ed25519 key. `keyThumbprint`: SHA-256 of spkiDer, base64url. */
@@ -52,7 +53,7 @@ export function verificationKeyOf(key: KeyObject): VerificationKey {
 
 function parse(spkiDer: Buffer): KeyObject {
   try {
-    return createPublicKey({ key: spkiDer, type: 'spki', format: 'der' });
+    return importPublicKey(spkiDer);
   } catch (cause) {
     throw new DomainError('x509.key_unsupported', { cause, detail: 'the key does not parse' });
   }

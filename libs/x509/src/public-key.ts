@@ -1,5 +1,6 @@
 /** SubjectPublicKeyInfo: which key it is, and which signature algorithm that key fixes. */
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { type KeyObject, verify } from 'node:crypto';
+import { importPublicKey as importSpki } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { type DerNode, malformed, readDer, TAG } from './der-read.js';
 import { bitStringBytes, oidOf, sequenceOf } from './der-values.js';
@@ -39,28 +40,13 @@ export function keyAlgorithmOf(spkiDer: Uint8Array): CertificateKeyAlgorithm {
   return curve === OID.p384 && point.length === 97 ? 'P-384' : 'other';
 }
 
-/** Importing a key costs more than verifying with it; in one enrolment the same few keys come up again and again. */
-const IMPORTED_KEYS_MAX = 512;
-const imported = new Map<string, KeyObject>();
-
 /**
  * The key as node:crypto holds it. OpenSSL checks on import that an EC point lies on its curve.
  * @throws DomainError `x509.key_unsupported`
  */
 export function importPublicKey(spkiDer: Uint8Array): KeyObject {
-  const bytes = Buffer.from(spkiDer.buffer, spkiDer.byteOffset, spkiDer.byteLength);
-  const name = bytes.toString('latin1');
-  const known = imported.get(name);
-  if (known) return known;
-  const key = importAnew(bytes);
-  if (imported.size >= IMPORTED_KEYS_MAX) imported.delete(imported.keys().next().value as string);
-  imported.set(name, key);
-  return key;
-}
-
-function importAnew(bytes: Buffer): KeyObject {
   try {
-    return createPublicKey({ key: bytes, format: 'der', type: 'spki' });
+    return importSpki(spkiDer);
   } catch (cause) {
     throw new DomainError('x509.key_unsupported', { cause, detail: 'the public key is not a valid key of its type' });
   }
