@@ -39,3 +39,4 @@ export { type CertificateProfile, parseProfile } from './profile-schema.js';
 export { PROFILE_NAMES, PROFILES, type ProfileName } from './profiles.js';
 export { type CertificateKeyAlgorithm, importPublicKey, keyAlgorithmOf, signatureAlgorithmFor } from './public-key.js';
 export { type ChainOptions, validateChain } from './validate-chain.js';
+export { isWeakKey } from './weak-keys.js';

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { CertificateSignItem } from '@outrider/contracts';
 import { SerialNumber } from '@outrider/ids';
@@ -35,6 +35,7 @@ interface Case {
   readonly subject?: string | readonly NameAttribute[];
   readonly sanUris?: string[];
   readonly keyType?: 'P-256' | 'Ed25519';
+  readonly keys?: { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
   readonly request?: object;
   readonly profile?: CertificateProfile;
   readonly issuerProfile?: string;
@@ -43,7 +44,8 @@ interface Case {
 function decide(given: Case = {}) {
   const { requester = 'provisioning', subject = 'device-12345', sanUris = [], keyType = 'P-256', request = {} } = given;
   const keys =
-    keyType === 'Ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: keyType });
+    given.keys ??
+    (keyType === 'Ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: keyType }));
   const csr = createCertificationRequest({ subject, sanUris, ...keys });
   const asked = CertificateSignItem.parse({
     authority: 'vehicle-ca',
@@ -105,6 +107,17 @@ describe('decideCertificate', () => {
       notBefore: fleet.vehicleCa.certificate.notBefore,
       notAfter: fleet.vehicleCa.certificate.notAfter,
     });
+  });
+
+  it('takes no key whose private half anyone knows', () => {
+    // RFC 8032 §7.1, test 1.
+    const d = 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A';
+    const jwk = { kty: 'OKP', crv: 'Ed25519', d, x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' };
+    const keys = {
+      privateKey: createPrivateKey({ key: jwk, format: 'jwk' }),
+      publicKey: createPublicKey({ key: jwk, format: 'jwk' }),
+    };
+    expect(() => decide({ keys })).toThrow(expect.objectContaining({ code: 'x509.key_unsupported' }));
   });
 
   it.each<[ProfileName, number]>([

@@ -13,6 +13,7 @@ import {
   type CertificateProfile,
   crlShard,
   crlShardUrl,
+  isWeakKey,
   OID,
   type ParsedCertificate,
   type ParsedCertificationRequest,
@@ -61,6 +62,8 @@ export function decideCertificate(
   if (!profile.keyAlgorithms.some((algorithm) => algorithm === csr.keyAlgorithm)) {
     throw new DomainError('x509.key_unsupported', { detail: `${profile.name} takes no ${csr.keyAlgorithm} key` });
   }
+  // The lint would stop it too; here it is the fault of who asks, not of ours.
+  if (isWeakKey(csr.spkiDer)) throw new DomainError('x509.key_unsupported', { detail: 'the key is publicly known' });
   const identity = identityOf(request, profile, rules.trustDomain);
   checkAsked(csr, identity);
   return {
