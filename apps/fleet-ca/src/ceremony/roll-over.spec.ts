@@ -196,7 +196,14 @@ describe('the root', () => {
     await rollover('fleet-root');
     await activate('fleet-root');
     await retire('fleet-root', { force: true });
+    const [second] = trust('fleet-root.crt');
     await rollOver({ ...ceremony(later(200)), authority: 'fleet-root' });
+    await servers();
+    expect([reaches(first), reaches([second!])]).toEqual([true, true]);
+    // Two certificates of the second root: openssl tries one, path validation that goes back finds the other.
+    const [leaf, ...rest] = chain();
+    const third = trust('fleet-root.crt').slice(1);
+    expect(validateChain(leaf!, rest, third, { now: later(1), purpose: 'serverAuth' })).toHaveLength(4);
     await activateGeneration({ ...ceremony(later(300)), authority: 'fleet-root', generation: 3, minWaitSeconds: 60 });
     await retireGeneration({
       ...ceremony(later(400)),
@@ -208,7 +215,7 @@ describe('the root', () => {
     });
     await servers();
     expect(chain()).toHaveLength(4);
-    expect(reaches(first)).toBe(true);
+    expect([reaches(first), reaches([second!]), reaches(third)]).toEqual([true, true, true]);
     expect(parseCertificate(readFileSync(file('trust', 'fleet-root.3.crt'), 'utf8')).thumbprint).toBe(
       trust('fleet-root.crt')[0]!.thumbprint,
     );

@@ -17,6 +17,7 @@ export function writeCross(out: string, root: string, kind: CrossKind, certifica
   replaceFile(file, [certificate, ...kept].map(certificatePem).join(''), 0o644);
 }
 
+/** NewWithOld first: vehicles that know the old root alone there are, such as know the new one alone there should be none yet. */
 export function readCrosses(out: string, root: string): ParsedCertificate[] {
   return (['new-with-old', 'old-with-new'] as const).flatMap((kind) => {
     const file = crossFile(out, root, kind);

@@ -81,7 +81,7 @@ export class TrustFiles {
   /** During and after a root rollover: the old root's certificate by the new one's key, the new root's by the old one's. */
   get rootCrossCertificates(): readonly ParsedCertificate[] {
     const beside = this.trust.fleetRootFile.replace(/\.[^./]+$/, '');
-    return ['old-with-new', 'new-with-old'].flatMap((cross) => this.certificatesIfAny(`${beside}.${cross}.crt`));
+    return ['new-with-old', 'old-with-new'].flatMap((cross) => this.certificatesIfAny(`${beside}.${cross}.crt`));
   }
 
   /** The same as `certificates` for a file that need not be there. */
