@@ -41,7 +41,7 @@ export class IdentityKeeperService {
         await link.failed(error);
         continue;
       }
-      await this.trust.refresh(Date.now());
+      await this.trust.refresh(Date.now(), (await this.connections.current()).client);
       // What the platform suggests now may well be that it is time.
       await this.plan.ask(identity, (await this.connections.current()).client);
       const next = Math.min(this.plan.renewAt(identity), this.plan.nextQuestionAt(identity));
@@ -73,7 +73,8 @@ export class IdentityKeeperService {
   private async renewOrEnrol(identity: Identity | undefined): Promise<{ next: Identity; renewing: boolean }> {
     if (identity) {
       try {
-        return { next: await this.enrolment.renew(identity, this.signal), renewing: true };
+        const { client } = await this.connections.current();
+        return { next: await this.enrolment.renew(identity, client, this.signal), renewing: true };
       } catch (error) {
         if (!(error instanceof DomainError) || error.code !== 'tls.certificate_expired') throw error;
       }

@@ -50,7 +50,7 @@ function options(given: Partial<VehicleOptions> = {}): VehicleOptions {
 }
 
 async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 20_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`${what} did not happen: ${events.map(({ event }) => event)}`);
     await sleep(5);
@@ -74,7 +74,7 @@ const count = (name: string): number => names().filter((event) => event === name
 
 describe('renewal', () => {
   it('comes ahead of expiry, with a new key, over the certificate in force; the stream goes on', async () => {
-    platform.certificateSeconds = 3;
+    platform.certificateSeconds = 6;
     await drive({}, () => count('renewed') >= 1 && platform.received.length > 20, 'a renewal');
     expect(platform.requests.slice(0, 2).map(({ operation }) => operation)).toEqual(['simpleenroll', 'simplereenroll']);
     expect(platform.requests[0]?.body).not.toBe(platform.requests[1]?.body);
@@ -82,7 +82,7 @@ describe('renewal', () => {
   });
 
   it('names the older certificate on what it had signed', async () => {
-    platform.certificateSeconds = 3;
+    platform.certificateSeconds = 6;
     platform.telemetryStatus = 503;
     await drive({}, () => count('renewed') >= 1, 'a renewal');
     platform.telemetryStatus = undefined;
@@ -156,7 +156,7 @@ describe('renewal when the platform says', () => {
   });
 
   it('goes by its own rule where the platform has no renewal information', async () => {
-    platform.certificateSeconds = 3;
+    platform.certificateSeconds = 6;
     await drive({}, () => count('renewed') === 1, 'a renewal');
     expect(events.find(({ event }) => event === 'no_renewal_info')).toMatchObject({ why: 'http.404' });
   });

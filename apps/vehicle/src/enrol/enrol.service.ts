@@ -1,7 +1,7 @@
 /** Enrols and renews over EST (RFC 7030): one attempt a call, safe to repeat after any failure or crash. */
 import { DomainError, isErrorCode } from '@outrider/errors';
 import { Later } from '../agent/link.service.js';
-import { type TlsIdentity, VehicleClient } from '../http/vehicle.client.js';
+import { VehicleClient } from '../http/vehicle.client.js';
 import type { KeyStore, KeyType } from '../keys/key-store.js';
 import { factoryDeviceHint, type Identity, readEnrolment } from './identity.js';
 import { type IdentityStore, type PendingEnrolment, readFactoryIdentity } from './identity.store.js';
@@ -29,45 +29,43 @@ export class EnrolService {
     const factory = await readFactoryIdentity(this.options.factoryDirectory);
     // At a label the platform may choose the name: what the factory called the vehicle is no hint there.
     const hint = current?.deviceId ?? (this.options.estLabel ? undefined : factoryDeviceHint(factory.certificate));
-    return this.ask('simpleenroll', factory, current, hint, signal);
+    const client = new VehicleClient(this.options.serverTrust(), factory);
+    try {
+      return await this.ask('simpleenroll', client, current, hint, signal);
+    } finally {
+      await client.close();
+    }
   }
 
-  /** With the fleet certificate, for a new key. Throws DomainError or NetworkFailure. */
-  async renew(current: Identity, signal: AbortSignal): Promise<Identity> {
-    const privateKey = await this.keys.privateKeyForTls(current.keyName);
-    const tls = { certificates: current.certificate, privateKey };
-    return this.ask('simplereenroll', tls, current, current.deviceId, signal);
+  /** Over the connections of the fleet certificate, for a new key. Throws DomainError or NetworkFailure. */
+  renew(current: Identity, client: VehicleClient, signal: AbortSignal): Promise<Identity> {
+    return this.ask('simplereenroll', client, current, current.deviceId, signal);
   }
 
   private async ask(
     operation: 'simpleenroll' | 'simplereenroll',
-    tls: TlsIdentity,
+    client: VehicleClient,
     current: Identity | undefined,
     commonName: string | undefined,
     signal: AbortSignal,
   ): Promise<Identity> {
     const pending = await this.pending(current, commonName);
-    const client = new VehicleClient(this.options.serverTrust(), tls);
-    try {
-      const { provisioning, estLabel } = this.options;
-      const path = estLabel === undefined ? operation : `${estLabel}/${operation}`;
-      const answer = await client.send(`${provisioning}/.well-known/est/${path}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/pkcs10', 'content-transfer-encoding': 'base64' },
-        body: pending.request,
-        timeoutMs: 20_000,
-        signal,
-      });
-      // The same key and request again then: an operator approves this one and no other.
-      if (answer.status === 202) throw new Later('est.pending', answer.retryAfterSeconds);
-      if (answer.status !== 200) throw refusal(answer.status, answer.body, answer.retryAfterSeconds);
-      const publicKey = await this.keys.publicKey(pending.keyName);
-      const spkiDer = publicKey.export({ type: 'spki', format: 'der' });
-      const certificate = readEnrolment(answer.body, spkiDer, Date.now());
-      return await this.take(pending, certificate, current);
-    } finally {
-      await client.close();
-    }
+    const { provisioning, estLabel } = this.options;
+    const path = estLabel === undefined ? operation : `${estLabel}/${operation}`;
+    const answer = await client.send(`${provisioning}/.well-known/est/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/pkcs10', 'content-transfer-encoding': 'base64' },
+      body: pending.request,
+      timeoutMs: 20_000,
+      signal,
+    });
+    // The same key and request again then: an operator approves this one and no other.
+    if (answer.status === 202) throw new Later('est.pending', answer.retryAfterSeconds);
+    if (answer.status !== 200) throw refusal(answer.status, answer.body, answer.retryAfterSeconds);
+    const publicKey = await this.keys.publicKey(pending.keyName);
+    const spkiDer = publicKey.export({ type: 'spki', format: 'der' });
+    const certificate = readEnrolment(answer.body, spkiDer, Date.now());
+    return await this.take(pending, certificate, current);
   }
 
   private async pending(current: Identity | undefined, commonName: string | undefined): Promise<PendingEnrolment> {

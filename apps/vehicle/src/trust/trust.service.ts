@@ -34,10 +34,13 @@ export class TrustService {
     this.askAt = 0;
   }
 
-  /** Asks where it is due. Never throws: whom the platform cannot be asked of, the roots of now serve on. */
-  async refresh(nowMs: number): Promise<void> {
+  /**
+   * Asks where it is due, over connections that the roots of now vouch for. Never throws: whom the platform cannot be asked of, the
+   * roots of now serve on.
+   */
+  async refresh(nowMs: number, client: VehicleClient): Promise<void> {
     if (nowMs < this.askAt) return;
-    if (await this.once(() => this.ask('anchors'))) this.askAt = nowMs + ASK_EVERY_MS;
+    if (await this.once(() => this.ask(client, true))) this.askAt = nowMs + ASK_EVERY_MS;
   }
 
   /**
@@ -47,7 +50,10 @@ export class TrustService {
   async suspect(nowMs: number): Promise<void> {
     if (nowMs - this.suspectedAt < UNTRUSTED_EVERY_MS) return;
     this.suspectedAt = nowMs;
-    await this.once(() => this.ask('nobody'));
+    await this.once(async () => {
+      const client = new VehicleClient(this.anchors.serverTrust, undefined, 'nobody');
+      await this.ask(client, false).finally(() => client.close());
+    });
   }
 
   private async once(work: () => Promise<void>): Promise<boolean> {
@@ -70,17 +76,12 @@ export class TrustService {
     return done;
   }
 
-  private async ask(believing: 'anchors' | 'nobody'): Promise<void> {
-    const client = new VehicleClient(this.anchors.serverTrust, undefined, believing);
-    try {
-      const url = `${this.origin}/.well-known/est/cacerts`;
-      const answer = await client.send(url, { method: 'GET', timeoutMs: TIMEOUT_MS, signal: this.signal });
-      if (answer.status !== 200) throw new NetworkFailure('cut', `cacerts: ${answer.status}`);
-      const offered = parseCertsOnlyCms(answer.body).map((der) => parseCertificate(der));
-      await this.take(offered, believing === 'anchors');
-    } finally {
-      await client.close();
-    }
+  private async ask(client: VehicleClient, believed: boolean): Promise<void> {
+    const url = `${this.origin}/.well-known/est/cacerts`;
+    const answer = await client.send(url, { method: 'GET', timeoutMs: TIMEOUT_MS, signal: this.signal });
+    if (answer.status !== 200) throw new NetworkFailure('cut', `cacerts: ${answer.status}`);
+    const offered = parseCertsOnlyCms(answer.body).map((der) => parseCertificate(der));
+    await this.take(offered, believed);
   }
 
   private async take(offered: readonly ParsedCertificate[], mayGiveUp: boolean): Promise<void> {
