@@ -4,7 +4,7 @@ import { EST_LABELS } from './est-labels.ts';
 import { secret } from './files.ts';
 import { fleetFiles } from './fleet.ts';
 import { portsOf } from './ports.ts';
-import { places, type Settings } from './settings.ts';
+import { PROJECT, places, type Settings } from './settings.ts';
 
 const DAY_SECONDS = 86_400;
 /** Clock skew that certificates are back-dated by. */
@@ -46,7 +46,7 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
     crl: { ...shards(settings), intervalSeconds: 60, validitySeconds: 3600 },
     denylist: { renewalGraceSeconds: DAY_SECONDS, skewSeconds: BACKDATE_SECONDS },
   }),
-  gateway: () => ({ enforcementWaitMs: 1000 }),
+  gateway: () => ({ enforcementWaitMs: 1000, policies: { folder: join(PROJECT, 'policies') } }),
 };
 
 /** The same for fleet-ca, which names a shard in each certificate, and for revocation, which publishes it. */

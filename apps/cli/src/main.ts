@@ -13,6 +13,7 @@ import { blockCommand, decisionsCommand, unblockCommand } from './gateway/gatewa
 import { Problem } from './operator/problem.js';
 import { orderCommand } from './order/order.command.js';
 import { printable } from './output/text-table.js';
+import { policyCommand } from './policy/policy.command.js';
 import { revokeCommand } from './revocation/revoke.command.js';
 import { telemetryCommand } from './telemetry/telemetry.command.js';
 import { tokenCommand } from './token.command.js';
@@ -37,6 +38,7 @@ const program = new Command('outrider')
   .addCommand(blockCommand())
   .addCommand(unblockCommand())
   .addCommand(decisionsCommand())
+  .addCommand(policyCommand())
   .addCommand(tokenCommand())
   .addCommand(bundleCommand());
 everyCommand(program, (command) =>

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { PolicyModule } from '@outrider/platform/policy';
 import type { ServiceDefinition } from '@outrider/platform/service';
 import { BlockController } from './block/block.controller.js';
 import { BlockService } from './block/block.service.js';
@@ -12,10 +13,27 @@ import { DeviceConsumer } from './device/device.consumer.js';
 import { Devices } from './device/devices.repository.js';
 import { GatewayTables1764100000000 } from './migrations/1764100000000-gateway-tables.migration.js';
 import { Recovery1764300000000 } from './migrations/1764300000000-recovery.migration.js';
+import { Policies1764500000000 } from './migrations/1764500000000-policies.migration.js';
+import { BundlePublisher } from './policy/bundle-publisher.service.js';
+import { Bundles } from './policy/bundles.repository.js';
+import { PoliciesController } from './policy/policies.controller.js';
+import { PolicyService } from './policy/policy.service.js';
 
 @Module({
-  controllers: [BlockController, DecisionsController],
-  providers: [Blocks, BlockService, BlockDelivery, Devices, DeviceConsumer, DecisionLog, DecisionConsumer],
+  imports: [PolicyModule],
+  controllers: [BlockController, DecisionsController, PoliciesController],
+  providers: [
+    Blocks,
+    BlockService,
+    BlockDelivery,
+    Devices,
+    DeviceConsumer,
+    DecisionLog,
+    DecisionConsumer,
+    Bundles,
+    BundlePublisher,
+    PolicyService,
+  ],
 })
 export class GatewayModule {}
 
@@ -25,5 +43,5 @@ export const definition: ServiceDefinition<Config> = {
   config: Config,
   module: GatewayModule,
   entities: [],
-  migrations: [GatewayTables1764100000000, Recovery1764300000000],
+  migrations: [GatewayTables1764100000000, Recovery1764300000000, Policies1764500000000],
 };

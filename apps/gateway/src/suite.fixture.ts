@@ -1,6 +1,7 @@
 /** gateway as it runs, on a real PostgreSQL and NATS; the services around it are real clients under their own NATS users. */
 
 import https from 'node:https';
+import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -25,6 +26,8 @@ import { definition } from './gateway.module.js';
 
 export { until };
 
+const POLICIES = join(import.meta.dirname, '../../../policies');
+
 export interface Answer {
   readonly status: number;
   // biome-ignore lint/suspicious/noExplicitAny: what came over the wire is looked at by tests alone
@@ -35,7 +38,7 @@ export async function startSuite() {
   const ground = await startGround('gateway');
   const { config: common, database, fleet, nats } = ground;
   const { vehicle: _, ...listeners } = common.listeners;
-  const config = Config.parse({ ...common, listeners, enforcementWaitMs: 500 });
+  const config = Config.parse({ ...common, listeners, enforcementWaitMs: 500, policies: { folder: POLICIES } });
   const instance = InstanceId.parse('gateway-00000001');
   const logger = createLogger('gateway', instance, config.logLevel);
   await migrate(config, definition.migrations, logger);
@@ -51,10 +54,11 @@ export async function startSuite() {
   )) as [NatsConnection, NatsConnection, NatsConnection];
   const token = await startTokenService(nats, config.tokenIssuer);
   await until(() => app.get(JwksKeys).get(token.keyId) !== undefined);
-  const call = (method: string, path: string, scope: string, body?: object): Promise<Answer> => {
+  const call = (method: string, path: string, scope: string, body?: object, more = {}): Promise<Answer> => {
     const headers = {
       authorization: `Bearer ${token.operatorToken(scope)}`,
       ...(body ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
+      ...more,
     };
     const url = `https://127.0.0.1:${config.listeners.operator?.port}${path}`;
     return send(url, { method, ca: fleet.root.certificatePem, agent: false, headers }, body);

@@ -36,4 +36,5 @@ export const CONTRACTS: readonly Contract[] = [
   gateway.blockChanged,
   gateway.deviceContextGet,
   ...gateway.DECISIONS_MADE,
+  ...gateway.POLICIES_DECIDED,
 ];

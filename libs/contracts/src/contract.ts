@@ -9,6 +9,8 @@ export interface EventContract<P extends z.ZodType = z.ZodType> {
   readonly routed: boolean;
   /** Core NATS only: whoever listens now hears it. */
   readonly ephemeral: boolean;
+  /** Only the latest of each routing token counts: a consumer starts at those, and acknowledges all before one at once. */
+  readonly latest: boolean;
   readonly from: readonly Service[];
   readonly to: readonly Service[];
   readonly payload: P;
@@ -32,13 +34,14 @@ type EventInput<P extends z.ZodType> = {
   to: readonly Service[];
   routed?: boolean;
   ephemeral?: boolean;
+  latest?: boolean;
   payload: P;
 };
 
 /** Declares an event `<owner>.<noun>.<event>.v<n>`. */
 export function event<P extends z.ZodType>(input: EventInput<P>): EventContract<P> {
   const from = typeof input.from === 'string' ? [input.from] : input.from;
-  return { kind: 'event', routed: false, ephemeral: false, ...input, from };
+  return { kind: 'event', routed: false, ephemeral: false, latest: false, ...input, from };
 }
 
 /** Declares a request `<owner>.<noun>.<verb>.v<n>`; `to` is the owner that answers. */

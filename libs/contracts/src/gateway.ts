@@ -51,6 +51,39 @@ export const DeviceContext = z.strictObject({
 });
 export type DeviceContext = z.infer<typeof DeviceContext>;
 
+const PolicyEntity = z.strictObject({
+  type: z.string(),
+  id: z.string(),
+  attributes: z.record(z.string(), z.unknown()),
+});
+
+/** A decision by policies with all that it was made from, so that other policies can be tried on it: every denial, allows in part. */
+export const PolicyDecided = z.strictObject({
+  service: z.enum(SERVICES),
+  instance: InstanceId,
+  request: z.strictObject({
+    principal: PolicyEntity,
+    action: z.string(),
+    resource: PolicyEntity,
+    context: z.record(z.string(), z.unknown()),
+  }),
+  decision: z.enum(['allow', 'deny']),
+  policies: z.array(z.string()),
+  errors: z.array(z.string().max(500)),
+  version: z.int().positive(),
+  at: Instant,
+});
+export type PolicyDecided = z.infer<typeof PolicyDecided>;
+
+const DECIDERS = ['token', 'command', 'revocation', 'gateway'] as const satisfies readonly Service[];
+
+/** `<service>.policy.decided.v1`. */
+export function policyDecided(service: Service) {
+  return event({ subject: `${service}.policy.decided.v1`, from: service, to: ['gateway'], payload: PolicyDecided });
+}
+
+export const POLICIES_DECIDED = DECIDERS.map((service) => policyDecided(service));
+
 /** Not found: `provisioning.device_not_found`. */
 export const deviceContextGet = request({
   subject: 'gateway.device_context.get.v1',

@@ -22,7 +22,10 @@ export {
   DeviceContext,
   decisionMade,
   deviceContextGet,
+  POLICIES_DECIDED,
   PoliciesInForce,
+  PolicyDecided,
+  policyDecided,
   SignedPolicies,
 } from './gateway.js';
 export { type NatsUsers, natsAuthorization } from './nats-config.js';

@@ -43,6 +43,7 @@ export function allNatsPermissions(): ReadonlyMap<Service, NatsPermissions> {
 export interface DurableConsumer {
   readonly name: string;
   readonly filterSubject: string;
+  readonly latest: boolean;
 }
 
 /** Those of all services; the provisioner makes them. */
@@ -50,7 +51,11 @@ export function durableConsumers(): DurableConsumer[] {
   return CONTRACTS.flatMap((contract) => {
     if (contract.kind === 'request' || contract.ephemeral) return [];
     const filterSubject = filterOf(contract);
-    return contract.to.map((service) => ({ name: durableName(service, contract), filterSubject }));
+    return contract.to.map((service) => ({
+      name: durableName(service, contract),
+      filterSubject,
+      latest: contract.latest,
+    }));
   });
 }
 

@@ -11,6 +11,8 @@ export const DeviceSnapshot = z.strictObject({
   state: DeviceState,
   grants: z.array(Grant),
   attestation: z.enum(['none', 'hardware']),
+  /** Absent in what was sent before they were told. */
+  labels: z.array(z.string().max(63)).max(32).optional(),
   minEpoch: Epoch,
   version: z.int().positive(),
   changedAt: Instant,

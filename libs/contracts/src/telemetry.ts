@@ -7,8 +7,9 @@ import { Instant } from './values.js';
 export const messageAccepted = event({
   subject: 'telemetry.message.accepted.v1',
   routed: true,
+  latest: true,
   from: 'telemetry',
-  to: [],
+  to: ['gateway'],
   payload: z.strictObject({
     deviceId: DeviceId,
     stream: StreamName,

@@ -32,6 +32,8 @@ it('says what is built, and nothing else', () => {
       'revoke',
       'block',
       'decisions:read',
+      'policy:read',
+      'policy:write',
       'token:introspect',
     ],
   });

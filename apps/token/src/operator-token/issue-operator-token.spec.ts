@@ -21,7 +21,7 @@ it('says exactly this, and fits what admission takes', () => {
     exp: 1_763_900_900,
     jti: context.jti,
     roles: ['viewer'],
-    scope: 'fleet:read decisions:read',
+    scope: 'fleet:read decisions:read policy:read',
   });
   expect(OperatorClaims.parse(claims)).toEqual(claims);
 });

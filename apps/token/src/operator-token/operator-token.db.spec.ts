@@ -61,7 +61,8 @@ async function ask(client_assertion: Promise<string> | string, fields: Record<st
 describe('an operator', () => {
   it('gets a bearer token with the scopes of its roles, which any JWT library verifies', async () => {
     const answer = await ask(assertion(), { client_id: 'local-admin' });
-    const scope = 'fleet:read fleet:write command:send revoke block decisions:read token:introspect';
+    const scope =
+      'fleet:read fleet:write command:send revoke block decisions:read policy:read policy:write token:introspect';
     expect(answer).toMatchObject({ status: 200, body: { token_type: 'Bearer', expires_in: 900, scope } });
     expect(answer.headers['cache-control']).toBe('no-store');
     const jwks = createRemoteJWKSet(new URL('https://token.example/oauth2/jwks'), {
@@ -125,11 +126,11 @@ describe('a service account', () => {
     const [one, two] = [1, 2].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' }));
     const made = await account('nightly', 'viewer', one!.publicKey);
     expect(await ask(assertion('nightly', {}, one!.privateKey))).toMatchObject({
-      body: { scope: 'fleet:read decisions:read' },
+      body: { scope: 'fleet:read decisions:read policy:read' },
     });
     expect((await account('nightly', 'dispatcher,security', two!.publicKey)).sub).toBe(made.sub);
     expect((await ask(assertion('nightly', {}, one!.privateKey))).status).toBe(401);
-    const scope = 'fleet:read command:send revoke block decisions:read token:introspect';
+    const scope = 'fleet:read command:send revoke block decisions:read policy:read token:introspect';
     expect(await ask(assertion('nightly', {}, two!.privateKey))).toMatchObject({ body: { scope } });
     await admin.query(`UPDATE operator_accounts SET enabled = false WHERE client_id = 'nightly'`);
     expect((await ask(assertion('nightly', {}, two!.privateKey))).status).toBe(401);

@@ -2,10 +2,13 @@ import { expect, it, test } from '@jest/globals';
 import { carries, isRole, OPERATOR_SCOPES, operatorScopes, ROLES } from './roles.js';
 
 test.each([
-  ['admin', 'fleet:read fleet:write command:send revoke block decisions:read token:introspect'],
-  ['viewer', 'fleet:read decisions:read'],
+  [
+    'admin',
+    'fleet:read fleet:write command:send revoke block decisions:read policy:read policy:write token:introspect',
+  ],
+  ['viewer', 'fleet:read decisions:read policy:read'],
   ['dispatcher', 'fleet:read command:send'],
-  ['security', 'fleet:read revoke block decisions:read token:introspect'],
+  ['security', 'fleet:read revoke block decisions:read policy:read token:introspect'],
   ['resource-server', 'token:introspect'],
 ])('%s carries %s', (role, scopes) => {
   expect(operatorScopes([role], undefined).join(' ')).toBe(scopes);
@@ -18,6 +21,7 @@ it('adds roles up, once each, in one order', () => {
     'revoke',
     'block',
     'decisions:read',
+    'policy:read',
     'token:introspect',
   ]);
 });
@@ -41,7 +45,7 @@ test.each([
 it('knows its roles', () => {
   expect(ROLES).toEqual(['admin', 'viewer', 'dispatcher', 'security', 'resource-server']);
   expect([isRole('admin'), isRole('Admin'), isRole('toString')]).toEqual([true, false, false]);
-  expect(OPERATOR_SCOPES).toHaveLength(7);
+  expect(OPERATOR_SCOPES).toHaveLength(9);
 });
 
 it('says which role carries a scope', () => {

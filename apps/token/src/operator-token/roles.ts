@@ -9,6 +9,8 @@ export const OPERATOR_SCOPES = [
   'revoke',
   'block',
   'decisions:read',
+  'policy:read',
+  'policy:write',
   /** Asks about anyone's token (RFC 7662). */
   'token:introspect',
 ] as const;
@@ -16,9 +18,9 @@ export type OperatorScope = (typeof OPERATOR_SCOPES)[number];
 
 const SCOPES_OF_ROLE = {
   admin: OPERATOR_SCOPES,
-  viewer: ['fleet:read', 'decisions:read'],
+  viewer: ['fleet:read', 'decisions:read', 'policy:read'],
   dispatcher: ['fleet:read', 'command:send'],
-  security: ['fleet:read', 'decisions:read', 'revoke', 'block', 'token:introspect'],
+  security: ['fleet:read', 'decisions:read', 'revoke', 'block', 'policy:read', 'token:introspect'],
   /** A service of the platform that takes our tokens and does not verify them itself. */
   'resource-server': ['token:introspect'],
 } as const satisfies Readonly<Record<string, readonly OperatorScope[]>>;

@@ -12,6 +12,11 @@ export const REQUEST_CODES = {
   'request.header_missing': { status: 400, title: 'A required header is missing.', retry: 'changed' },
   'request.timeout': { status: 408, title: 'The request did not arrive in time.', retry: 'later' },
   'request.precondition_failed': { status: 412, title: 'It was changed by someone else meanwhile.', retry: 'changed' },
+  'request.precondition_required': {
+    status: 428,
+    title: 'Say with If-Match which version you saw.',
+    retry: 'changed',
+  },
   'request.too_many': { status: 429, title: 'Too many requests.', retry: 'later' },
   'service.unavailable': { status: 503, title: 'The service cannot answer just now.', retry: 'later' },
   'service.overloaded': { status: 503, title: 'The service is over its capacity.', retry: 'later' },

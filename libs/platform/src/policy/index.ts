@@ -1,1 +1,2 @@
 export { Policies } from './policies.store.js';
+export { PolicyModule } from './policy.module.js';

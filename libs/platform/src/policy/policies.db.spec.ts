@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Kvm } from '@nats-io/kv';
-import { Module } from '@nestjs/common';
+
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { POLICIES_BUCKET, POLICIES_KEY } from '@outrider/contracts';
 import { JWS_TYP, type JwsTyp, signJws } from '@outrider/crypto';
@@ -23,9 +23,7 @@ import { serviceConfig } from '../service/config.js';
 import { createLogger } from '../service/logger.provider.js';
 import { Readiness } from '../service/readiness.service.js';
 import { Policies } from './policies.store.js';
-
-@Module({ providers: [Policies] })
-class PolicyModule {}
+import { PolicyModule } from './policy.module.js';
 
 const parse = serviceConfig({}).parse.bind(serviceConfig({}));
 let [database, nats, app]: [TestDatabase?, TestNats?, NestFastifyApplication?] = [];

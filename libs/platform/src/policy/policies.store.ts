@@ -17,6 +17,7 @@ import { Readiness } from '../service/readiness.service.js';
 import { LOGGER, type Logger, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { Schedule } from '../service/schedule.service.js';
 import { TrustFiles } from '../service/trust-files.service.js';
+import { PolicyReports } from './policy-reports.service.js';
 
 /** How soon a new bundle is in force everywhere. */
 const POLL_MS = 2_000;
@@ -38,6 +39,7 @@ export class Policies implements OnApplicationBootstrap {
   constructor(
     private readonly nats: Nats,
     private readonly trust: TrustFiles,
+    private readonly reports: PolicyReports,
     private readonly schedule: Schedule,
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -71,6 +73,7 @@ export class Policies implements OnApplicationBootstrap {
     this.decided.inc({ action: request.action, decision: decision.decision });
     if (decision.errors.length > 0)
       this.logger.error({ action: request.action, errors: decision.errors }, 'a policy failed');
+    this.reports.report(request, decision);
     return decision;
   }
 
