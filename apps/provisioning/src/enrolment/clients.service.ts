@@ -42,8 +42,12 @@ export class EstClients {
   }
 
   /** The registered device of a factory certificate, for those that ask for something else than a certificate. */
-  async deviceByFactoryCertificate(peer: Peer, now: Date): Promise<DeviceId> {
-    const client = this.byFactoryCertificate(peer, now);
+  deviceByFactoryCertificate(peer: Peer, now: Date): Promise<DeviceId> {
+    return this.deviceOf(this.byFactoryCertificate(peer, now), now);
+  }
+
+  /** @throws DomainError `est.manufacturer_unknown`, `est.device_unknown`, `est.certificate_refused` */
+  async deviceOf(client: FactoryClient, now: Date): Promise<DeviceId> {
     const identities = this.identitiesOf(client, await this.manufacturers.all(), now);
     const names = identities.map(({ manufacturer }) => manufacturer);
     const [device, ...more] = await this.devices.findByFactoryIdentity(names, client.serialNumber);

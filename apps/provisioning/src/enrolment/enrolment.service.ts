@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { sha256Hex } from '@outrider/crypto';
-import { DomainError } from '@outrider/errors';
+import { DomainError, type ErrorCode } from '@outrider/errors';
+import type { DeviceId } from '@outrider/ids';
 import type { Peer } from '@outrider/platform/http';
 import { Metrics, Schedule } from '@outrider/platform/service';
 import type { ParsedCertificationRequest } from '@outrider/x509';
@@ -22,6 +23,8 @@ const GROUP_SIZE = 64;
 const CAPACITY = 1024;
 /** Who waited longer has given up, or will; work for others is worth more. */
 const MAX_WAIT_MS = 10_000;
+/** Refusals of certificates that lead to no device. */
+const STRANGER: readonly ErrorCode[] = ['est.manufacturer_unknown', 'est.device_unknown'];
 const FORGET_EVERY_MS = 60_000;
 const KEPT_MS = 86_400_000;
 
@@ -120,9 +123,17 @@ export class Enrolment implements OnApplicationShutdown {
         at,
       });
     } catch (error) {
-      this.decisions.refused(error, peer, route, client?.kind === 'fleet' ? client.deviceId : undefined);
+      this.decisions.refused(error, peer, route, await this.deviceOf(client, error));
       throw error;
     }
+  }
+
+  /** Whom a refusal is about. A factory certificate says so by the registry alone: asked for refusals only, and not of strangers. */
+  private async deviceOf(client: Client | undefined, error: unknown): Promise<DeviceId | undefined> {
+    if (client?.kind === 'fleet') return client.deviceId;
+    if (!client || !(error instanceof DomainError) || error.status >= 500 || STRANGER.includes(error.code))
+      return undefined;
+    return this.clients.deviceOf(client, new Date()).catch(() => undefined);
   }
 
   private async handOut(ask: Ask): Promise<Enrolled> {
