@@ -38,6 +38,8 @@ export class Simulator {
     const pace = ['--vehicles', vehicles, '--interval', `${intervalSeconds}s`, '--ramp', rampMs].map(String);
     this.child = spawn(process.execPath, [program, ...args, ...pace, '--no-commands', '--json'], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      // Files of a thousand vehicles: libuv's four threads would be a queue.
+      env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
     });
     this.ended = new Promise((done) => this.child.once('close', done));
     createInterface({ input: this.child.stdout! }).on('line', (line) => this.take(JSON.parse(line)));
