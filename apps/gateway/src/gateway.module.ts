@@ -1,6 +1,9 @@
 import { Module } from '@nestjs/common';
 import { PolicyModule } from '@outrider/platform/policy';
 import type { ServiceDefinition } from '@outrider/platform/service';
+import { ConditionsRepository } from './attributes/conditions.repository.js';
+import { DeviceContextService } from './attributes/device-context.service.js';
+import { TelemetryConsumer } from './attributes/telemetry.consumer.js';
 import { BlockController } from './block/block.controller.js';
 import { BlockService } from './block/block.service.js';
 import { BlockDelivery } from './block/block-delivery.service.js';
@@ -11,9 +14,14 @@ import { DecisionsController } from './decision/decisions.controller.js';
 import { DecisionLog } from './decision/decisions.repository.js';
 import { DeviceConsumer } from './device/device.consumer.js';
 import { Devices } from './device/devices.repository.js';
+import { GeofenceService } from './geofence/geofence.service.js';
+import { GeofencesController } from './geofence/geofences.controller.js';
+import { GeofencesRepository } from './geofence/geofences.repository.js';
+import { Geofences } from './geofence/geofences.store.js';
 import { GatewayTables1764100000000 } from './migrations/1764100000000-gateway-tables.migration.js';
 import { Recovery1764300000000 } from './migrations/1764300000000-recovery.migration.js';
 import { Policies1764500000000 } from './migrations/1764500000000-policies.migration.js';
+import { DeviceAttributes1764510000000 } from './migrations/1764510000000-device-attributes.migration.js';
 import { BundlePublisher } from './policy/bundle-publisher.service.js';
 import { Bundles } from './policy/bundles.repository.js';
 import { PoliciesController } from './policy/policies.controller.js';
@@ -21,8 +29,14 @@ import { PolicyService } from './policy/policy.service.js';
 
 @Module({
   imports: [PolicyModule],
-  controllers: [BlockController, DecisionsController, PoliciesController],
+  controllers: [GeofencesController, BlockController, DecisionsController, PoliciesController],
   providers: [
+    ConditionsRepository,
+    TelemetryConsumer,
+    DeviceContextService,
+    GeofencesRepository,
+    Geofences,
+    GeofenceService,
     Blocks,
     BlockService,
     BlockDelivery,
@@ -43,5 +57,5 @@ export const definition: ServiceDefinition<Config> = {
   config: Config,
   module: GatewayModule,
   entities: [],
-  migrations: [GatewayTables1764100000000, Recovery1764300000000, Policies1764500000000],
+  migrations: [GatewayTables1764100000000, Recovery1764300000000, Policies1764500000000, DeviceAttributes1764510000000],
 };

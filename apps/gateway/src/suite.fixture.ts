@@ -57,7 +57,8 @@ export async function startSuite() {
   const call = (method: string, path: string, scope: string, body?: object, more = {}): Promise<Answer> => {
     const headers = {
       authorization: `Bearer ${token.operatorToken(scope)}`,
-      ...(body ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
+      // Block and unblock also take what plain curl -d sends.
+      ...(body ? { 'content-type': method === 'POST' ? 'application/x-www-form-urlencoded' : 'application/json' } : {}),
       ...more,
     };
     const url = `https://127.0.0.1:${config.listeners.operator?.port}${path}`;

@@ -7,19 +7,35 @@ import type { z } from 'zod';
 
 export type RecoveredDevice = z.infer<(typeof deviceRecovered)['payload']>;
 
+export interface KnownDevice {
+  readonly state: DeviceSnapshot['state'];
+  readonly attestation: DeviceSnapshot['attestation'] | null;
+  readonly labels: readonly string[] | null;
+}
+
 /** The projection of provisioning's devices, and of what revocation took out of service for good. */
 @Injectable()
 export class Devices {
   constructor(private readonly database: Database) {}
 
   /** Keeps the newer by version: events and answers may overtake each other. */
-  async save({ deviceId, state, version }: DeviceSnapshot): Promise<void> {
+  async save({ deviceId, state, attestation, labels, version }: DeviceSnapshot): Promise<void> {
     await this.database.query(
-      `INSERT INTO devices AS d (device_id, state, version) VALUES ($1, $2, $3)
-       ON CONFLICT (device_id) DO UPDATE SET state = EXCLUDED.state, version = EXCLUDED.version
-       WHERE d.version < EXCLUDED.version`,
-      [deviceId, state, version],
+      `INSERT INTO devices AS d (device_id, state, attestation, labels, version) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT (device_id) DO UPDATE SET state = EXCLUDED.state, attestation = EXCLUDED.attestation,
+         labels = EXCLUDED.labels, version = EXCLUDED.version
+       WHERE d.version < EXCLUDED.version OR (d.version = EXCLUDED.version AND d.labels IS NULL)`,
+      [deviceId, state, attestation, labels ?? null, version],
     );
+  }
+
+  /** `labels`, `attestation`: null where only events of an older release have told of the device. */
+  async find(deviceId: DeviceId): Promise<KnownDevice | undefined> {
+    const [row] = await this.database.query<KnownDevice>(
+      'SELECT state, attestation, labels FROM devices WHERE device_id = $1',
+      [deviceId],
+    );
+    return row;
   }
 
   async isKnown(deviceId: DeviceId): Promise<boolean> {

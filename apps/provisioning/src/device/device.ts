@@ -125,6 +125,7 @@ export function deviceSnapshot(device: Device) {
     state: device.state,
     grants: [...device.grants],
     attestation: device.attestation,
+    labels: [...device.labels],
     minEpoch: device.minEpoch,
     version: device.version,
     changedAt: device.changedAt.toISOString(),

@@ -9,5 +9,6 @@ export const POLICY_CODES = {
     title: 'No policies are in force, so nothing that needs them is allowed.',
     retry: 'later',
   },
+  'policy.geofence_not_found': { status: 404, title: 'There is no such geofence.', retry: 'changed' },
   'policy.geofence_invalid': { status: 400, title: 'The geofence is no GeoJSON polygon.', retry: 'changed' },
 } as const satisfies CodeTable;

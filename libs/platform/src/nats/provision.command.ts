@@ -15,6 +15,8 @@ import { readSecret } from '../service/config.js';
 
 const NS = 1_000_000_000;
 const ACK_WAIT_SECONDS = 30;
+/** Of a consumer that gathers what is latest and acknowledges it together: seconds of a flood. */
+const LATEST_MAX_ACK_PENDING = 50_000;
 
 const { values } = parseArgs({
   options: {
@@ -50,13 +52,18 @@ const exists = await manager.streams.info(EVENTS_STREAM.name).then(
 );
 if (exists) await manager.streams.update(EVENTS_STREAM.name, wanted);
 else await manager.streams.add({ name: EVENTS_STREAM.name, ...wanted });
-for (const { name, filterSubject } of durableConsumers()) {
+for (const { name, filterSubject, latest } of durableConsumers()) {
   await manager.consumers.add(EVENTS_STREAM.name, {
     name,
     durable_name: name,
     filter_subject: filterSubject,
-    ack_policy: AckPolicy.Explicit,
-    deliver_policy: DeliverPolicy.All,
+    ...(latest
+      ? {
+          ack_policy: AckPolicy.All,
+          deliver_policy: DeliverPolicy.LastPerSubject,
+          max_ack_pending: LATEST_MAX_ACK_PENDING,
+        }
+      : { ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.All }),
     ack_wait: ACK_WAIT_SECONDS * NS,
     max_deliver: -1,
   });
