@@ -10,6 +10,8 @@ export interface Conditions {
   readonly health: string | undefined;
 }
 
+type Telemetry = Partial<Record<'speed' | 'speed_kmh' | 'lat' | 'latitude' | 'lon' | 'longitude' | 'health', unknown>>;
+
 const MAX_SPEED_KMH = 10_000;
 const MAX_HEALTH = 64;
 const MAX_TS_SECONDS = 253_402_300_799;
@@ -22,11 +24,11 @@ const MAX_TS_SECONDS = 253_402_300_799;
 export function readConditions(ts: number, payload: string): Conditions | undefined {
   const telemetry = telemetryOf(payload);
   if (!telemetry || !(ts >= 0 && ts <= MAX_TS_SECONDS)) return undefined;
-  const speed = telemetry['speed'] ?? telemetry['speed_kmh'];
+  const speed = telemetry.speed ?? telemetry.speed_kmh;
   const { health } = telemetry;
   const conditions: Conditions = {
     measuredAtMs: Math.round(ts * 1000),
-    speedKmh: isFinite(speed) ? Math.min(Math.abs(speed), MAX_SPEED_KMH) : undefined,
+    speedKmh: isNumber(speed) ? Math.min(Math.abs(speed), MAX_SPEED_KMH) : undefined,
     position: positionOf(telemetry),
     health: typeof health === 'string' && health !== '' ? storable(health) : undefined,
   };
@@ -34,7 +36,7 @@ export function readConditions(ts: number, payload: string): Conditions | undefi
   return speedKmh === undefined && !position && conditions.health === undefined ? undefined : conditions;
 }
 
-/** Of two, each attribute's last word by the vehicle's clock: one that only tells where it is does not unsay how fast it went. */
+/** Of two, the later by the vehicle's clock; what it does not speak of stays as the other had it. */
 export function merge(one: Conditions | undefined, other: Conditions): Conditions {
   if (!one) return other;
   const [older, newer] = other.measuredAtMs >= one.measuredAtMs ? [one, other] : [other, one];
@@ -46,23 +48,23 @@ export function merge(one: Conditions | undefined, other: Conditions): Condition
   };
 }
 
-function telemetryOf(payload: string): Readonly<Record<string, unknown>> | undefined {
+function telemetryOf(payload: string): Telemetry | undefined {
   try {
     const { telemetry } = JSON.parse(payload) as { telemetry?: unknown };
-    return typeof telemetry === 'object' && telemetry !== null ? (telemetry as Record<string, unknown>) : undefined;
+    return typeof telemetry === 'object' && telemetry !== null ? telemetry : undefined;
   } catch {
     return undefined;
   }
 }
 
-function positionOf(telemetry: Readonly<Record<string, unknown>>): Position | undefined {
-  const latitude = telemetry['lat'] ?? telemetry['latitude'];
-  const longitude = telemetry['lon'] ?? telemetry['longitude'];
-  if (!isFinite(latitude) || !isFinite(longitude)) return undefined;
+function positionOf(telemetry: Telemetry): Position | undefined {
+  const latitude = telemetry.lat ?? telemetry.latitude;
+  const longitude = telemetry.lon ?? telemetry.longitude;
+  if (!isNumber(latitude) || !isNumber(longitude)) return undefined;
   return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180 ? { longitude, latitude } : undefined;
 }
 
-function isFinite(value: unknown): value is number {
+function isNumber(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
 }
 
