@@ -28,7 +28,7 @@ describe('who gets no token', () => {
       'invalid_client',
     ],
     ['mixed families', () => vehicle.askToken('telemetry:write command:receive'), 400, 'invalid_scope'],
-    ["an operator's scope", () => vehicle.askToken('fleet:write'), 400, 'invalid_scope'],
+    ["an operator's scope", () => vehicle.askToken('device:write'), 400, 'invalid_scope'],
     ['control without the grant', () => bare.askToken('command:receive command:critical'), 400, 'invalid_scope'],
     [
       'a target that the scope does not fit',

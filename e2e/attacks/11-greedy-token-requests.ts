@@ -59,7 +59,7 @@ export const greedyScopes = attack(
       'command:critical',
       'command:receive command:critical',
       'telemetry:write command:receive',
-      'fleet:write',
+      'device:write',
       'command:receive revoke',
       'telemetry:write\u0000command:critical',
       'TELEMETRY:WRITE',

@@ -95,7 +95,7 @@ export async function startSuite(): Promise<Suite> {
     httpUrl: `http://127.0.0.1:${config.listeners.http.port}`,
     app: await startApp(),
     startApp,
-    post: (path, body, { scope = 'revoke', contentType = 'application/x-www-form-urlencoded' } = {}) =>
+    post: (path, body, { scope = 'ca:revoke', contentType = 'application/x-www-form-urlencoded' } = {}) =>
       post(`https://127.0.0.1:${config.listeners.operator?.port}${path}`, fleet.root.certificatePem, body, {
         authorization: `Bearer ${tokens.operatorToken(scope)}`,
         'content-type': contentType,

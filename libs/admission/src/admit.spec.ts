@@ -149,19 +149,19 @@ describe('an operator', () => {
     ...claims,
     sub: 'op:00000000-0000-4000-8000-000000000000',
     aud: 'urn:outrider:operator' as const,
-    scope: 'fleet:read',
+    scope: 'device:read',
     roles: ['admin'],
     jti: JwtId.parse('j2'),
   };
   const ok = () => ({ ok: true as const, claims: operatorClaims });
-  const asked = { scope: 'fleet:read', bearer: 'token', remoteAddress: '192.0.2.1' };
+  const asked = { scope: 'device:read', bearer: 'token', remoteAddress: '192.0.2.1' };
   const ask = (more: object = {}, denylist = new Denylist()) =>
     admitOperator({ ...asked, ...more }, { denylist, verifyToken: ok, nowMs: NOW });
 
   it('needs a token with the scope that nobody withdrew', () => {
     expect(ask()).toMatchObject({ decision: 'allow' });
     expect(ask({ bearer: undefined })).toMatchObject({ code: 'auth.token_missing' });
-    expect(ask({ scope: 'fleet:write' })).toMatchObject({ code: 'auth.scope_insufficient' });
+    expect(ask({ scope: 'device:write' })).toMatchObject({ code: 'auth.scope_insufficient' });
     expect(ask({}, listOf('deny', { kind: 'token', value: 'j2' }))).toMatchObject({ code: 'denylist.token' });
     expect(ask({}, listOf('deny', { kind: 'network', value: '192.0.2.1' }))).toMatchObject({
       code: 'denylist.network',

@@ -39,6 +39,21 @@ export {
   type ListState,
 } from './freshness.js';
 export { parseNetwork } from './ip-network.js';
+export {
+  ELEVATED_SCOPES,
+  type ElevatedScope,
+  isElevatedScope,
+  isOperatorScope,
+  OPERATOR_SCOPES,
+  type OperatorScope,
+  STANDING_SCOPES,
+  type StandingScope,
+} from './operator-scope.js';
+export { dpopChallenge, type PresentedToken, presentedToken } from './dpop-challenge.js';
+export { DPOP_ALGORITHMS } from './dpop-key.js';
+export { dpopNonce, NONCE_PERIOD_SECONDS, type NonceKey } from './dpop-nonce.js';
+export { type DpopProof, type ProofExpectation, type ProofVerdict, verifyDpopProof } from './dpop-proof.js';
+export { type ForwardedCertificate, type ForwardedHeaders, forwardedCertificate } from './forwarded-certificate.js';
 export { type ServiceJwsVerdict, type ServiceTrust, verifyServiceJws } from './service-jws.js';
 export {
   type KeyLookup,

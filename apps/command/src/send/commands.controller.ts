@@ -44,14 +44,14 @@ export class CommandsController {
 
   @Get('/v1/vehicles/:device/commands')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   list(@PathParam('device', DeviceId) deviceId: DeviceId, @QueryParams(ListQuery) query: z.infer<typeof ListQuery>) {
     return this.reader.list(deviceId, query.before, query.limit);
   }
 
   @Get('/v1/commands/:id')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   show(@PathParam('id', CommandId) id: CommandId) {
     return this.reader.show(id);
   }

@@ -138,7 +138,7 @@ describe('geofences', () => {
       ],
     ],
   };
-  const put = (name: string, body: object, scope = 'fleet:write') =>
+  const put = (name: string, body: object, scope = 'device:write') =>
     suite.call('PUT', `/v1/geofences/${name}`, scope, body);
 
   it('count for the vehicles that have to keep to them', async () => {
@@ -161,9 +161,9 @@ describe('geofences', () => {
   });
 
   it('are listed, removed, and their changes kept', async () => {
-    expect((await suite.call('GET', '/v1/geofences', 'fleet:read')).body.items).toHaveLength(1);
-    expect((await suite.call('DELETE', '/v1/geofences/berlin', 'fleet:write')).status).toBe(204);
-    expect(await suite.call('DELETE', '/v1/geofences/berlin', 'fleet:write')).toMatchObject({
+    expect((await suite.call('GET', '/v1/geofences', 'device:read')).body.items).toHaveLength(1);
+    expect((await suite.call('DELETE', '/v1/geofences/berlin', 'device:write')).status).toBe(204);
+    expect(await suite.call('DELETE', '/v1/geofences/berlin', 'device:write')).toMatchObject({
       status: 404,
       body: { code: 'policy.geofence_not_found' },
     });
@@ -187,6 +187,6 @@ describe('geofences', () => {
   });
 
   it('asks for the scope to change them', async () => {
-    expect((await put('berlin', { area }, 'fleet:read')).status).toBe(403);
+    expect((await put('berlin', { area }, 'device:read')).status).toBe(403);
   });
 });

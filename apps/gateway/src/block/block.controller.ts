@@ -17,7 +17,7 @@ export class BlockController {
   @Post('/admin/block')
   @HttpCode(200)
   @On('operator')
-  @RequireOperator('block')
+  @RequireOperator('gateway:block')
   block(
     @JsonBody(BlockBody, { alsoAsForm: true }) body: BlockBody,
     @Admitted() operator: OperatorAdmission,
@@ -28,7 +28,7 @@ export class BlockController {
   @Post('/admin/unblock')
   @HttpCode(200)
   @On('operator')
-  @RequireOperator('block')
+  @RequireOperator('gateway:block')
   unblock(
     @JsonBody(UnblockBody, { alsoAsForm: true }) body: UnblockBody,
     @Admitted() operator: OperatorAdmission,
@@ -38,7 +38,7 @@ export class BlockController {
 
   @Get('/v1/blocks')
   @On('operator')
-  @RequireOperator('block')
+  @RequireOperator('gateway:block')
   async list(@QueryParams(BlockQuery) { after, limit = DEFAULT_LIMIT }: BlockQuery) {
     const found = await this.blocks.list(after, limit + 1);
     const items = found.slice(0, limit).map((block) => ({

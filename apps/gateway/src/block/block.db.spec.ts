@@ -18,8 +18,8 @@ afterAll(async () => {
   await suite?.stop();
 });
 
-const block = (body: object) => suite.call('POST', '/admin/block', 'block', body);
-const unblock = (body: object) => suite.call('POST', '/admin/unblock', 'block', body);
+const block = (body: object) => suite.call('POST', '/admin/block', 'gateway:block', body);
+const unblock = (body: object) => suite.call('POST', '/admin/unblock', 'gateway:block', body);
 
 async function lastEvent() {
   const connection = await suite.nats.connectAs('provisioner');
@@ -46,7 +46,7 @@ describe('POST /admin/block', () => {
       { verb: 'add', entries: [{ kind: 'device', value: DEVICE, mode: 'recovery' }] },
     ]);
     await until(async () => (await lastEvent())?.blocked === true);
-    const { body } = await suite.call('GET', '/v1/blocks', 'block');
+    const { body } = await suite.call('GET', '/v1/blocks', 'gateway:block');
     expect(body).toMatchObject({ items: [{ device_id: DEVICE, mode: 'recovery', delivered: true }], next: null });
   });
 
@@ -70,7 +70,7 @@ describe('POST /admin/block', () => {
   });
 
   it('needs the scope', async () => {
-    expect((await suite.call('POST', '/admin/block', 'fleet:read', { device_id: DEVICE })).status).toBe(403);
+    expect((await suite.call('POST', '/admin/block', 'device:read', { device_id: DEVICE })).status).toBe(403);
   });
 });
 
@@ -87,7 +87,7 @@ describe('POST /admin/unblock', () => {
     expect(denylist.asked.at(-1)).toMatchObject({ verb: 'remove', entries: [{ value: DEVICE }] });
     const again = await unblock({ device_id: DEVICE, reason: 'found' });
     expect(again).toMatchObject({ status: 409, body: { code: 'gateway.not_blocked' } });
-    expect((await suite.call('GET', '/v1/blocks', 'block')).body.items).toEqual([]);
+    expect((await suite.call('GET', '/v1/blocks', 'gateway:block')).body.items).toEqual([]);
   });
 
   it('is committed while revocation is away, pending, and delivered when it is back: the last word last', async () => {
@@ -99,10 +99,10 @@ describe('POST /admin/unblock', () => {
     });
     expect((await unblock({ device_id: DEVICE, reason: 'wrong one' })).status).toBe(200);
     expect((await block({ device_id: DEVICE })).status).toBe(200);
-    expect((await suite.call('GET', '/v1/blocks', 'block')).body.items).toMatchObject([{ delivered: false }]);
+    expect((await suite.call('GET', '/v1/blocks', 'gateway:block')).body.items).toMatchObject([{ delivered: false }]);
     denylist = startDenylist(suite.revocation);
     await until(() => denylist.asked.length > 0);
-    await until(async () => (await suite.call('GET', '/v1/blocks', 'block')).body.items[0].delivered);
+    await until(async () => (await suite.call('GET', '/v1/blocks', 'gateway:block')).body.items[0].delivered);
     expect(denylist.asked.at(-1)).toMatchObject({ verb: 'add' });
   });
 
@@ -117,7 +117,7 @@ describe('POST /admin/unblock', () => {
     await until(
       async () => (await unblock({ device_id: DEVICE, reason: 'please' })).body.code === 'gateway.reprovision_required',
     );
-    expect((await suite.call('GET', '/v1/blocks', 'block')).body.items).toHaveLength(1);
+    expect((await suite.call('GET', '/v1/blocks', 'gateway:block')).body.items).toHaveLength(1);
   });
 
   it('by an approved recovery order ends, and a later one stands', async () => {
@@ -138,7 +138,7 @@ describe('POST /admin/unblock', () => {
     } as const;
     const recovered = (parts: { revokedUpTo?: string; blockedUpTo?: string }) =>
       publishEvent(suite.provisioning, deviceRecovered, { ...order, orderId: randomUUID(), ...parts }, DEVICE);
-    const blocks = async () => (await suite.call('GET', '/v1/blocks', 'block')).body.items;
+    const blocks = async () => (await suite.call('GET', '/v1/blocks', 'gateway:block')).body.items;
     // Neither the revocation nor the block was known to this one.
     await recovered({ blockedUpTo: new Date(blockedAt.getTime() - 1).toISOString() });
     await recovered({ revokedUpTo: revokedAt.toISOString() });

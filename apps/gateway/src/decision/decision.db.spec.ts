@@ -27,7 +27,7 @@ function deny(code: string, more: Partial<Decision> = {}) {
   };
   return publishEvent(suite.telemetry, decisionMade('telemetry'), decision);
 }
-const list = (query: string) => suite.call('GET', `/v1/decisions?${query}`, 'decisions:read');
+const list = (query: string) => suite.call('GET', `/v1/decisions?${query}`, 'evidence:read');
 
 describe('GET /v1/decisions', () => {
   it('hears every service', () => {
@@ -67,7 +67,7 @@ describe('GET /v1/decisions', () => {
     const admin = await suite.database.admin();
     expect((await admin.query('SELECT 1 FROM set_aside_messages')).rowCount).toBe(1);
     await admin.end();
-    expect((await suite.call('GET', '/v1/decisions', 'revoke')).status).toBe(403);
+    expect((await suite.call('GET', '/v1/decisions', 'ca:revoke')).status).toBe(403);
     await until(async () => (await list('service=gateway&code=auth.scope_insufficient')).body.items.length > 0);
   });
 

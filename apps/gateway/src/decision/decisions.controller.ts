@@ -12,7 +12,7 @@ export class DecisionsController {
 
   @Get()
   @On('operator')
-  @RequireOperator('decisions:read')
+  @RequireOperator('evidence:read')
   async list(@QueryParams(DecisionQuery) query: DecisionQuery) {
     const limit = query.limit ?? DEFAULT_LIMIT;
     return decisionPage(await this.log.find(query, limit + 1), limit);

@@ -15,21 +15,21 @@ export class GeofencesController {
 
   @Get()
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async list() {
     return { items: (await this.repository.all()).map(geofenceDocument) };
   }
 
   @Get(':name')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async show(@PathParam('name', GeofenceName) name: string) {
     return geofenceDocument(await this.service.show(name));
   }
 
   @Put(':name')
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   async put(
     @PathParam('name', GeofenceName) name: string,
     @JsonBody(GeofenceBody) body: GeofenceBody,
@@ -40,7 +40,7 @@ export class GeofencesController {
 
   @Delete(':name')
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   @HttpCode(204)
   remove(@PathParam('name', GeofenceName) name: string, @Admitted() operator: OperatorAdmission): Promise<void> {
     return this.service.remove(name, operator.subject, new Date());

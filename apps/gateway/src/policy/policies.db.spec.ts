@@ -83,7 +83,7 @@ describe('the policies', () => {
 
   it('need the right', async () => {
     expect((await put({ policies: { all: ALL }, reason: 'a good reason' }, 2, 'policy:read')).status).toBe(403);
-    expect((await suite.call('GET', '/v1/policies', 'fleet:read')).status).toBe(403);
+    expect((await suite.call('GET', '/v1/policies', 'device:read')).status).toBe(403);
   });
 
   it('two changes at once: one holds', async () => {

@@ -19,7 +19,7 @@ export class ApprovalsController {
 
   @Get()
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async list(@QueryParams(ApprovalQuery) query: ApprovalQuery) {
     const now = new Date();
     const limit = query.limit ?? DEFAULT_LIMIT;
@@ -34,7 +34,7 @@ export class ApprovalsController {
   @Post(':id/approve')
   @HttpCode(200)
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   async approve(
     @PathParam('id', ApprovalId) id: string,
     @Req() request: FastifyRequest,
@@ -52,7 +52,7 @@ export class ApprovalsController {
   @Post(':id/reject')
   @HttpCode(200)
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   async reject(
     @PathParam('id', ApprovalId) id: string,
     @JsonBody(RejectBody, { alsoAsForm: true }) { reason }: z.infer<typeof RejectBody>,

@@ -36,7 +36,7 @@ function ask(label: string, operation: string, client: Pick<Party, 'certificateP
 }
 
 async function operator(method: string, path: string, body?: object): Promise<Answer> {
-  const authorization = `Bearer ${suite.operatorToken('fleet:read fleet:write')}`;
+  const authorization = `Bearer ${suite.operatorToken('device:read device:write')}`;
   const headers = { authorization, ...(body ? { 'content-type': 'application/json' } : {}) };
   return send(suite, `${suite.operatorUrl}${path}`, {
     method,

@@ -22,7 +22,7 @@ export class DevicesController {
 
   @Post()
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   async register(
     @JsonBody(RegistrationBody) body: z.infer<typeof RegistrationBody>,
     @Admitted() operator: OperatorAdmission,
@@ -41,7 +41,7 @@ export class DevicesController {
 
   @Get(':id')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async show(@PathParam('id', DeviceId) deviceId: DeviceId, @Res({ passthrough: true }) reply: FastifyReply) {
     const device = await this.devices.find(deviceId);
     if (!device) throw new DomainError('provisioning.device_not_found', { detail: deviceId });
@@ -52,7 +52,7 @@ export class DevicesController {
 
   @Patch(':id')
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   async change(
     @PathParam('id', DeviceId) deviceId: DeviceId,
     @JsonBody(DevicePatch) patch: DevicePatch,

@@ -19,7 +19,7 @@ async function call(
   path: string,
   body?: object,
   headers: Record<string, string> = {},
-  scope = 'fleet:read fleet:write',
+  scope = 'device:read device:write',
 ): Promise<Parsed> {
   const all = { 'content-type': 'application/json', authorization: `Bearer ${suite.operatorToken(scope)}`, ...headers };
   const answer = await send(suite, `${suite.operatorUrl}${path}`, {
@@ -117,7 +117,7 @@ describe('devices', () => {
     ]) {
       expect(await call('POST', '/v1/devices', body)).toMatchObject({ status: 400, json: { code: 'request.invalid' } });
     }
-    const reader = await call('POST', '/v1/devices', device('x-2'), {}, 'fleet:read');
+    const reader = await call('POST', '/v1/devices', device('x-2'), {}, 'device:read');
     expect(reader).toMatchObject({ status: 403, json: { code: 'auth.scope_insufficient' } });
     const nobody = await send(suite, `${suite.operatorUrl}/v1/devices`);
     expect(nobody.status).toBe(401);

@@ -26,7 +26,7 @@ export type Registry = ReturnType<typeof registryOf>;
 
 export function registryOf(suite: Suite) {
   async function operator(method: string, path: string, body?: object): Promise<Answer> {
-    const authorization = `Bearer ${suite.operatorToken('fleet:read fleet:write')}`;
+    const authorization = `Bearer ${suite.operatorToken('device:read device:write')}`;
     const headers = { 'content-type': 'application/json', authorization };
     const sent = body ? { body: JSON.stringify(body) } : {};
     return send(suite, `${suite.operatorUrl}${path}`, { method, headers, ...sent });

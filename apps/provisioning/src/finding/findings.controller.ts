@@ -12,7 +12,7 @@ export class FindingsController {
 
   @Get()
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async list(@QueryParams(FindingQuery) query: FindingQuery) {
     const limit = query.limit ?? DEFAULT_LIMIT;
     return findingPage(await this.log.find(query, limit + 1), limit);

@@ -16,7 +16,7 @@ export class HistoryController {
 
   @Get(':id/history')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async ofDevice(@PathParam('id', DeviceId) deviceId: DeviceId, @QueryParams(HistoryQuery) query: HistoryQuery) {
     if (!(await this.devices.find(deviceId)))
       throw new DomainError('provisioning.device_not_found', { detail: deviceId });

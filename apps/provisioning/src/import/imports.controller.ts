@@ -22,7 +22,7 @@ export class ImportsController {
 
   @Put(':id')
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   @StreamedBody({ maxBytes: MAX_BYTES, idleMs: IDLE_MS })
   async put(
     @PathParam('id', ImportId) importId: ImportId,
@@ -38,14 +38,14 @@ export class ImportsController {
 
   @Get()
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async list() {
     return { items: (await this.imports.all()).map(importDocument) };
   }
 
   @Get(':id')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async show(@PathParam('id', ImportId) importId: ImportId) {
     return importDocument(await this.imports.find(importId));
   }
@@ -53,7 +53,7 @@ export class ImportsController {
   /** A page; with `Accept: application/x-ndjson` all of them from `after` on, a line each. */
   @Get(':id/lines')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async lines(
     @PathParam('id', ImportId) importId: ImportId,
     @QueryParams(LineQuery) query: LineQuery,

@@ -20,7 +20,7 @@ afterAll(async () => {
 type Parsed = Answer & { readonly json: Record<string, unknown> };
 
 async function call(method: string, path: string, body?: string, type = 'text/csv', accept = '*/*'): Promise<Parsed> {
-  const authorization = `Bearer ${suite.operatorToken('fleet:read fleet:write')}`;
+  const authorization = `Bearer ${suite.operatorToken('device:read device:write')}`;
   const headers = { authorization, accept, ...(body === undefined ? {} : { 'content-type': type }) };
   const url = `${suite.operatorUrl}/v1/device-imports${path}`;
   const answer = await send(suite, url, { method, headers, ...(body === undefined ? {} : { body }) });
@@ -93,7 +93,7 @@ describe('an import', () => {
     ]);
     expect((await call('PUT', '/twice', csv(lines))).json).toMatchObject({ changed: 0 });
     const unmade = await send(suite, `${suite.operatorUrl}/v1/devices/twice-other`, {
-      headers: { authorization: `Bearer ${suite.operatorToken('fleet:read')}` },
+      headers: { authorization: `Bearer ${suite.operatorToken('device:read')}` },
     });
     expect(unmade.status).toBe(404);
     // Under another name it is another import, of devices that are there already.
@@ -108,7 +108,7 @@ describe('an import', () => {
     const head = [
       'PUT /v1/device-imports/cut HTTP/1.1',
       `host: ${hostname}:${port}`,
-      `authorization: Bearer ${suite.operatorToken('fleet:write')}`,
+      `authorization: Bearer ${suite.operatorToken('device:write')}`,
       'content-type: text/csv',
       `content-length: ${text.length}`,
     ];
@@ -149,7 +149,7 @@ describe('an import', () => {
       status: 404,
       json: { code: 'provisioning.import_not_found' },
     });
-    const headers = { authorization: `Bearer ${suite.operatorToken('fleet:read')}`, 'content-type': 'text/csv' };
+    const headers = { authorization: `Bearer ${suite.operatorToken('device:read')}`, 'content-type': 'text/csv' };
     const url = `${suite.operatorUrl}/v1/device-imports/x`;
     expect((await send(suite, url, { method: 'PUT', headers, body: csv([]) })).status).toBe(403);
   });

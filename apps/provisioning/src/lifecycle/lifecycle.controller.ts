@@ -15,7 +15,7 @@ export class LifecycleController {
   @Post(':id/events')
   @HttpCode(200)
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   async report(
     @PathParam('id', DeviceId) deviceId: DeviceId,
     @JsonBody(OperatorEventBody) body: OperatorEventBody,
@@ -32,7 +32,7 @@ export class LifecycleController {
   @Post(':id/retire')
   @HttpCode(200)
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   async retire(
     @PathParam('id', DeviceId) deviceId: DeviceId,
     @Req() request: FastifyRequest,

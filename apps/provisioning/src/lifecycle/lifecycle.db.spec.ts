@@ -24,7 +24,7 @@ interface Parsed {
 
 /** Each token is another operator's, unless told which. */
 async function call(method: string, path: string, body?: object, parts: { token?: string; ifMatch?: string } = {}) {
-  const { token = suite.operatorToken('fleet:read fleet:write'), ifMatch } = parts;
+  const { token = suite.operatorToken('device:read device:write'), ifMatch } = parts;
   const answer = await send(suite, `${suite.operatorUrl}${path}`, {
     method,
     headers: {
@@ -198,7 +198,7 @@ describe('orders', () => {
       'est.certificate_refused',
     );
 
-    const first = suite.operatorToken('fleet:read fleet:write');
+    const first = suite.operatorToken('device:read device:write');
     const asked = await order('rec-one', { kind: 'recovery', evidence: 'unit opened, photo 7' }, first);
     expect(asked).toMatchObject({ status: 201, json: { state: 'pending', kind: 'recovery' } });
     expect((await order('rec-one', { kind: 'recovery' })).json).toMatchObject({ code: 'provisioning.order_pending' });

@@ -18,14 +18,14 @@ export class ManufacturersController {
 
   @Get()
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async list() {
     return { items: (await this.manufacturers.rows()).map(documentOf) };
   }
 
   @Put(':name')
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   async put(
     @PathParam('name', ManufacturerName) name: ManufacturerName,
     @JsonBody(PutBody) body: z.infer<typeof PutBody>,
@@ -40,7 +40,7 @@ export class ManufacturersController {
   @Delete(':name')
   @HttpCode(204)
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   remove(
     @PathParam('name', ManufacturerName) name: ManufacturerName,
     @QueryParams(RemoveQuery) { force }: z.infer<typeof RemoveQuery>,

@@ -18,7 +18,7 @@ export class OrdersController {
 
   @Post('devices/:id/orders')
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   async request(
     @PathParam('id', DeviceId) deviceId: DeviceId,
     @JsonBody(OrderBody) body: OrderBody,
@@ -31,7 +31,7 @@ export class OrdersController {
 
   @Get('orders')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async list(@QueryParams(OrderQuery) query: OrderQuery) {
     const now = new Date();
     const found = await this.orders.page(query, now);
@@ -45,7 +45,7 @@ export class OrdersController {
 
   @Get('orders/:id')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async show(@PathParam('id', z.uuid()) orderId: string) {
     return orderDocument(await this.orders.mustFind(orderId), new Date());
   }
@@ -53,7 +53,7 @@ export class OrdersController {
   @Post('orders/:id/approve')
   @HttpCode(200)
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   async approve(
     @PathParam('id', z.uuid()) orderId: string,
     @Req() request: FastifyRequest,
@@ -66,7 +66,7 @@ export class OrdersController {
   @Post('orders/:id/reject')
   @HttpCode(200)
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   async reject(
     @PathParam('id', z.uuid()) orderId: string,
     @Req() request: FastifyRequest,

@@ -26,7 +26,7 @@ export class RotationsController {
   @Post()
   @HttpCode(201)
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   async start(@JsonBody(RotationBody) body: RotationBody, @Admitted() operator: OperatorAdmission) {
     const rotation = {
       rotationId: randomUUID(),
@@ -46,7 +46,7 @@ export class RotationsController {
 
   @Get()
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async list(@QueryParams(RotationsQuery) query: RotationsQuery) {
     const rows = await this.rotations.page(query);
     const items = rows.slice(0, query.limit);
@@ -59,7 +59,7 @@ export class RotationsController {
 
   @Get(':id')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async show(@PathParam('id', z.uuid()) id: string, @QueryParams(RotationQuery) query: RotationQuery) {
     const now = new Date();
     const rotation = required(await this.rotations.find(id), id);
@@ -73,7 +73,7 @@ export class RotationsController {
   @Post(':id/cancel')
   @HttpCode(200)
   @On('operator')
-  @RequireOperator('fleet:write')
+  @RequireOperator('device:write')
   async cancel(@PathParam('id', z.uuid()) id: string, @Admitted() operator: OperatorAdmission) {
     await this.rotations.cancel(id, operator.subject, new Date());
     return rotationDocument(required(await this.rotations.find(id), id), new Date());

@@ -26,7 +26,7 @@ interface Shown {
   readonly stragglers: { items: { device_id: string; last_seen_at: string | null }[]; next: string | null };
 }
 
-async function call(method: string, path: string, body?: object, scope = 'fleet:read fleet:write') {
+async function call(method: string, path: string, body?: object, scope = 'device:read device:write') {
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${suite.operatorToken(scope)}` };
   const sent = body ? { body: JSON.stringify(body) } : {};
   const answer = await send(suite, `${suite.operatorUrl}${path}`, { method, headers, ...sent });
@@ -146,15 +146,15 @@ describe('a rotation', () => {
   });
 
   test.each<[string, string, object | undefined, string, number, string]>([
-    ['POST', '/v1/rotations', order({ all: true }), 'fleet:read', 403, 'auth.scope_insufficient'],
-    ['POST', '/v1/rotations', order({}), 'fleet:write', 400, 'request.invalid'],
-    ['POST', '/v1/rotations', order({ label: 'nobody-has-it' }), 'fleet:write', 409, 'provisioning.rotation_empty'],
-    ['GET', '/v1/rotations/nonsense', undefined, 'fleet:read', 400, 'request.invalid'],
+    ['POST', '/v1/rotations', order({ all: true }), 'device:read', 403, 'auth.scope_insufficient'],
+    ['POST', '/v1/rotations', order({}), 'device:write', 400, 'request.invalid'],
+    ['POST', '/v1/rotations', order({ label: 'nobody-has-it' }), 'device:write', 409, 'provisioning.rotation_empty'],
+    ['GET', '/v1/rotations/nonsense', undefined, 'device:read', 400, 'request.invalid'],
     [
       'POST',
       '/v1/rotations/11111111-2222-4333-8444-555555555555/cancel',
       undefined,
-      'fleet:write fleet:read',
+      'device:write device:read',
       404,
       'provisioning.rotation_not_found',
     ],

@@ -11,7 +11,7 @@ export class DeviceSearchController {
 
   @Get()
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   async list(@QueryParams(DeviceSearch) search: DeviceSearch) {
     const { items, next } = await this.searches.page(search, new Date());
     return { items: items.map(deviceDocument), next };

@@ -57,7 +57,7 @@ interface Page {
 }
 
 async function page(query: string): Promise<Page> {
-  const headers = { authorization: `Bearer ${suite.operatorToken('fleet:read')}` };
+  const headers = { authorization: `Bearer ${suite.operatorToken('device:read')}` };
   const answer = await send(suite, `${suite.operatorUrl}/v1/devices?${query}`, { headers });
   if (answer.status !== 200) throw new Error(answer.body);
   return JSON.parse(answer.body);

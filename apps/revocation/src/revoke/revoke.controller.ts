@@ -12,7 +12,7 @@ export class RevokeController {
   @Post('/revoke')
   @HttpCode(200)
   @On('operator')
-  @RequireOperator('revoke')
+  @RequireOperator('ca:revoke')
   revoke(
     @JsonBody(RevokeBody, { alsoAsForm: true }) body: RevokeBody,
     @QueryParams(RevokeQuery) query: z.infer<typeof RevokeQuery>,

@@ -139,7 +139,7 @@ describe('POST /revoke', () => {
   });
 
   it('needs the scope and its right content type', async () => {
-    const refused = await suite.post('/revoke', { device_id: 'device-one' }, { scope: 'fleet:read' });
+    const refused = await suite.post('/revoke', { device_id: 'device-one' }, { scope: 'device:read' });
     expect(refused.status).toBe(403);
     const plain = await suite.post('/revoke', { device_id: 'device-one' }, { contentType: 'text/plain' });
     expect(plain.status).toBe(415);

@@ -21,14 +21,14 @@ export class ReadingController {
 
   @Get('/telemetry')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   all(@QueryParams(PageQuery) query: PageQuery) {
     return this.page(undefined, query);
   }
 
   @Get('/devices/:device/telemetry')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   ofDevice(@PathParam('device', DeviceId) device: DeviceId, @QueryParams(PageQuery) query: PageQuery) {
     return this.page(device, query);
   }

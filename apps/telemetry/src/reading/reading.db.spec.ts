@@ -35,7 +35,7 @@ async function vehicle(name: string): Promise<TestVehicle> {
   return made;
 }
 
-function read(path: string, token = ground.authority.operatorToken('fleet:read')): Promise<HttpAnswer> {
+function read(path: string, token = ground.authority.operatorToken('device:read')): Promise<HttpAnswer> {
   return httpsRequest(service.operatorUrl + path, { agent, headers: { authorization: `Bearer ${token}` } });
 }
 
@@ -143,7 +143,7 @@ describe('following all devices under load', () => {
 });
 
 describe('who may read', () => {
-  it('is an operator with fleet:read', async () => {
+  it('is an operator with device:read', async () => {
     const car = await vehicle('device-curious');
     expect((await read('/v1/telemetry', car.token())).status).toBe(401);
     expect((await read('/v1/telemetry', ground.authority.operatorToken('command:send'))).status).toBe(403);

@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import { OPERATOR_SCOPES } from '@outrider/admission';
 import { authorizationServerMetadata } from './metadata.js';
 
 it('says what is built, and nothing else', () => {
@@ -26,15 +27,7 @@ it('says what is built, and nothing else', () => {
       'telemetry:backfill',
       'command:receive',
       'command:critical',
-      'fleet:read',
-      'fleet:write',
-      'command:send',
-      'revoke',
-      'block',
-      'decisions:read',
-      'policy:read',
-      'policy:write',
-      'token:introspect',
+      ...OPERATOR_SCOPES,
     ],
   });
 });

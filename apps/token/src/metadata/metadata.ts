@@ -1,5 +1,5 @@
 /** What the authorization server says of itself (RFC 8414 §2, RFC 8705 §3.3 and §5): only what is built. */
-import { OPERATOR_SCOPES } from '../operator-token/roles.js';
+import { OPERATOR_SCOPES } from '@outrider/admission';
 import { VEHICLE_SCOPES } from '../vehicle-token/scope.js';
 
 /** URLs without a trailing slash: the issuer, which is the vehicle listener, and the operator listener. */

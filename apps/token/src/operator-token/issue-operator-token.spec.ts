@@ -21,7 +21,7 @@ it('says exactly this, and fits what admission takes', () => {
     exp: 1_763_900_900,
     jti: context.jti,
     roles: ['viewer'],
-    scope: 'fleet:read decisions:read policy:read',
+    scope: 'device:read policy:read',
   });
   expect(OperatorClaims.parse(claims)).toEqual(claims);
 });
@@ -29,8 +29,8 @@ it('says exactly this, and fits what admission takes', () => {
 const form = { grant_type: 'client_credentials' };
 
 it('reads the scope; the one resource may be named', () => {
-  const given = { ...form, scope: 'block', resource: 'urn:outrider:operator' };
-  expect(readOperatorTokenRequest(new Map(Object.entries(given)))).toEqual({ scope: 'block' });
+  const given = { ...form, scope: 'gateway:block', resource: 'urn:outrider:operator' };
+  expect(readOperatorTokenRequest(new Map(Object.entries(given)))).toEqual({ scope: 'gateway:block' });
 });
 
 test.each<[string, Record<string, string>, string]>([

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { STANDING_SCOPES } from '@outrider/admission';
 import { createRemoteJWKSet, customFetch, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import type pg from 'pg';
 import { ASSERTION_TYPE } from '../operator-client/client-assertion.js';
@@ -61,8 +62,7 @@ async function ask(client_assertion: Promise<string> | string, fields: Record<st
 describe('an operator', () => {
   it('gets a bearer token with the scopes of its roles, which any JWT library verifies', async () => {
     const answer = await ask(assertion(), { client_id: 'local-admin' });
-    const scope =
-      'fleet:read fleet:write command:send revoke block decisions:read policy:read policy:write token:introspect';
+    const scope = STANDING_SCOPES.join(' ');
     expect(answer).toMatchObject({ status: 200, body: { token_type: 'Bearer', expires_in: 900, scope } });
     expect(answer.headers['cache-control']).toBe('no-store');
     const jwks = createRemoteJWKSet(new URL('https://token.example/oauth2/jwks'), {
@@ -81,8 +81,8 @@ describe('an operator', () => {
 
   it('names the token endpoint as audience, or asks for less', async () => {
     const aud = `${ground.config.operatorUrl}/oauth2/token`;
-    expect(await ask(assertion('local-admin', { aud }), { scope: 'block' })).toMatchObject({
-      body: { scope: 'block' },
+    expect(await ask(assertion('local-admin', { aud }), { scope: 'gateway:block' })).toMatchObject({
+      body: { scope: 'gateway:block' },
     });
   });
 
@@ -126,11 +126,11 @@ describe('a service account', () => {
     const [one, two] = [1, 2].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' }));
     const made = await account('nightly', 'viewer', one!.publicKey);
     expect(await ask(assertion('nightly', {}, one!.privateKey))).toMatchObject({
-      body: { scope: 'fleet:read decisions:read policy:read' },
+      body: { scope: 'device:read policy:read' },
     });
-    expect((await account('nightly', 'dispatcher,security', two!.publicKey)).sub).toBe(made.sub);
+    expect((await account('nightly', 'ca-operator,auditor', two!.publicKey)).sub).toBe(made.sub);
     expect((await ask(assertion('nightly', {}, one!.privateKey))).status).toBe(401);
-    const scope = 'fleet:read command:send revoke block decisions:read policy:read token:introspect';
+    const scope = 'device:read ca:revoke evidence:read operator:read elevation:request';
     expect(await ask(assertion('nightly', {}, two!.privateKey))).toMatchObject({ body: { scope } });
     await admin.query(`UPDATE operator_accounts SET enabled = false WHERE client_id = 'nightly'`);
     expect((await ask(assertion('nightly', {}, two!.privateKey))).status).toBe(401);

@@ -1,40 +1,54 @@
 import { expect, it, test } from '@jest/globals';
-import { carries, isRole, OPERATOR_SCOPES, operatorScopes, ROLES } from './roles.js';
+import { ELEVATED_SCOPES, OPERATOR_SCOPES, STANDING_SCOPES } from '@outrider/admission';
+import { carries, isRole, mayRequest, operatorScopes, ROLES } from './roles.js';
+
+const FLEET = 'device:read device:write command:send policy:read operator:read elevation:request';
+const SECURITY =
+  'device:read gateway:block ca:revoke evidence:read policy:read operator:read elevation:request elevation:approve';
 
 test.each([
-  [
-    'admin',
-    'fleet:read fleet:write command:send revoke block decisions:read policy:read policy:write token:introspect',
-  ],
-  ['viewer', 'fleet:read decisions:read policy:read'],
-  ['dispatcher', 'fleet:read command:send'],
-  ['security', 'fleet:read revoke block decisions:read policy:read token:introspect'],
-  ['resource-server', 'token:introspect'],
-])('%s carries %s', (role, scopes) => {
+  ['viewer', 'device:read policy:read', ''],
+  ['fleet-operator', FLEET, 'command:send-critical'],
+  ['security-operator', SECURITY, 'ca:revoke-bulk policy:write'],
+  ['ca-operator', 'device:read ca:revoke operator:read elevation:request', 'ca:revoke-bulk'],
+  ['auditor', 'evidence:read operator:read', ''],
+  ['admin', STANDING_SCOPES.join(' '), ELEVATED_SCOPES.join(' ')],
+  ['resource-server', 'token:introspect', ''],
+])('%s carries %p and may be elevated to %p', (role, scopes, elevations) => {
   expect(operatorScopes([role], undefined).join(' ')).toBe(scopes);
+  expect(ELEVATED_SCOPES.filter((scope) => mayRequest([role], scope)).join(' ')).toBe(elevations);
+});
+
+test.each(ROLES)('%s has nothing standing that is never standing', (role) => {
+  for (const scope of ELEVATED_SCOPES) expect(() => operatorScopes([role], scope)).toThrow();
 });
 
 it('adds roles up, once each, in one order', () => {
-  expect(operatorScopes(['security', 'dispatcher'], undefined)).toEqual([
-    'fleet:read',
-    'command:send',
-    'revoke',
-    'block',
-    'decisions:read',
+  expect(operatorScopes(['auditor', 'viewer', 'viewer'], undefined)).toEqual([
+    'device:read',
+    'evidence:read',
     'policy:read',
-    'token:introspect',
+    'operator:read',
   ]);
 });
 
 it('gives what was asked for and no more', () => {
-  expect(operatorScopes(['admin'], 'block revoke')).toEqual(['revoke', 'block']);
+  expect(operatorScopes(['admin'], 'ca:revoke gateway:block')).toEqual(['gateway:block', 'ca:revoke']);
+});
+
+it('gives what an elevation gives to who asks for it by name', () => {
+  expect(operatorScopes(['viewer'], undefined, ['policy:write'])).toEqual(['device:read', 'policy:read']);
+  expect(operatorScopes(['viewer'], 'policy:write device:read', ['policy:write'])).toEqual([
+    'device:read',
+    'policy:write',
+  ]);
 });
 
 test.each([
-  [['viewer'], 'revoke'],
-  [['viewer'], 'fleet:read revoke'],
+  [['viewer'], 'ca:revoke'],
+  [['viewer'], 'device:read ca:revoke'],
   [['admin'], 'telemetry:write'],
-  [['admin'], 'fleet:read  revoke'],
+  [['admin'], 'device:read  ca:revoke'],
   [[], undefined],
   [['root'], undefined],
   [['constructor'], undefined],
@@ -43,11 +57,13 @@ test.each([
 });
 
 it('knows its roles', () => {
-  expect(ROLES).toEqual(['admin', 'viewer', 'dispatcher', 'security', 'resource-server']);
   expect([isRole('admin'), isRole('Admin'), isRole('toString')]).toEqual([true, false, false]);
-  expect(OPERATOR_SCOPES).toHaveLength(9);
+  expect(new Set(OPERATOR_SCOPES).size).toBe(STANDING_SCOPES.length + ELEVATED_SCOPES.length);
 });
 
 it('says which role carries a scope', () => {
-  expect([carries(['viewer', 'security'], 'block'), carries(['viewer', 'root'], 'block')]).toEqual([true, false]);
+  expect([carries(['viewer', 'ca-operator'], 'ca:revoke'), carries(['viewer', 'root'], 'ca:revoke')]).toEqual([
+    true,
+    false,
+  ]);
 });

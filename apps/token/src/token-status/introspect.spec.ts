@@ -16,7 +16,7 @@ const operator = OperatorClaims.parse({
   sub: `op:${times.jti}`,
   client_id: 'local-admin',
   aud: 'urn:outrider:operator',
-  scope: 'block',
+  scope: 'gateway:block',
   roles: ['admin'],
 });
 

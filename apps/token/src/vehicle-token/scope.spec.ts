@@ -33,7 +33,7 @@ test.each<[string, string | undefined, string | undefined, string]>([
   ['mixes families', 'telemetry:write command:receive', undefined, 'token.invalid_scope'],
   ['unknown', 'telemetry:read', undefined, 'token.invalid_scope'],
   ['unknown beside a known one', 'telemetry:write admin', undefined, 'token.invalid_scope'],
-  ["an operator's", 'revoke', undefined, 'token.invalid_scope'],
+  ["an operator's", 'ca:revoke', undefined, 'token.invalid_scope'],
   ['a name of Object.prototype', 'constructor', undefined, 'token.invalid_scope'],
   ['two spaces', 'telemetry:write  telemetry:backfill', undefined, 'token.invalid_scope'],
   ['a tab', 'telemetry:write\ttelemetry:backfill', undefined, 'token.invalid_scope'],

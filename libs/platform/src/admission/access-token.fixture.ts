@@ -24,7 +24,7 @@ export function operatorClaims(more: object = {}) {
     aud: 'urn:outrider:operator',
   };
   const times = { iat: now(), nbf: now(), exp: now() + 120, jti: randomUUID() };
-  return { ...common, ...times, scope: 'fleet:read', roles: ['admin'], ...more };
+  return { ...common, ...times, scope: 'device:read', roles: ['admin'], ...more };
 }
 export function sign(payload: object, key = signer.privateKey, header: object = {}): string {
   return signJws({

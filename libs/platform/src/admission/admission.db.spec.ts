@@ -276,7 +276,7 @@ describe('an operator', () => {
     ],
     [
       'another scope (attack 25)',
-      () => sign(operatorClaims({ scope: 'decisions:read' })),
+      () => sign(operatorClaims({ scope: 'evidence:read' })),
       403,
       'auth.scope_insufficient',
     ],

@@ -1,4 +1,5 @@
 import { SetMetadata } from '@nestjs/common';
+import type { OperatorScope } from '@outrider/admission';
 
 /** Metadata key: how a route admits its callers. */
 export const ADMISSION = Symbol('outrider:admission');
@@ -13,7 +14,7 @@ export type AdmissionRule =
       readonly control: boolean;
       readonly recovery: boolean;
     }
-  | { readonly kind: 'operator'; readonly scope: string };
+  | { readonly kind: 'operator'; readonly scope: OperatorScope };
 
 /** No client certificate and no token needed: EST cacerts, JWKS, health, CRL. The network denylist still holds. */
 export function AdmitAnyone(): MethodDecorator {
@@ -35,6 +36,6 @@ export function AdmitToken(rule: {
 }
 
 /** A bearer operator token with `scope`. */
-export function RequireOperator(scope: string): MethodDecorator {
+export function RequireOperator(scope: OperatorScope): MethodDecorator {
   return SetMetadata(ADMISSION, { kind: 'operator', scope } satisfies AdmissionRule);
 }

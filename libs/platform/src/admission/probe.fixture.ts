@@ -49,7 +49,7 @@ class ProbeController {
 
   @Get('/fleet')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   fleet(@Admitted() { subject }: OperatorAdmission): { subject: string } {
     return { subject };
   }

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit, RequestMethod } from '@nestjs/common';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { isOperatorScope } from '@outrider/admission';
 import { LISTENER, type ListenerName } from '../http/on.provider.js';
 import { ADMISSION, type AdmissionRule } from './decorators.provider.js';
 
@@ -11,7 +12,7 @@ const FITS: Readonly<Record<ListenerName, readonly AdmissionRule['kind'][]>> = {
   http: ['anyone'],
 };
 
-/** Deny by default, found out before anything opens: a route without a listener, or without a rule that fits it, stops the start. */
+/** Deny by default, found out before anything opens: a route without a listener, or without a rule that fits it or with a scope that nobody can hold, stops the start. */
 @Injectable()
 export class RouteRules implements OnModuleInit {
   constructor(
@@ -40,5 +41,7 @@ function fault(handler: object | undefined, name: string): string[] {
   const rule = Reflect.getMetadata(ADMISSION, handler) as AdmissionRule | undefined;
   if (!listener) return [`${route}: on no listener (@On)`];
   if (!rule) return [`${route}: says not whom it admits`];
-  return FITS[listener].includes(rule.kind) ? [] : [`${route}: ${rule.kind} does not fit the ${listener} listener`];
+  if (!FITS[listener].includes(rule.kind)) return [`${route}: ${rule.kind} does not fit the ${listener} listener`];
+  if (rule.kind === 'operator' && !isOperatorScope(rule.scope)) return [`${route}: ${rule.scope} is no operator scope`];
+  return [];
 }

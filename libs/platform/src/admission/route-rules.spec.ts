@@ -14,7 +14,7 @@ class GoodController {
 
   @Get('/operator')
   @On('operator')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   operator(): void {}
 
   helper(): void {}
@@ -32,8 +32,13 @@ class BadController {
 
   @Get('/misplaced')
   @On('vehicle')
-  @RequireOperator('fleet:read')
+  @RequireOperator('device:read')
   misplaced(): void {}
+
+  @Get('/misspelt')
+  @On('operator')
+  @RequireOperator('device:raed' as never)
+  misspelt(): void {}
 
   @Get('/open')
   @On('http')
@@ -64,6 +69,7 @@ describe('the rules of the routes', () => {
       'BadController.unmarked (GET /unmarked): says not whom it admits',
       'BadController.nowhere (POST /nowhere): on no listener (@On)',
       'BadController.misplaced (GET /misplaced): operator does not fit the vehicle listener',
+      'BadController.misspelt (GET /misspelt): device:raed is no operator scope',
     ]);
   });
 });
