@@ -18,6 +18,7 @@ import {
 import { DeviceId, InstanceId } from '@outrider/ids';
 import { DenylistFeed } from '@outrider/platform/admission';
 import { Listeners } from '@outrider/platform/http';
+import { Policies } from '@outrider/platform/policy';
 import { migrate } from '@outrider/platform/postgres';
 import { createApplication, createLogger } from '@outrider/platform/service';
 import {
@@ -26,9 +27,11 @@ import {
   freePort,
   type Party,
   startNats,
+  startPolicyOwner,
   type TestDatabase,
   type TestFleet,
   type TestNats,
+  type TestPolicyOwner,
   testServiceConfig,
 } from '@outrider/testing';
 import { TokenConfig } from './config.js';
@@ -41,11 +44,13 @@ export interface Ground {
   readonly nats: TestNats;
   readonly postgres: Cuttable;
   readonly neighbours: Neighbours;
+  /** In gateway's place. */
+  readonly gateway: TestPolicyOwner;
   readonly config: TokenConfig;
   stop(): Promise<void>;
 }
 
-export async function prepareGround(): Promise<Ground> {
+export async function prepareGround({ policies = true } = {}): Promise<Ground> {
   const [fleet, database, nats] = await Promise.all([createTestFleet(), createTestDatabase('token'), startNats()]);
   const postgres = await Cuttable.start(database.host, database.port);
   const { config: common, directory } = await testServiceConfig('token', { fleet, database, nats });
@@ -59,20 +64,23 @@ export async function prepareGround(): Promise<Ground> {
   });
   await migrate(config, definition.migrations, createLogger('token', InstanceId.parse('token-00000000'), 'fatal'));
   const neighbours = await Neighbours.start(nats);
+  const gateway = await startPolicyOwner(nats, fleet);
+  if (policies) gateway.publish();
   const stop = async () => {
     await neighbours.stop();
+    await gateway.stop();
     postgres.cut();
     await nats.stop();
     await database.drop();
   };
-  return { fleet, database, nats, postgres, neighbours, config, stop };
+  return { fleet, database, nats, postgres, neighbours, gateway, config, stop };
 }
 
 /** An instance of the service; its listeners opened unless it is to run beside another one. */
 export async function startService(
   { config, neighbours }: Ground,
   number: number,
-  { listen = true } = {},
+  { listen = true, policies = true } = {},
 ): Promise<NestFastifyApplication> {
   const instance = InstanceId.parse(`token-0000000${number}`);
   const logger = createLogger('token', instance, config.logLevel);
@@ -80,6 +88,7 @@ export async function startService(
   if (listen) await app.get(Listeners).open();
   neighbours.beat();
   await until(() => app.get(DenylistFeed).freshness() === 'fresh');
+  if (policies) await until(() => app.get(Policies).version !== undefined);
   return app;
 }
 

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { PolicyModule } from '@outrider/platform/policy';
 import type { ServiceDefinition } from '@outrider/platform/service';
 import { CertificateSeenService } from './certificate-seen/certificate-seen.service.js';
 import { TokenConfig } from './config.js';
@@ -8,6 +9,7 @@ import { DeviceService } from './device/device.service.js';
 import { MetadataController } from './metadata/metadata.controller.js';
 import { TokenTables1763900000000 } from './migrations/1763900000000-token-tables.migration.js';
 import { KeyRotation1764000000000 } from './migrations/1764000000000-key-rotation.migration.js';
+import { PolicyBasis1764510000000 } from './migrations/1764510000000-policy-basis.migration.js';
 import { OperatorAccountRepository } from './operator-client/operator-account.repository.js';
 import { OperatorClients } from './operator-client/operator-clients.service.js';
 import { OperatorTokenController } from './operator-token/operator-token.controller.js';
@@ -23,6 +25,7 @@ import { VehicleTokenController } from './vehicle-token/vehicle-token.controller
 import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
 
 @Module({
+  imports: [PolicyModule],
   controllers: [
     VehicleTokenController,
     OperatorTokenController,
@@ -54,5 +57,5 @@ export const definition: ServiceDefinition<TokenConfig> = {
   config: TokenConfig,
   module: TokenModule,
   entities: [],
-  migrations: [TokenTables1763900000000, KeyRotation1764000000000],
+  migrations: [TokenTables1763900000000, KeyRotation1764000000000, PolicyBasis1764510000000],
 };

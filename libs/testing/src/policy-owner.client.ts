@@ -15,7 +15,7 @@ export interface TestPolicyOwner {
   away: boolean;
   /** What it says of a vehicle; without a word it is active, and nothing more is known. */
   tell(deviceId: string, context: Partial<DeviceContext>): void;
-  /** Puts the shipped policies in force, with `more` (texts by id) beside them. */
+  /** Puts the shipped policies in force, each time in a newer version, with `more` (texts by id) beside them. */
   publish(more?: Readonly<Record<string, string>>): void;
   stop(): Promise<void>;
 }
@@ -49,7 +49,6 @@ export async function startPolicyOwner(nats: TestNats, fleet: TestFleet): Promis
       if (!owner.away) msg.respond(JSON.stringify({ ok: { ...NOTHING_SPECIAL, ...told.get(deviceId) } }));
     },
   });
-  owner.publish();
   return owner;
 }
 

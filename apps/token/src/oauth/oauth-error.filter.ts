@@ -27,7 +27,7 @@ export class OAuthErrorFilter implements ExceptionFilter {
     if (error.code === 'service.internal') this.logger.error({ err: thrown }, 'a token request failed');
     this.refused.inc({ code: error.code });
     // The guard has reported its own refusals; these are decided behind it.
-    if (error.code.startsWith('token.')) this.report(error, request);
+    if (/^(?:token|policy)\./.test(error.code)) this.report(error, request);
     if (reply.sent) return;
     const vehicle = peerOf(request.raw).listener === 'vehicle';
     const { status, headers, body } = oauthError(error, vehicle ? 'tls_client_auth' : 'private_key_jwt');

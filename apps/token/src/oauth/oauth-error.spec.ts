@@ -9,6 +9,8 @@ test.each<[ErrorCode, number, string]>([
   ['token.unsupported_grant_type', 400, 'unsupported_grant_type'],
   ['token.invalid_scope', 400, 'invalid_scope'],
   ['token.invalid_target', 400, 'invalid_target'],
+  ['policy.denied', 400, 'access_denied'],
+  ['policy.unavailable', 503, 'temporarily_unavailable'],
   ['tls.certificate_required', 401, 'invalid_client'],
   ['tls.certificate_expired', 401, 'invalid_client'],
   ['denylist.device', 401, 'invalid_client'],

@@ -32,6 +32,9 @@ export function oauthError(error: DomainError, authentication: ClientAuthenticat
 function nameOf({ code, status }: DomainError): { name: string; status: number } {
   if (code === 'token.invalid_client') return { name: 'invalid_client', status: 401 };
   if (code.startsWith('token.')) return { name: code.slice('token.'.length), status: 400 };
+  // Not invalid_scope, after which a client would ask for less: the same request may be allowed later. RFC 8628 §3.5 registered the
+  // name for this endpoint; the status is that of RFC 6749 §5.2.
+  if (code === 'policy.denied') return { name: 'access_denied', status: 400 };
   // A client whose certificate is missing, bad or out of service is a client that could not be authenticated.
   if (/^(?:tls|denylist|auth)\./.test(code)) return { name: 'invalid_client', status: 401 };
   if (status === 503) return { name: 'temporarily_unavailable', status };

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
+import type { DeviceId } from '@outrider/ids';
 import { DenylistFeed } from '@outrider/platform/admission';
+import { controlTokenRequest, DeviceContexts, Policies } from '@outrider/platform/policy';
 import { CONFIG, Metrics } from '@outrider/platform/service';
 import type { ParsedCertificate } from '@outrider/x509';
 import { CertificateSeenService } from '../certificate-seen/certificate-seen.service.js';
@@ -11,7 +13,7 @@ import { type TokenAnswer, tokenAnswer } from '../oauth/token-answer.js';
 import type { TokenForm } from '../oauth/token-form.js';
 import { SigningKeyService } from '../signing-key/signing-key.service.js';
 import { authenticateVehicle } from './authenticate-vehicle.js';
-import { ControlTokenRepository } from './control-token.repository.js';
+import { ControlTokenRepository, type PolicyBasis } from './control-token.repository.js';
 import { issueVehicleToken, readVehicleTokenRequest } from './issue-vehicle-token.js';
 
 const STALE_RETRY_SECONDS = 1;
@@ -24,6 +26,8 @@ export class VehicleTokenService {
     @Inject(CONFIG) private readonly config: TokenConfig,
     private readonly denylist: DenylistFeed,
     private readonly devices: DeviceService,
+    private readonly contexts: DeviceContexts,
+    private readonly policies: Policies,
     private readonly controlTokens: ControlTokenRepository,
     private readonly certificatesSeen: CertificateSeenService,
     private readonly signingKeys: SigningKeyService,
@@ -50,10 +54,22 @@ export class VehicleTokenService {
       nowMs: Date.now(),
       jti: randomUUID(),
     });
-    if (control) await this.controlTokens.record(claims, remoteAddress);
+    if (control) {
+      const decision = await this.requireAllowed(deviceId, request.grant.scopes);
+      await this.controlTokens.record(claims, decision, remoteAddress);
+    }
     this.certificatesSeen.note({ thumbprint, deviceId, notAfter, seenAt: new Date() });
     this.issued.inc({ family: request.grant.family });
     return tokenAnswer(this.signingKeys.sign(claims), claims);
+  }
+
+  /**
+   * By the policies in force and what gateway knows of the vehicle; while either is away there is no control token.
+   * @throws DomainError `policy.denied`, `policy.unavailable`, `service.upstream_unavailable`
+   */
+  private async requireAllowed(deviceId: DeviceId, scopes: readonly string[]): Promise<PolicyBasis> {
+    const context = await this.contexts.get(deviceId);
+    return this.policies.require(controlTokenRequest(deviceId, scopes, context, new Date()));
   }
 
   /** The guard has let the request through on a denylist good enough for telemetry; control fails closed earlier (DESIGN §4). */
