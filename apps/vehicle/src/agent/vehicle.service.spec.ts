@@ -8,6 +8,7 @@ import { CommandId } from '@outrider/ids';
 import {
   createTestFleet,
   crossRoots,
+  issue,
   issueCommandSigner,
   issueFactoryDevice,
   type Party,
@@ -22,6 +23,7 @@ import { openStateDatabase } from './state-database.store.js';
 import { Vehicle, type VehicleOptions } from './vehicle.service.js';
 
 const ID = CommandId.parse('11111111-2222-4333-8444-555555555555');
+const YEAR_MS = 365 * 86_400_000;
 let fleet: TestFleet;
 let signer: Party;
 let platform: TestPlatform;
@@ -174,17 +176,21 @@ describe('enrolment', () => {
 });
 
 describe('the roots', () => {
-  /** The vehicle knows the root of another fleet; the platform may have become this one's. */
-  async function pinned(): Promise<[TestFleet, Partial<VehicleOptions>]> {
-    const before = await createTestFleet();
-    const { certificatePem } = before.root;
+  /** The vehicle knows another root, which began then; the platform may have come to this fleet's. */
+  async function pinned(beganMs = Date.now() - YEAR_MS): Promise<[Party, Partial<VehicleOptions>]> {
+    const before = await issue('root', 'self', {
+      name: 'Test Fleet Root',
+      keyType: 'P-384',
+      notBefore: new Date(beganMs),
+    });
+    const { certificatePem } = before;
     return [before, { platform: { ...options().platform, serverTrust: certificatePem, fleetRoot: certificatePem } }];
   }
   const rootsLearned = () => events.filter(({ event }) => event === 'root_learned');
 
   it('learns a new one that the old one vouches for, though no server is believed yet; and remembers it', async () => {
     const [before, given] = await pinned();
-    platform.cas = [fleet.root.certificate, await crossRoots(fleet.root, before.root)];
+    platform.cas = [fleet.root.certificate, await crossRoots(fleet.root, before)];
     // Asked again over a believed connection, the platform names the old one no more.
     await drive(given, () => count('accepted') > 0 && count('root_given_up') > 0, 'the new root alone');
     const told = ['offline', 'root_learned', 'root_given_up'].map((name) => names().indexOf(name));
@@ -200,6 +206,15 @@ describe('the roots', () => {
     const [, given] = await pinned();
     const stranger = await createTestFleet();
     platform.cas = [fleet.root.certificate, await crossRoots(fleet.root, stranger.root), stranger.root.certificate];
+    await drive(given, () => count('offline') > 0, 'a failure');
+    await sleep(300);
+    expect(rootsLearned()).toEqual([]);
+    expect(platform.requests).toEqual([]);
+  });
+
+  it('goes back to no root that its own took the place of, though that one vouched for it', async () => {
+    const [young, given] = await pinned(Date.now());
+    platform.cas = [fleet.root.certificate, await crossRoots(fleet.root, young)];
     await drive(given, () => count('offline') > 0, 'a failure');
     await sleep(300);
     expect(rootsLearned()).toEqual([]);

@@ -18,7 +18,13 @@ interface Root {
   readonly spkiDer: Uint8Array;
 }
 
-async function sign(profile: 'root' | 'root-cross', spkiDer: Uint8Array, issuer: Root | KeyObject, days = 30) {
+async function sign(
+  profile: 'root' | 'root-cross',
+  spkiDer: Uint8Array,
+  issuer: Root | KeyObject,
+  days = 30,
+  notBefore = new Date(NOW.getTime() - 60 * DAY_MS),
+) {
   const isRoot = !('certificate' in issuer);
   return issueCertificate(
     {
@@ -26,7 +32,7 @@ async function sign(profile: 'root' | 'root-cross', spkiDer: Uint8Array, issuer:
       serialNumber: SerialNumber.parse(`7${randomBytes(16).toString('hex').slice(1)}`),
       subject: [{ type: OID.commonName, value: 'Fleet Root CA' }],
       spkiDer,
-      notBefore: new Date(NOW.getTime() - 60 * DAY_MS),
+      notBefore,
       notAfter: new Date(NOW.getTime() + days * DAY_MS),
     },
     isRoot ? 'self' : issuer.certificate,
@@ -61,6 +67,7 @@ describe('rootsVouchedFor', () => {
         trusted.map(({ certificate }) => certificate),
         offered,
         NOW,
+        'any',
       ),
     );
 
@@ -95,6 +102,38 @@ describe('rootsVouchedFor', () => {
   });
 });
 
+describe('by the word of a server that is not believed', () => {
+  const at = (day: number) => new Date(NOW.getTime() - (60 - day) * DAY_MS);
+  const began = async (day: number): Promise<Root> => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+    const spkiDer = new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
+    return { certificate: await sign('root', spkiDer, privateKey, 30, at(day)), privateKey, spkiDer };
+  };
+  const crossed = ({ spkiDer, certificate }: Root, issuer: Root) =>
+    sign('root-cross', spkiDer, issuer, 30, certificate.notBefore);
+  const learn = (trusted: Root, offered: readonly ParsedCertificate[]) =>
+    names(rootsVouchedFor([trusted.certificate], offered, NOW, 'successors'));
+
+  it('a vehicle goes forward over every rollover', async () => {
+    const [first, second, last] = [await began(1), await began(2), await began(3)];
+    const offered = [second.certificate, last.certificate, await crossed(second, first), await crossed(last, second)];
+    expect(learn(first, offered).sort()).toEqual(names([second.certificate, last.certificate]).sort());
+  });
+
+  it('and never back: whoever stole the key before has the public OldWithNew, and signs what else is needed', async () => {
+    const [stolen, now, evil] = [await began(1), await began(2), await began(3)];
+    const forged = await sign('root', stolen.spkiDer, stolen.privateKey, 30, at(4));
+    const offered = [
+      stolen.certificate,
+      forged,
+      evil.certificate,
+      await crossed(stolen, now),
+      await crossed(evil, stolen),
+    ];
+    expect(learn(now, offered)).toEqual([]);
+  });
+});
+
 describe('rootsGone', () => {
   it('gives up what the platform names no more, never the last one that is trusted', () => {
     const both = [old!.certificate, young!.certificate];
@@ -121,8 +160,15 @@ describe('AnchorStore', () => {
     expect([names(later.fleetRoots), later.serverTrust]).toEqual([names([young!.certificate]), pem(young!)]);
     // What the workshop puts in counts at once; what comes back is over no more.
     expect(names((await open([old!, third!])).fleetRoots)).toEqual(names([third!.certificate, young!.certificate]));
+    const again = await sign('root', old!.spkiDer, old!.privateKey);
+    expect([later.gaveUp(old!.certificate), later.gaveUp(again), later.gaveUp(young!.certificate)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
     await later.change([old!.certificate], []);
     expect(names(later.fleetRoots)).toContain(old!.certificate.thumbprint);
+    expect(later.gaveUp(again)).toBe(false);
     writeFileSync(join(state, 'anchors.json'), '{"adopted": [');
     expect((await open([old!])).serverTrust).toBe(pem(old!));
     rmSync(state, { recursive: true });

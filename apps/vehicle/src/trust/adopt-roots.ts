@@ -6,20 +6,26 @@ import type { ParsedCertificate } from '@outrider/x509';
  * The roots in `offered` that are trusted by a cross certificate in it (RFC 4210 §4.4, RFC 7030 §4.1.3), directly or over others that
  * are. It does not matter how `offered` came here: what has no signature by a trusted root changes nothing.
  * @param trusted the roots of now; one that has expired vouches for nobody.
+ * @param whom `successors`: only roots that begin after the one that vouches. OldWithNew is public and outlives a rollover, and whoever
+ * has stolen the old key offers it: by the word of a server that is not believed no root goes back to the one before.
  * @returns the new ones alone.
  */
 export function rootsVouchedFor(
   trusted: readonly ParsedCertificate[],
   offered: readonly ParsedCertificate[],
   now: Date,
+  whom: 'any' | 'successors',
 ): ParsedCertificate[] {
   const roots = offered.filter((each) => isRoot(each) && isAuthority(each, now));
   const crosses = offered.filter((each) => sameName(each) && !isRoot(each) && isAuthority(each, now));
+  // A cross certificate begins when the root does that it stands for; of the two only it is signed by whom we trust.
+  const vouches = (root: ParsedCertificate, cross: ParsedCertificate) =>
+    (whom === 'any' || cross.notBefore > root.notBefore) && isSignedBy(cross, root);
   const known = trusted.filter((each) => isAuthority(each, now));
   const found: ParsedCertificate[] = [];
   for (let before = -1; before < found.length; ) {
     before = found.length;
-    const vouched = crosses.filter((cross) => [...known, ...found].some((root) => isSignedBy(cross, root)));
+    const vouched = crosses.filter((cross) => [...known, ...found].some((root) => vouches(root, cross)));
     for (const root of roots) {
       const isNew = ![...trusted, ...found].some((each) => each.thumbprint === root.thumbprint);
       if (isNew && vouched.some((cross) => isSame(cross, root)) && isSignedBy(root, root)) found.push(root);

@@ -9,8 +9,11 @@ const Kept = z.strictObject({
   adopted: z.array(z.string()).max(32),
   /** Thumbprints. */
   retired: z.array(z.string()).max(256),
+  /** Key thumbprints of the same: a stolen key can sign itself another certificate. */
+  retiredKeys: z.array(z.string()).max(256).default([]),
 });
 type Kept = z.infer<typeof Kept>;
+const NOTHING: Kept = { adopted: [], retired: [], retiredKeys: [] };
 
 /** What was put in at the factory: PEM of what servers, and what signed commands, are believed by. */
 export interface PinnedTrust {
@@ -29,7 +32,7 @@ export class AnchorStore {
   static async open(stateDirectory: string, pinned: PinnedTrust): Promise<AnchorStore> {
     const file = join(stateDirectory, 'anchors.json');
     const kept = Kept.safeParse(jsonOf(await readFileIfThere(file)));
-    return new AnchorStore(file, pinned, kept.success ? kept.data : { adopted: [], retired: [] });
+    return new AnchorStore(file, pinned, kept.success ? kept.data : NOTHING);
   }
 
   /** What commands are believed by. */
@@ -37,6 +40,11 @@ export class AnchorStore {
     const all = [...parseCertificates(this.pinned.fleetRoot), ...this.adopted()];
     const trusted = distinct(all).filter(({ thumbprint }) => !this.kept.retired.includes(thumbprint));
     return trusted.length > 0 ? trusted : parseCertificates(this.pinned.fleetRoot);
+  }
+
+  /** Whether it was trusted once and is over: its key, in whatever certificate. */
+  gaveUp({ thumbprint, keyThumbprint }: Pick<ParsedCertificate, 'thumbprint' | 'keyThumbprint'>): boolean {
+    return this.kept.retired.includes(thumbprint) || this.kept.retiredKeys.includes(keyThumbprint);
   }
 
   /** PEM of what servers are believed by. Learned roots count there only where the factory put in a fleet root for servers too. */
@@ -52,10 +60,15 @@ export class AnchorStore {
   async change(learned: readonly ParsedCertificate[], gone: readonly ParsedCertificate[]): Promise<void> {
     const lost = new Set<string>(gone.map(({ thumbprint }) => thumbprint));
     const back = new Set<string>(learned.map(({ thumbprint }) => thumbprint));
+    const backKeys = new Set(learned.map(({ keyThumbprint }) => keyThumbprint));
+    const lostKeys = gone.map(({ keyThumbprint }) => keyThumbprint);
     const adopted = distinct([...this.adopted(), ...learned]).filter(({ thumbprint }) => !lost.has(thumbprint));
     const kept = {
       adopted: adopted.map(({ der }) => toPem(der, 'CERTIFICATE')).slice(-32),
       retired: [...new Set([...this.kept.retired, ...lost])].filter((each) => !back.has(each)).slice(-256),
+      retiredKeys: [...new Set([...this.kept.retiredKeys, ...lostKeys])]
+        .filter((each) => !backKeys.has(each))
+        .slice(-256),
     };
     await writeFileDurably(this.file, `${JSON.stringify(kept, null, 2)}\n`);
     this.kept = kept;

@@ -45,7 +45,7 @@ export class TrustService {
 
   /**
    * A server was not believed: perhaps the fleet has another root by now. It cannot be asked over a connection that is believed, so
-   * only what a trusted root has signed counts, and nothing is given up.
+   * only successors that a trusted root has signed count, and nothing is given up.
    */
   async suspect(nowMs: number): Promise<void> {
     if (nowMs - this.suspectedAt < UNTRUSTED_EVERY_MS) return;
@@ -84,10 +84,18 @@ export class TrustService {
     await this.take(offered, believed);
   }
 
-  private async take(offered: readonly ParsedCertificate[], mayGiveUp: boolean): Promise<void> {
+  /** Whom nobody believes may lead on to a next root, and back to none: whoever stole the key of one that is over would. */
+  private async take(offered: readonly ParsedCertificate[], believed: boolean): Promise<void> {
     const trusted = this.anchors.fleetRoots;
-    const learned = rootsVouchedFor(trusted, offered, new Date());
-    const gone = mayGiveUp ? rootsGone([...trusted, ...learned], offered) : [];
+    const learned = believed
+      ? rootsVouchedFor(trusted, offered, new Date(), 'any')
+      : rootsVouchedFor(
+          trusted,
+          offered.filter((each) => !this.anchors.gaveUp(each)),
+          new Date(),
+          'successors',
+        );
+    const gone = believed ? rootsGone([...trusted, ...learned], offered) : [];
     if (learned.length === 0 && gone.length === 0) return;
     await this.anchors.change(learned, gone);
     for (const root of learned)
