@@ -5,6 +5,7 @@ import { certificatesSign, commandChanged, deviceGet, deviceRevoked } from '@out
 import { JWS_TYP, parseJws, sha256Base64url, signDer, signJws, verificationKey, verifyJws } from '@outrider/crypto';
 import { CommandId, DeviceId, InstanceId } from '@outrider/ids';
 import type { VehicleAdmission } from '@outrider/platform/admission';
+import { Policies } from '@outrider/platform/policy';
 import { Database, migrate } from '@outrider/platform/postgres';
 import { createApplication, createLogger } from '@outrider/platform/service';
 import {
@@ -13,9 +14,11 @@ import {
   issueVehicle,
   type Party,
   startNats,
+  startPolicyOwner,
   type TestDatabase,
   type TestFleet,
   type TestNats,
+  type TestPolicyOwner,
   TRUST_DOMAIN,
   testServiceConfig,
 } from '@outrider/testing';
@@ -27,6 +30,7 @@ import { DeliveryService } from './delivery/delivery.service.js';
 import { Waiting } from './delivery/waiting.service.js';
 import { Expiry } from './expiry/expiry.service.js';
 import { Commands1763803000000 } from './migrations/1763803000000-commands.migration.js';
+import { PolicyBasis1764510000000 } from './migrations/1764510000000-policy-basis.migration.js';
 import { OutcomeService } from './outcome/outcome.service.js';
 import { CommandReader } from './send/command-reader.service.js';
 import { SendService } from './send/send.service.js';
@@ -37,6 +41,7 @@ let fleet: TestFleet;
 let database: TestDatabase;
 let nats: TestNats;
 let app: NestFastifyApplication;
+let gateway: TestPolicyOwner;
 const stops: (() => Promise<void>)[] = [];
 
 /** fleet-ca's answer, by the test fleet's control CA. */
@@ -97,6 +102,9 @@ async function answerAsNeighbours(): Promise<void> {
 beforeAll(async () => {
   [fleet, database, nats] = await Promise.all([createTestFleet(), createTestDatabase('command'), startNats()]);
   await answerAsNeighbours();
+  gateway = await startPolicyOwner(nats, fleet);
+  gateway.publish();
+  stops.push(() => gateway.stop());
   const { config } = await testServiceConfig('command', { fleet, database, nats });
   const parsed = Config.parse({
     ...config,
@@ -106,12 +114,12 @@ beforeAll(async () => {
   });
   const instance = InstanceId.parse('command-00000001');
   const logger = createLogger('command', instance, parsed.logLevel);
-  await migrate(parsed, [Commands1763803000000], logger);
+  await migrate(parsed, [Commands1763803000000, PolicyBasis1764510000000], logger);
   app = await createApplication(
     { module: CommandModule, entities: [CommandRow] },
     { service: 'command', instance, config: parsed, logger },
   );
-  await until(() => canSign());
+  await until(() => canSign() && app.get(Policies).version !== undefined);
 });
 
 afterAll(async () => {
@@ -129,12 +137,19 @@ function canSign(): boolean {
   }
 }
 
+const OPERATOR = { roles: ['fleet-operator'], secondFactor: false, elevated: false };
 let next = 0;
 const newDevice = () => DeviceId.parse(`device-${++next}`);
 const send = (deviceId: DeviceId, request: SendRequest, key: string = randomBytes(8).toString('hex'), by = 'op:1') =>
   app
     .get(SendService)
-    .send(deviceId, request, by, key, requestFingerprint(deviceId, Buffer.from(JSON.stringify(request))));
+    .send(
+      deviceId,
+      request,
+      { subject: by, attributes: OPERATOR },
+      key,
+      requestFingerprint(deviceId, Buffer.from(JSON.stringify(request))),
+    );
 const deliver = (deviceId: DeviceId, mayCritical = true) => app.get(DeliveryService).next(deviceId, mayCritical);
 const stateOf = async (id: string) => (await app.get(CommandReader).show(CommandId.parse(id))).state;
 
@@ -257,6 +272,85 @@ describe('delivery', () => {
     await send(device, { name: 'honk' });
     await woken;
     expect(performance.now() - started).toBeLessThan(2000);
+  });
+});
+
+describe('policies', () => {
+  const MOVING = { speedKmh: 42, telemetryAgeSeconds: 1 };
+  const parked = { speedKmh: 0, telemetryAgeSeconds: 1 };
+  const history = async (id: CommandId) => (await app.get(CommandReader).show(id)).history;
+  /** Longer than an answer about a vehicle is kept. */
+  const later = () => new Promise((resolve) => setTimeout(resolve, 1100));
+
+  it('refuse to move anything on a vehicle that drives, and leave the key free', async () => {
+    const device = newDevice();
+    gateway.tell(device, MOVING);
+    await expect(send(device, { name: 'unlock' }, 'moving')).rejects.toMatchObject({
+      code: 'policy.denied',
+      status: 403,
+      detail: 'no-remote-control-while-moving',
+    });
+    const { id } = await send(device, { name: 'honk' }, 'moving');
+    expect(await history(id)).toEqual([
+      { state: 'queued', at: expect.any(String), policies: ['dispatch-by-operators'], policy_version: 1 },
+    ]);
+    const log = await nats.connectAs('provisioner');
+    await until(async () => {
+      const query = JSON.stringify({ last_by_subj: 'command.decision.made.v1' });
+      const { message } = (await log.request('$JS.API.STREAM.MSG.GET.EVENTS', query)).json<{
+        message?: { data: string };
+      }>();
+      const made = message && JSON.parse(Buffer.from(message.data, 'base64').toString());
+      return made?.code === 'policy.denied' && made.deviceId === device && made.subject === 'op:1';
+    });
+    await log.close();
+  });
+
+  it('are asked again at the release: what was parked may drive by then', async () => {
+    const device = newDevice();
+    gateway.tell(device, parked);
+    const { id } = await send(device, { name: 'unlock' });
+    await send(device, { name: 'honk' });
+    expect(await deliver(device)).toMatchObject({ id, critical: true });
+    gateway.tell(device, MOVING);
+    await later();
+    await expect(app.get(DeliveryService).answerNonce(id, device, 'n'.repeat(22))).rejects.toMatchObject({
+      code: 'command.state_conflict',
+    });
+    expect(await app.get(CommandReader).show(id)).toMatchObject({
+      state: 'cancelled',
+      reason: 'policy: no-remote-control-while-moving',
+    });
+    expect((await history(id)).at(-1)).toMatchObject({
+      policies: ['no-remote-control-while-moving'],
+      policy_version: 1,
+    });
+    expect(await deliver(device)).toMatchObject({ critical: false, jws: expect.any(String) });
+  });
+
+  it('cancel what is not critical as well, and the next in line goes out at once', async () => {
+    const device = newDevice();
+    const { id } = await send(device, { name: 'honk' });
+    const next = await send(device, { name: 'locate' });
+    const silence = `forbid (principal, action == Outrider::Action::"dispatch_command", resource) when { context.command.name == "honk" };`;
+    gateway.publish({ silence });
+    await until(() => app.get(Policies).version === 2);
+    expect(await deliver(device)).toMatchObject({ id: next.id });
+    expect((await history(id)).at(-1)).toMatchObject({ state: 'cancelled', policies: ['silence'], policy_version: 2 });
+    gateway.publish();
+    await until(() => app.get(Policies).version === 3);
+  });
+
+  it('while nobody can say what is known of the vehicle, nothing is sent and nothing released', async () => {
+    const device = newDevice();
+    const { id } = await send(device, { name: 'honk' });
+    await later();
+    gateway.away = true;
+    await expect(send(device, { name: 'honk' })).rejects.toMatchObject({ code: 'service.upstream_unavailable' });
+    await expect(deliver(device)).rejects.toMatchObject({ status: 503 });
+    gateway.away = false;
+    expect(await stateOf(id)).toBe('queued');
+    expect(await deliver(device)).toMatchObject({ id });
   });
 });
 

@@ -4,11 +4,12 @@ import { CommandRow } from './command/command.entity.js';
 import { CommandModule } from './command.module.js';
 import { Config } from './config.js';
 import { Commands1763803000000 } from './migrations/1763803000000-commands.migration.js';
+import { PolicyBasis1764510000000 } from './migrations/1764510000000-policy-basis.migration.js';
 
 await boot({
   service: 'command',
   config: Config,
   module: CommandModule,
   entities: [CommandRow],
-  migrations: [Commands1763803000000],
+  migrations: [Commands1763803000000, PolicyBasis1764510000000],
 });

@@ -1,7 +1,7 @@
 import type { CommandState } from '@outrider/contracts';
 import type { CommandId, DeviceId } from '@outrider/ids';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { Command } from './command.js';
+import type { Command, RequestedAs } from './command.js';
 
 /** The row of a command. `position` orders a device's commands as they were accepted. */
 @Entity('commands')
@@ -14,6 +14,7 @@ export class CommandRow implements Command {
   @Column('boolean') critical!: boolean;
   @Column('text') state!: CommandState;
   @Column('text', { name: 'requested_by' }) requestedBy!: string;
+  @Column('jsonb', { name: 'requested_as', nullable: true }) requestedAs!: RequestedAs | null;
   @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
   @Column('timestamptz', { name: 'expires_at' }) expiresAt!: Date;
   @Column('integer', { name: 'timeout_seconds' }) timeoutSeconds!: number;

@@ -2,7 +2,7 @@ import { describe, expect, it, test } from '@jest/globals';
 import type { CommandState } from '@outrider/contracts';
 import { CommandId, DeviceId } from '@outrider/ids';
 import fc from 'fast-check';
-import { type Command, cancel, challenge, elapse, offer, release, resolve, type Transition } from './command.js';
+import { type Command, cancel, challenge, deny, elapse, offer, release, resolve, type Transition } from './command.js';
 
 const T0 = new Date('2026-03-01T12:00:00Z');
 const at = (seconds: number) => new Date(T0.getTime() + seconds * 1000);
@@ -14,6 +14,7 @@ const base: Command = {
   critical: false,
   state: 'queued',
   requestedBy: 'op:1',
+  requestedAs: null,
   createdAt: T0,
   expiresAt: at(60),
   timeoutSeconds: 30,
@@ -23,8 +24,9 @@ const base: Command = {
   resolvedAt: null,
   reason: null,
 };
+const basis = { policies: ['dispatch-by-operators'], version: 3 };
 const critical: Command = { ...base, name: 'unlock', critical: true };
-const released = release(base, 'a.b.c', at(1)).command;
+const released = release(base, 'a.b.c', basis, at(1)).command;
 
 test('a plain command goes from queued to released to succeeded', () => {
   expect(released).toMatchObject({ state: 'released', jws: 'a.b.c', releasedAt: at(1) });
@@ -35,16 +37,27 @@ test('a plain command goes from queued to released to succeeded', () => {
   });
 });
 
+test('a release keeps the policies that allowed it, and one that they deny is cancelled by them', () => {
+  expect(release(base, 'a.b.c', basis, at(1))).toMatchObject({ basis });
+  const forbid = { policies: ['no-remote-control-while-moving'], version: 3 };
+  expect(deny(base, forbid, at(1))).toMatchObject({
+    command: { state: 'cancelled', reason: 'policy: no-remote-control-while-moving', jws: null },
+    basis: forbid,
+  });
+  expect(deny(base, { policies: [], version: 3 }, at(1)).command.reason).toBe('policy: no policy permits it');
+  expect(() => deny(released, forbid, at(2))).toThrow('command.state_conflict');
+});
+
 describe('a critical command', () => {
   it('is not released without a nonce', () => {
-    expect(() => release(critical, 'a.b.c', at(1))).toThrow('command.state_conflict');
+    expect(() => release(critical, 'a.b.c', basis, at(1))).toThrow('command.state_conflict');
   });
 
   it('is offered, challenged, released once; the same nonce changes nothing, another is refused', () => {
     const offered = offer(critical, at(1))!.command;
     expect(offer(offered, at(2))).toBeUndefined();
     const challenged = challenge(offered, 'n1', at(3))!.command;
-    const out = release(challenged, 'a.b.c', at(3)).command;
+    const out = release(challenged, 'a.b.c', basis, at(3)).command;
     expect(out).toMatchObject({ state: 'released', nonce: 'n1' });
     expect(challenge(out, 'n1', at(4))).toBeUndefined();
     expect(() => challenge(out, 'n2', at(4))).toThrow('command.nonce_refused');
@@ -108,7 +121,7 @@ it('whatever happens in whatever order: released at most once, and nothing leave
 function apply(name: string, command: Command, now: Date, jws: string): Transition | undefined {
   if (name === 'offer') return offer(command, now);
   if (name === 'n1' || name === 'n2') return challenge(command, name, now);
-  if (name === 'release') return release(command, jws, now);
+  if (name === 'release') return release(command, jws, basis, now);
   if (name === 'succeed') return resolve(command, 'succeeded', undefined, now);
   if (name === 'fail') return resolve(command, 'failed', 'no', now);
   if (name === 'uncertain') return resolve(command, 'unknown', undefined, now);

@@ -3,6 +3,19 @@ import type { CommandState } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { CommandId, DeviceId } from '@outrider/ids';
 
+/** What a policy may know of an operator. */
+export interface RequestedAs {
+  readonly roles: readonly string[];
+  readonly secondFactor: boolean;
+  readonly elevated: boolean;
+}
+
+/** Which policies decided, and which version of them. */
+export interface PolicyBasis {
+  readonly policies: readonly string[];
+  readonly version: number;
+}
+
 export interface Command {
   readonly id: CommandId;
   readonly deviceId: DeviceId;
@@ -11,6 +24,8 @@ export interface Command {
   readonly critical: boolean;
   readonly state: CommandState;
   readonly requestedBy: string;
+  /** What its sender was by the token it was sent with; null for one of before policies. */
+  readonly requestedAs: RequestedAs | null;
   readonly createdAt: Date;
   readonly expiresAt: Date;
   /** Seconds after the release without an outcome: then `unknown`. */
@@ -28,6 +43,7 @@ export interface Transition {
   readonly command: Command;
   readonly at: Date;
   readonly reason?: string;
+  readonly basis?: PolicyBasis;
 }
 
 const BEFORE_RELEASE: readonly CommandState[] = ['queued', 'offered', 'challenged'];
@@ -59,10 +75,10 @@ export function challenge(command: Command, nonce: string, now: Date): Transitio
 }
 
 /** Signed and handed out: from here it may have happened. */
-export function release(command: Command, jws: string, now: Date): Transition {
+export function release(command: Command, jws: string, basis: PolicyBasis, now: Date): Transition {
   const ready = command.critical ? command.state === 'challenged' : isBeforeRelease(command.state);
   if (!ready) throw conflict(command);
-  return move({ ...command, jws, releasedAt: now }, 'released', now);
+  return { ...move({ ...command, jws, releasedAt: now }, 'released', now), basis };
 }
 
 export type OutcomeState = 'succeeded' | 'failed' | 'refused' | 'unknown';
@@ -90,6 +106,12 @@ export function elapse(command: Command, now: Date): Transition | undefined {
 export function cancel(command: Command, reason: string, now: Date): Transition {
   if (!isBeforeRelease(command.state)) throw conflict(command);
   return move(command, 'cancelled', now, reason);
+}
+
+/** Policies allowed it when it was sent, and do not at its release: it never happens. */
+export function deny(command: Command, basis: PolicyBasis, now: Date): Transition {
+  const because = basis.policies.length > 0 ? basis.policies.join(', ') : 'no policy permits it';
+  return { ...cancel(command, `policy: ${because}`, now), basis };
 }
 
 function move(command: Command, state: CommandState, at: Date, reason?: string): Transition {

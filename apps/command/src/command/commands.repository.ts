@@ -6,7 +6,7 @@ import { afterCommit, Database, Outbox } from '@outrider/platform/postgres';
 import { type EntityManager, In, IsNull } from 'typeorm';
 import type { Counter } from '../signing/command-payload.js';
 import { CommandRow } from './command.entity.js';
-import type { Command, Transition } from './command.js';
+import type { Command, PolicyBasis, RequestedAs, Transition } from './command.js';
 
 const OPEN: CommandState[] = ['queued', 'offered', 'challenged', 'released'];
 
@@ -14,6 +14,9 @@ export interface HistoryLine {
   readonly state: CommandState;
   readonly at: Date;
   readonly reason: string | null;
+  readonly policies: readonly string[] | null;
+  /** A bigint, as text. */
+  readonly policy_version: string | null;
 }
 
 @Injectable()
@@ -25,9 +28,11 @@ export class Commands {
   ) {}
 
   /** Accepts a new command: row, history, event; its vehicle's connection hears of it after the commit. */
-  async insert(tx: EntityManager, command: Command): Promise<void> {
-    await tx.insert(CommandRow, { ...command, parameters: command.parameters as object });
-    await this.record(tx, { command, at: command.createdAt });
+  async insert(tx: EntityManager, command: Command, basis: PolicyBasis): Promise<void> {
+    const { requestedAs } = command;
+    const row = { ...command, parameters: command.parameters as object, requestedAs: requestedAs as RequestedAs };
+    await tx.insert(CommandRow, row);
+    await this.record(tx, { command, at: command.createdAt, basis });
     afterCommit(tx, () => this.nats.publish(deliveryOffered, { commandId: command.id }, command.deviceId));
   }
 
@@ -97,7 +102,10 @@ export class Commands {
   }
 
   history(id: CommandId): Promise<HistoryLine[]> {
-    return this.database.query('SELECT state, at, reason FROM command_history WHERE command_id = $1 ORDER BY id', [id]);
+    return this.database.query(
+      'SELECT state, at, reason, policies, policy_version FROM command_history WHERE command_id = $1 ORDER BY id',
+      [id],
+    );
   }
 
   /** The next counter of the device, under its row's lock: assigned at release, never used twice (DESIGN §7). */
@@ -110,13 +118,12 @@ export class Commands {
     return { epoch: row!.epoch, counter: Number(row!.counter) };
   }
 
-  private async record(tx: EntityManager, { command, at, reason }: Transition): Promise<void> {
-    await tx.query('INSERT INTO command_history (command_id, state, at, reason) VALUES ($1, $2, $3, $4)', [
-      command.id,
-      command.state,
-      at,
-      reason ?? null,
-    ]);
+  private async record(tx: EntityManager, { command, at, reason, basis }: Transition): Promise<void> {
+    await tx.query(
+      `INSERT INTO command_history (command_id, state, at, reason, policies, policy_version)
+       VALUES ($1, $2, $3, $4, $5, $6)`,
+      [command.id, command.state, at, reason ?? null, basis?.policies ?? null, basis?.version ?? null],
+    );
     const { id: commandId, deviceId, name, state } = command;
     await this.outbox.add(
       tx,

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import type { CommandId, DeviceId } from '@outrider/ids';
-import { Commands } from '../command/commands.repository.js';
+import { Commands, type HistoryLine } from '../command/commands.repository.js';
 import { Outcomes } from '../outcome/outcomes.repository.js';
 import { commandView } from './command-view.js';
 
@@ -23,7 +23,7 @@ export class CommandReader {
     if (!command) throw new DomainError('command.not_found');
     return {
       ...commandView(command),
-      history: history.map(({ state, at, reason }) => ({ state, at: at.toISOString(), ...(reason ? { reason } : {}) })),
+      history: history.map(historyLine),
       ...(outcome ? { outcome } : {}),
     };
   }
@@ -34,4 +34,13 @@ export class CommandReader {
     const last = rows.at(-1);
     return { items: rows.map(commandView), ...(last && rows.length === limit ? { next: last.position } : {}) };
   }
+}
+
+function historyLine({ state, at, reason, policies, policy_version }: HistoryLine) {
+  return {
+    state,
+    at: at.toISOString(),
+    ...(reason ? { reason } : {}),
+    ...(policies && policy_version ? { policies, policy_version: Number(policy_version) } : {}),
+  };
 }

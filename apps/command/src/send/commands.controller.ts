@@ -3,6 +3,7 @@ import { DomainError } from '@outrider/errors';
 import { CommandId, DeviceId } from '@outrider/ids';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { bodyBytes, JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
+import { operatorAttributes } from '@outrider/platform/policy';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { CommandReader } from './command-reader.service.js';
@@ -39,7 +40,8 @@ export class CommandsController {
     const parsed = IdempotencyKey.safeParse(key);
     if (!parsed.success) throw new DomainError('command.idempotency_key_required');
     const fingerprint = requestFingerprint(deviceId, bodyBytes(raw));
-    return commandView(await this.sending.send(deviceId, request, operator.subject, parsed.data, fingerprint));
+    const requester = { subject: operator.subject, attributes: operatorAttributes(operator.claims) };
+    return commandView(await this.sending.send(deviceId, request, requester, parsed.data, fingerprint));
   }
 
   @Get('/v1/vehicles/:device/commands')

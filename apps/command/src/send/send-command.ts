@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { CommandId, DeviceId } from '@outrider/ids';
 import { z } from 'zod';
 import { checkCommand } from '../catalogue/catalogue.js';
-import type { Command } from '../command/command.js';
+import type { Command, RequestedAs } from '../command/command.js';
 
 /** `expires_in`, `timeout`: seconds. */
 export const SendRequest = z.strictObject({
@@ -21,6 +21,7 @@ export interface SendContext {
   readonly id: CommandId;
   readonly deviceId: DeviceId;
   readonly requestedBy: string;
+  readonly requestedAs: RequestedAs;
   readonly now: Date;
   readonly defaultExpirySeconds: number;
   readonly defaultTimeoutSeconds: number;
@@ -29,7 +30,7 @@ export interface SendContext {
 /** Throws `command.unknown_name`, `command.parameters_invalid`. */
 export function queueCommand(request: SendRequest, context: SendContext): Command {
   const { kind, parameters } = checkCommand(request.name, request.parameters);
-  const { id, deviceId, requestedBy, now } = context;
+  const { id, deviceId, requestedBy, requestedAs, now } = context;
   return {
     id,
     deviceId,
@@ -38,6 +39,7 @@ export function queueCommand(request: SendRequest, context: SendContext): Comman
     critical: kind.critical,
     state: 'queued',
     requestedBy,
+    requestedAs,
     createdAt: now,
     expiresAt: new Date(now.getTime() + (request.expires_in ?? context.defaultExpirySeconds) * 1000),
     timeoutSeconds: request.timeout ?? context.defaultTimeoutSeconds,

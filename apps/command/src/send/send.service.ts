@@ -5,16 +5,23 @@ import { CommandId, type DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
 import { CONFIG } from '@outrider/platform/service';
 import type { EntityManager } from 'typeorm';
-import { type Command, cancel } from '../command/command.js';
+import { type Command, cancel, type RequestedAs } from '../command/command.js';
 import { Commands } from '../command/commands.repository.js';
 import type { Config } from '../config.js';
 import { Devices } from '../device/devices.service.js';
 import { requireReachable } from '../device/reachable.js';
+import { DispatchPolicy } from '../policy/dispatch-policy.service.js';
 import { queueCommand, type SendRequest } from './send-command.js';
 
 interface KeyRow {
   command_id: CommandId;
   body_sha256: string;
+}
+
+/** Who sends: `op:<uuid>`, and what its token says of it. */
+export interface Requester {
+  readonly subject: string;
+  readonly attributes: RequestedAs;
 }
 
 @Injectable()
@@ -24,16 +31,18 @@ export class SendService {
     private readonly database: Database,
     private readonly commands: Commands,
     private readonly devices: Devices,
+    private readonly policy: DispatchPolicy,
   ) {}
 
   /**
    * Queues a command once per (operator, key): the same body again gives the same command, another body
    * `command.idempotency_mismatch`. Parallel requests wait for the first one's commit on the key's row.
+   * @throws DomainError `policy.denied`, `policy.unavailable`, and what `queueCommand` and `requireReachable` throw
    */
   async send(
     deviceId: DeviceId,
     request: SendRequest,
-    requestedBy: string,
+    { subject: requestedBy, attributes: requestedAs }: Requester,
     key: string,
     fingerprint: string,
   ): Promise<Command> {
@@ -44,15 +53,17 @@ export class SendService {
       id,
       deviceId,
       requestedBy,
+      requestedAs,
       now,
       defaultExpirySeconds,
       defaultTimeoutSeconds,
     });
+    await this.policy.prepare(deviceId);
     const winner = await this.database.transaction(async (tx) => {
       if (!(await this.claim(tx, requestedBy, key, fingerprint, id, now)))
         return this.earlier(tx, requestedBy, key, fingerprint);
       requireReachable(await this.devices.get(tx, deviceId), command.critical);
-      await this.commands.insert(tx, command);
+      await this.commands.insert(tx, command, await this.policy.require(command, now));
       return id;
     });
     return winner === id ? command : this.get(winner);

@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '@outrider/errors';
+import type { DeviceId } from '@outrider/ids';
+import { Decisions } from '@outrider/platform/admission';
+import { DeviceContexts, dispatchRequest, Policies } from '@outrider/platform/policy';
+import { currentTrace } from '@outrider/platform/service';
+import { isRemoteControl } from '../catalogue/catalogue.js';
+import type { Command, PolicyBasis, RequestedAs } from '../command/command.js';
+
+/** Of a command that was sent before its sender's roles were kept. */
+const NOBODY: RequestedAs = { roles: [], secondFactor: false, elevated: false };
+
+/** Asks the policies in force whether a command may go out, by what gateway knows of the vehicle. Closed while either is away. */
+@Injectable()
+export class DispatchPolicy {
+  constructor(
+    private readonly contexts: DeviceContexts,
+    private readonly policies: Policies,
+    private readonly decisions: Decisions,
+  ) {}
+
+  /** Asks for what is known of the vehicle ahead of a transaction, which then need not hold a connection for it. A failure is told there. */
+  async prepare(deviceId: DeviceId): Promise<void> {
+    await this.contexts.get(deviceId).catch(() => undefined);
+  }
+
+  /** When it is sent. @throws DomainError `policy.denied` naming the policies, `policy.unavailable`, `service.upstream_unavailable` */
+  async require(command: Command, now: Date): Promise<PolicyBasis> {
+    const decision = await this.ask(command, now);
+    if (decision.decision === 'allow') return decision;
+    const detail = because(decision);
+    this.report(command, 'operator', 'POST /v1/vehicles/:device/commands', detail);
+    throw new DomainError('policy.denied', { detail });
+  }
+
+  /** When it is about to be released. @throws DomainError `policy.unavailable`, `service.upstream_unavailable` */
+  async decide(command: Command, now: Date): Promise<PolicyBasis & { readonly decision: 'allow' | 'deny' }> {
+    const decision = await this.ask(command, now);
+    if (decision.decision === 'deny') this.report(command, 'vehicle', `release of ${command.name}`, because(decision));
+    return decision;
+  }
+
+  private async ask({ requestedBy, requestedAs, name, critical, deviceId }: Command, now: Date) {
+    const context = await this.contexts.get(deviceId);
+    const word = { name, critical, remoteControl: isRemoteControl(name) };
+    return this.policies.decide(dispatchRequest(requestedBy, requestedAs ?? NOBODY, word, deviceId, context, now));
+  }
+
+  private report(command: Command, listener: 'operator' | 'vehicle', action: string, detail: string): void {
+    this.decisions.record({
+      decision: 'deny',
+      code: 'policy.denied',
+      listener,
+      action,
+      deviceId: command.deviceId,
+      subject: command.requestedBy,
+      detail,
+      traceId: currentTrace()?.traceId,
+    });
+  }
+}
+
+function because({ policies }: PolicyBasis): string {
+  return policies.length > 0 ? policies.join(', ') : 'no policy permits it';
+}
