@@ -4,8 +4,9 @@ import { Database } from '@outrider/platform/postgres';
 import { CONFIG, readSecret } from '@outrider/platform/service';
 import type { EntityManager } from 'typeorm';
 import type { TokenConfig } from '../config.js';
+import { parseEncryptionKey } from '../sealing/seal.js';
 import { dueSteps, type RotationPolicy, type RotationStep } from './rotate-keys.js';
-import { openKey, parseEncryptionKey, sealKey } from './sealed-key.js';
+import { openKey, sealKey } from './sealed-key.js';
 import { publicJwk, type SigningKey, type SigningKeyState } from './signing-key.js';
 
 interface Row {

@@ -2,7 +2,8 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { expect, it, test } from '@jest/globals';
 import { Jwks } from '@outrider/contracts';
 import { calculateJwkThumbprint } from 'jose';
-import { openKey, parseEncryptionKey, sealKey } from './sealed-key.js';
+import { parseEncryptionKey } from '../sealing/seal.js';
+import { openKey, sealKey } from './sealed-key.js';
 import { currentSigningKey, publicJwk, publishedJwks, type SigningKey, type SigningKeyState } from './signing-key.js';
 
 function key(state: SigningKeyState, createdAt: number): SigningKey {

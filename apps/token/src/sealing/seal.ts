@@ -1,0 +1,31 @@
+/** Seals secrets for the database: AES-256-GCM by the key-encryption key that all replicas share, bound to what the secret is and whose. */
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** The 32 bytes of a key-encryption key, written as 64 hex digits or as base64. Throws a plain error for anything else. */
+export function parseEncryptionKey(text: string): Buffer {
+  if (/^[0-9a-fA-F]{64}$/.test(text)) return Buffer.from(text, 'hex');
+  if (/^[A-Za-z0-9+/]{43}=$/.test(text)) return Buffer.from(text, 'base64');
+  throw new Error('a key-encryption key is 32 bytes, in hex or base64');
+}
+
+/** nonce || ciphertext || tag. `context`: what it is and whose; it opens under the same alone. `nonce`: 12 random bytes, never used twice with one key. */
+export function seal(secret: Uint8Array, context: string, encryptionKey: Uint8Array, nonce: Uint8Array): Buffer {
+  const cipher = createCipheriv('aes-256-gcm', encryptionKey, nonce, { authTagLength: TAG_BYTES });
+  cipher.setAAD(Buffer.from(context));
+  return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
+}
+
+/** Throws a plain error where the key-encryption key or the context is another one, or the bytes were changed or cut short. */
+export function unseal(sealed: Uint8Array, context: string, encryptionKey: Uint8Array): Buffer {
+  const bytes = Buffer.from(sealed);
+  if (bytes.length <= NONCE_BYTES + TAG_BYTES) throw new Error('the sealed secret is cut short');
+  const decipher = createDecipheriv('aes-256-gcm', encryptionKey, bytes.subarray(0, NONCE_BYTES), {
+    authTagLength: TAG_BYTES,
+  });
+  decipher.setAAD(Buffer.from(context));
+  decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
+  return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
+}
