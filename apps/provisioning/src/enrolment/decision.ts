@@ -14,7 +14,7 @@ export type Verdict =
   | { readonly kind: 'again'; readonly thumbprint: Thumbprint }
   /** An operator's approval is awaited. `file`: nobody was asked for it yet. */
   | { readonly kind: 'pending'; readonly retryAfterSeconds: number; readonly file: boolean }
-  | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly detail: string };
+  | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly detail: string; readonly retryAfterSeconds?: number };
 
 /** Findings stand whatever the verdict is: they are kept though the request is refused. */
 export type Decision = Verdict & { readonly findings: readonly Finding[] };
@@ -67,6 +67,27 @@ export function again(thumbprint: Thumbprint): Decision {
 
 export function refuse(code: ErrorCode, detail: string): Decision {
   return { kind: 'refuse', code, detail, findings: [] };
+}
+
+/**
+ * Each certificate that gives way stays on the denylist of every service until it would have lapsed: whoever has one device's key must
+ * not fill that by asking. Far more than a vehicle needs that lives in certificates of ten minutes and loses every second answer.
+ */
+export const CERTIFICATES_AN_HOUR = 60;
+const HOUR_MS = 3_600_000;
+
+/** Whether the device has had all that it gets in an hour; undefined: it has not. Lapsed ones, denied nowhere any more, do not count. */
+export function refusedByRate({
+  held,
+  device,
+  now,
+}: Pick<Circumstances, 'held' | 'device' | 'now'>): Decision | undefined {
+  const recent = held.map(({ createdAt }) => createdAt.getTime()).filter((at) => now.getTime() - at < HOUR_MS);
+  if (recent.length < CERTIFICATES_AN_HOUR) return undefined;
+  const oldest = recent.toSorted((a, b) => b - a)[CERTIFICATES_AN_HOUR - 1] ?? now.getTime();
+  const retryAfterSeconds = Math.max(1, Math.ceil((oldest + HOUR_MS - now.getTime()) / 1000));
+  const detail = `${device.deviceId} was given ${recent.length} certificates within the hour`;
+  return { kind: 'refuse', code: 'request.too_many', detail, retryAfterSeconds, findings: [] };
 }
 
 /** What the label asks of whoever comes; undefined: nothing against it. */

@@ -2,7 +2,7 @@ import { describe, expect, it, test } from '@jest/globals';
 import type { DeviceState } from '@outrider/contracts';
 import type { HeldCertificate } from '../certificate/certificate.js';
 import { labelPolicy } from '../label/label.fixture.js';
-import type { Circumstances } from './decision.js';
+import { CERTIFICATES_AN_HOUR, type Circumstances } from './decision.js';
 import { circumstances, DEVICE, held, hours, NOW, named } from './decisions.fixture.js';
 import { decideEnrol } from './enrol.js';
 
@@ -94,6 +94,13 @@ describe('at a label that asks an operator', () => {
     const asked = { keyThumbprint: 'key of P' };
     expect(decideEnrol(circumstances('active', certificates, asked, { approval }))).toMatchObject(expected);
   });
+});
+
+it('the certificates of one hour are so many and no more', () => {
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, at) => held(`M${at}`, { status: 'superseded', createdAt: hours(-0.5) }));
+  expect(decideEnrol(circumstances('active', many(CERTIFICATES_AN_HOUR - 1)))).toMatchObject(SIGN);
+  expect(decideEnrol(circumstances('active', many(CERTIFICATES_AN_HOUR)))).toMatchObject(refusal('request.too_many'));
 });
 
 describe('a late retry', () => {

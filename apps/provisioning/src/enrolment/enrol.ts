@@ -9,6 +9,7 @@ import {
   isSpent,
   refuse,
   refusedByLabel,
+  refusedByRate,
   signIfApproved,
 } from './decision.js';
 
@@ -32,5 +33,5 @@ export function decideEnrol(circumstances: Circumstances): Decision {
   }
   if (isSpent(request.key)) return refuse('est.csr_key_refused', 'the key was used elsewhere; make a new one');
   const unused = held.find((one) => isPending(one, now) && isForSame(one, circumstances));
-  return unused ? again(unused.thumbprint) : signIfApproved(circumstances);
+  return unused ? again(unused.thumbprint) : (refusedByRate(circumstances) ?? signIfApproved(circumstances));
 }

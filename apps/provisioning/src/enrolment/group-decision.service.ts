@@ -20,10 +20,11 @@ import { Manufacturers } from '../manufacturer/manufacturers.service.js';
 import type { Ask } from './ask.js';
 import { EstClients } from './clients.service.js';
 import { decide, type Knowledge } from './decide.js';
+import type { Decision } from './decision.js';
 import { Denied } from './denied.service.js';
 import type { Settled } from './group-queue.js';
 import { overlapSecondsOf } from './overlap-seconds.js';
-import { place } from './place.js';
+import { place, takenName } from './place.js';
 import { checkRequested } from './requested-name.js';
 import { factoryKeyOf } from './suspect.js';
 import type { SigningRequest, WorkingSet } from './working-set.js';
@@ -110,7 +111,8 @@ export class GroupDecision {
         const found = place(ask, unwrap(identified[at]), devices);
         if (found.kind === 'registered') return { device: found.device, isNew: false };
         const { deviceId: device_id, manufacturer, serialNumber: serial_number } = found.newcomer;
-        const device = made.get(device_id) ?? newDevice({ device_id, manufacturer, serial_number }, now);
+        const before = takenName(found.newcomer, made.get(device_id));
+        const device = before ?? newDevice({ device_id, manufacturer, serial_number }, now);
         made.set(device_id, device);
         return { device, isNew: true };
       }),
@@ -169,7 +171,7 @@ export class GroupDecision {
         return { kind: 'issued', row: heldOf(group.set, deviceId, decision.thumbprint) };
       case 'refuse':
         this.logger.warn({ deviceId, askedBy: presented, code: decision.code }, decision.detail);
-        throw new DomainError(decision.code, { detail: decision.detail });
+        throw refusalOf(decision);
     }
   }
 
@@ -216,6 +218,10 @@ export function heldOf(set: WorkingSet<CertificateRow>, deviceId: DeviceId, thum
   const held = set.heldBy(deviceId).find((one) => one.thumbprint === thumbprint);
   if (!held) throw new Error('a decision for a certificate that is not held');
   return held;
+}
+
+export function refusalOf({ code, detail, retryAfterSeconds }: Extract<Decision, { kind: 'refuse' }>): DomainError {
+  return new DomainError(code, { detail, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) });
 }
 
 /** A refusal is one request's own; a bug fails the group, which is then tried one by one. */

@@ -16,7 +16,7 @@ import { Manufacturers } from '../manufacturer/manufacturers.service.js';
 import type { Ask } from './ask.js';
 import { decide, type Knowledge } from './decide.js';
 import { FleetCa, type Signed } from './fleet-ca.client.js';
-import { heldOf, settled } from './group-decision.service.js';
+import { heldOf, refusalOf, settled } from './group-decision.service.js';
 import type { Settled } from './group-queue.js';
 import { overlapSecondsOf } from './overlap-seconds.js';
 import { isOf } from './place.js';
@@ -140,7 +140,7 @@ export class GroupIssue {
         return heldOf(set, deviceId, decision.thumbprint);
       case 'refuse':
         desk.found.push({ device, label: ask.label, findings: decision.findings });
-        throw new DomainError(decision.code, { detail: decision.detail });
+        throw refusalOf(decision);
       case 'pending':
         throw new DomainError('est.certificate_refused', { detail: 'the approval ran out meanwhile' });
     }

@@ -41,6 +41,18 @@ export function place<D extends Known>(ask: Ask, identities: readonly Identity[]
   throw new DomainError('est.device_unknown', { detail: `${names}: serialNumber ${client.serialNumber}${taken}` });
 }
 
+/**
+ * Two identities may lead to one name: the first has it, and nothing of the other is ever noted under it, no approval above all.
+ * @param before who was given the name in the same group.
+ * @throws DomainError `est.device_unknown`
+ */
+export function takenName<D extends Known>(newcomer: Newcomer, before: D | undefined): D | undefined {
+  if (before === undefined || isOf(before, newcomer)) return before;
+  const { manufacturer, serialNumber, deviceId } = newcomer;
+  const detail = `${manufacturer}: serialNumber ${serialNumber}; ${deviceId} is another device`;
+  throw new DomainError('est.device_unknown', { detail });
+}
+
 export function isOf(device: Known, { manufacturer, serialNumber }: Identity): boolean {
   return device.manufacturer === manufacturer && device.serialNumber === serialNumber;
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { DeviceState } from '@outrider/contracts';
 import type { HeldCertificate } from '../certificate/certificate.js';
 import { label } from '../label/label.fixture.js';
+import { CERTIFICATES_AN_HOUR } from './decision.js';
 import { circumstances, held, hours, NOW, named } from './decisions.fixture.js';
 import { decideReEnrol } from './re-enrol.js';
 
@@ -74,6 +75,38 @@ describe('a fleet certificate asks for its successor', () => {
         }),
       ),
     ).toMatchObject(expected);
+  });
+});
+
+describe('the certificates of one hour', () => {
+  const many = (count: number, agoHours = 0.5) =>
+    Array.from({ length: count }, (_, at) =>
+      held(`M${at}`, { status: 'superseded', createdAt: hours(-agoHours), keyThumbprint: `key ${at}` }),
+    );
+  const decided = (certificates: readonly HeldCertificate[], keyThumbprint = 'a new key') =>
+    decideReEnrol(
+      circumstances(
+        'active',
+        [held('C', { createdAt: hours(-20) }), ...certificates],
+        { keyThumbprint },
+        {
+          client: { thumbprint: named('C'), remoteAddress: '127.0.0.1' },
+        },
+      ),
+    );
+
+  test('are so many and no more: each stays on the denylist until it would have lapsed', () => {
+    expect(decided(many(CERTIFICATES_AN_HOUR - 1))).toMatchObject(SIGN);
+    expect(decided(many(CERTIFICATES_AN_HOUR))).toMatchObject({
+      ...refusal('request.too_many'),
+      retryAfterSeconds: 1800,
+    });
+    expect(decided(many(CERTIFICATES_AN_HOUR, 1))).toMatchObject(SIGN);
+  });
+
+  test('do not keep the same one from being handed out again', () => {
+    const last = successor('S', { createdAt: hours(-0.1) });
+    expect(decided([last, ...many(CERTIFICATES_AN_HOUR)], 'key of S')).toMatchObject({ kind: 'again' });
   });
 });
 

@@ -11,6 +11,7 @@ import {
   isSpent,
   refuse,
   refusedByLabel,
+  refusedByRate,
   SIGN,
 } from './decision.js';
 
@@ -43,5 +44,5 @@ export function decideReEnrol(circumstances: Circumstances): Decision {
     return refuse('est.certificate_refused', 'its successor is in use; renew with that one');
   }
   if (isSpent(request.key)) return refuse('est.csr_key_refused', 'the key was used elsewhere; make a new one');
-  return SIGN;
+  return refusedByRate(circumstances) ?? SIGN;
 }
