@@ -1,6 +1,7 @@
 /** What an access token of the suite says: two strict forms, a vehicle's and an operator's (RFC 9068, RFC 8705 §3.1). */
 import { DeviceId, JwtId, Thumbprint } from '@outrider/ids';
 import { z } from 'zod';
+import { operatorAuthentication } from './operator-authentication.js';
 
 /** The audience of every operator token; vehicles' tokens are for `urn:outrider:<app>`. */
 export const OPERATOR_AUDIENCE = 'urn:outrider:operator';
@@ -17,9 +18,12 @@ const Scope = z
   .max(512)
   .regex(/^[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+){0,31}$/);
 
+/** RFC 7638, SHA-256 in base64url. */
+const JwkThumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
+
 const common = { iss: z.url().max(256), iat: NumericDate, nbf: NumericDate, exp: NumericDate, jti: JwtId } as const;
 
-/** Bound to a certificate, for one vehicle and one service. */
+/** Bound to a certificate, and to a DPoP key where it says so; for one vehicle and one service. */
 export const DeviceClaims = z
   .strictObject({
     ...common,
@@ -27,7 +31,8 @@ export const DeviceClaims = z
     client_id: DeviceId,
     aud: z.string().regex(/^urn:outrider:[a-z-]{1,32}$/),
     scope: Scope,
-    cnf: z.strictObject({ 'x5t#S256': Thumbprint }),
+    /** The certificate it came from; and the DPoP key, where a proof is needed too (RFC 9449 §6.1). */
+    cnf: z.strictObject({ 'x5t#S256': Thumbprint, jkt: JwkThumbprint.optional() }),
   })
   .refine((claims) => claims.sub === claims.client_id, 'sub and client_id differ');
 export type DeviceClaims = z.infer<typeof DeviceClaims>;
@@ -35,6 +40,7 @@ export type DeviceClaims = z.infer<typeof DeviceClaims>;
 /** Bearer; `sub` = `op:<uuid>`. */
 export const OperatorClaims = z.strictObject({
   ...common,
+  ...operatorAuthentication,
   sub: z.string().regex(/^op:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
   client_id: z.string().min(1).max(128),
   aud: z.literal(OPERATOR_AUDIENCE),

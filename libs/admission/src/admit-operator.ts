@@ -1,13 +1,15 @@
-/** Decides whether an operator's request may go on: token, denylist, scope. Never fails closed on a stale feed (DESIGN §4). */
+/** Decides whether an operator's request may go on: token, denylist, scope, step-up. Never fails closed on a stale feed (DESIGN §4). */
 import type { ErrorCode } from '@outrider/errors';
 import type { OperatorClaims } from './access-token.js';
 import { hasScope } from './binding.js';
 import type { Denylist } from './denylist.js';
 import { denylistCode } from './denylist-entry.js';
+import { meetsStepUp, type StepUp } from './operator-authentication.js';
 import type { TokenVerdict } from './verify-access-token.js';
 
 export interface OperatorRequest {
   readonly scope: string;
+  readonly stepUp?: StepUp;
   readonly bearer: string | undefined;
   readonly remoteAddress: string;
 }
@@ -29,7 +31,7 @@ export type OperatorDecision =
     };
 
 export function admitOperator(
-  { scope, bearer, remoteAddress }: OperatorRequest,
+  { scope, stepUp = {}, bearer, remoteAddress }: OperatorRequest,
   { denylist, verifyToken, nowMs }: OperatorContext,
 ): OperatorDecision {
   const network = denylist.match({ remoteAddress }, nowMs);
@@ -45,6 +47,10 @@ export function admitOperator(
   if (withdrawn) return { decision: 'deny', code: 'denylist.token', reason: withdrawn.reason, subject: claims.sub };
   if (!hasScope(claims.scope, [scope])) {
     return { decision: 'deny', code: 'auth.scope_insufficient', reason: `needs ${scope}`, subject: claims.sub };
+  }
+  if (!meetsStepUp(claims, stepUp, nowMs)) {
+    const reason = `needs ${stepUp.acr ?? 'any sign-in'}${stepUp.maxAgeSeconds === undefined ? '' : ` of the last ${stepUp.maxAgeSeconds} s`}`;
+    return { decision: 'deny', code: 'auth.step_up_required', reason, subject: claims.sub };
   }
   return { decision: 'allow', claims };
 }

@@ -7,6 +7,7 @@ import { bearerToken, challenge } from './challenge.js';
 import { Denylist } from './denylist.js';
 import type { DenylistEntry, DenylistMode } from './denylist-entry.js';
 import { compareToHeartbeat, freshness } from './freshness.js';
+import { ACR } from './operator-authentication.js';
 
 const A = DeviceId.parse('device-a');
 const B = DeviceId.parse('device-b');
@@ -151,6 +152,9 @@ describe('an operator', () => {
     aud: 'urn:outrider:operator' as const,
     scope: 'device:read',
     roles: ['admin'],
+    acr: ACR.service,
+    amr: ['pop'],
+    auth_time: NOW / 1000 - 60,
     jti: JwtId.parse('j2'),
   };
   const ok = () => ({ ok: true as const, claims: operatorClaims });
@@ -167,6 +171,17 @@ describe('an operator', () => {
       code: 'denylist.network',
     });
   });
+
+  it.each([
+    [{ acr: ACR.service }, 'ok'],
+    [{ maxAgeSeconds: 60 }, 'ok'],
+    [{ maxAgeSeconds: 59 }, 'auth.step_up_required'],
+    [{ acr: ACR.mfa, maxAgeSeconds: 300 }, 'auth.step_up_required'],
+  ])('has signed in as the route asks: %j, %s', (stepUp, code) => {
+    const decision = ask({ stepUp });
+    expect(decision.decision === 'deny' ? decision.code : 'ok').toBe(code);
+    expect(ask({ stepUp, scope: 'device:write' })).toMatchObject({ code: 'auth.scope_insufficient' });
+  });
 });
 
 test.each([
@@ -175,6 +190,13 @@ test.each([
   ['auth.scope_insufficient', 'Bearer realm="outrider", error="insufficient_scope", scope="a b"'],
 ] as const)('challenges for %s', (code, header) => {
   expect(challenge(code, ['a', 'b'])).toEqual(typeof header === 'string' ? header : expect.stringMatching(header));
+});
+
+it('says which sign-in is asked for', () => {
+  expect(challenge('auth.step_up_required', ['a'], { acr: ACR.mfa, maxAgeSeconds: 300 })).toBe(
+    'Bearer realm="outrider", error="insufficient_user_authentication", ' +
+      'error_description="This needs a stronger or a fresher sign-in.", acr_values="urn:outrider:acr:mfa", max_age="300"',
+  );
 });
 
 it('does not challenge what no token cures', () => {

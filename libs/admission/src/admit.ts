@@ -2,9 +2,11 @@
 import type { ErrorCode } from '@outrider/errors';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
 import type { DeviceClaims } from './access-token.js';
-import { admitDevice, checkBinding, hasScope } from './binding.js';
+import { admitDevice, checkBinding, checkKeyBinding, hasScope } from './binding.js';
 import type { Denylist } from './denylist.js';
 import { type DenylistEntry, type DenylistSubject, denylistCode } from './denylist-entry.js';
+import type { PresentedToken } from './dpop-challenge.js';
+import type { DpopProof, ProofVerdict } from './dpop-proof.js';
 import { type FreshnessLimits, freshness } from './freshness.js';
 import type { TokenVerdict } from './verify-access-token.js';
 
@@ -27,20 +29,31 @@ export interface ClientCertificate {
   readonly notAfter: Date;
 }
 
-/** `bearer`: the token as sent, undefined without one. `pathDevice`: the route's own device, where it has one. */
+/**
+ * `certificate`: of the connection, or the one that a configured proxy forwarded, which then stands for it. `scheme`: by which the token
+ * came, default Bearer. `pathDevice`: the route's own device, where it has one.
+ */
 export interface AdmissionRequest {
   readonly certificate: ClientCertificate | undefined;
+  /** The certificate came in a header of a configured proxy: it alone proves nothing that control could rest on. */
+  readonly forwarded?: boolean;
   readonly remoteAddress: string;
+  /** The token as sent, undefined without one. */
   readonly bearer: string | undefined;
+  readonly scheme?: PresentedToken['scheme'] | undefined;
   readonly pathDevice?: string | undefined;
 }
 
-/** `feedAgeMs`: monotonic age of the denylist. `verifyToken`: by the keys and the audience of this service. */
+/**
+ * `feedAgeMs`: monotonic age of the denylist. `verifyToken`: by the keys and the audience of this service. `verifyProof`: the request's
+ * DPoP proof with this token; absent where DPoP is not taken.
+ */
 export interface AdmissionContext {
   readonly denylist: Pick<Denylist, 'match'>;
   readonly feedAgeMs: number;
   readonly freshnessLimits: FreshnessLimits;
   readonly verifyToken: (compact: string) => TokenVerdict<DeviceClaims>;
+  readonly verifyProof?: ((accessToken: string) => ProofVerdict) | undefined;
   readonly nowMs: number;
 }
 
@@ -48,6 +61,8 @@ export interface Allowed {
   readonly decision: 'allow';
   readonly deviceId: DeviceId | undefined;
   readonly claims: DeviceClaims | undefined;
+  /** To be used up before the request goes on, since one proof serves once (RFC 9449 §11.1). */
+  readonly proof?: DpopProof;
   /** The caller is on the denylist in recovery mode and this route is open to it. */
   readonly recovery: boolean;
 }
@@ -75,13 +90,14 @@ export function admit(route: AdmissionRoute, request: AdmissionRequest, context:
   if (route.require !== 'token') return allow(request.certificate?.deviceId, undefined, caller.recovery);
   const token = checkToken(request, context);
   if (isDenied(token)) return token;
-  const unbound = checkHolder(token, request);
-  if (unbound) return unbound;
-  const origin = checkDenylist(route, tokenSubject(token), context);
+  const holder = checkHolder(route, token, request, context);
+  if (isDenied(holder)) return holder;
+  const origin = checkDenylist(route, tokenSubject(token, holder.proof), context);
   if (isDenied(origin)) return origin;
   const refused = checkScopeAndDevice(route, token, request);
   if (refused) return refused;
-  return allow(token.sub, token, caller.recovery || origin.recovery);
+  const allowed = allow(token.sub, token, caller.recovery || origin.recovery);
+  return holder.proof ? { ...allowed, proof: holder.proof } : allowed;
 }
 
 /** The words of the denylist for the connection a request came by; also what its live connections are filed under. */
@@ -129,21 +145,40 @@ function checkFreshness(route: AdmissionRoute, { feedAgeMs, freshnessLimits }: A
 }
 
 function checkToken({ bearer }: AdmissionRequest, { verifyToken }: AdmissionContext): Denied | DeviceClaims {
-  if (bearer === undefined) return deny('auth.token_missing', 'no bearer token');
+  if (bearer === undefined) return deny('auth.token_missing', 'no access token');
   const verdict = verifyToken(bearer);
   if (verdict.ok) return verdict.claims;
   const { code, reason, unknownKid } = verdict;
   return unknownKid === undefined ? deny(code, reason) : { ...deny(code, reason), unknownKid };
 }
 
-/** Holder of key, never bearer: without a certificate there is nothing the token could be bound to. */
-function checkHolder(claims: DeviceClaims, { certificate }: AdmissionRequest): Denied | undefined {
-  if (certificate && checkBinding(claims, certificate.thumbprint)) return undefined;
-  return deny('auth.token_binding_mismatch', 'bound to another certificate', certificate?.deviceId);
+/** Holder of key, never bearer: all that the token is bound to must be shown, the certificate always, the DPoP key where it names one. */
+function checkHolder(
+  route: AdmissionRoute,
+  claims: DeviceClaims,
+  { certificate, forwarded, bearer, scheme = 'Bearer' }: AdmissionRequest,
+  { verifyProof }: AdmissionContext,
+): Denied | { readonly proof: DpopProof | undefined } {
+  const device = certificate?.deviceId;
+  if (!certificate || !checkBinding(claims, certificate.thumbprint)) {
+    return deny('auth.token_binding_mismatch', 'bound to another certificate', device);
+  }
+  const bound = claims.cnf.jkt !== undefined;
+  if (bound && scheme !== 'DPoP') return deny('auth.dpop_required', 'bound to a key, sent as a bearer token', device);
+  if (!bound && scheme === 'DPoP') return deny('auth.token_binding_mismatch', 'bound to no DPoP key', device);
+  if (!bound && forwarded && route.control) return deny('auth.dpop_required', 'control through a proxy', device);
+  if (!bound) return { proof: undefined };
+  const verdict = verifyProof?.(bearer as string);
+  if (!verdict) return deny('auth.dpop_invalid', 'DPoP is not taken here', device);
+  if (!verdict.ok) return deny(verdict.code, verdict.reason, device);
+  if (checkKeyBinding(claims, verdict.proof.jkt)) return { proof: verdict.proof };
+  return deny('auth.token_binding_mismatch', 'bound to another DPoP key', device);
 }
 
-function tokenSubject(claims: DeviceClaims): DenylistSubject {
-  return { tokenId: claims.jti, tokenThumbprint: claims.cnf['x5t#S256'], deviceId: claims.sub };
+/** The certificate that the token came from ends it, and so does the key that it is bound to. */
+function tokenSubject(claims: DeviceClaims, proof: DpopProof | undefined): DenylistSubject {
+  const subject = { tokenId: claims.jti, tokenThumbprint: claims.cnf['x5t#S256'], deviceId: claims.sub };
+  return proof ? { ...subject, keyThumbprint: proof.keyThumbprint } : subject;
 }
 
 function checkScopeAndDevice(

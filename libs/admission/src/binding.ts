@@ -8,6 +8,12 @@ export function checkBinding(claims: Pick<DeviceClaims, 'cnf'>, thumbprint: Thum
   return constantTimeEqual(claims.cnf['x5t#S256'], thumbprint);
 }
 
+/** True where the token is bound to no DPoP key, or to this one (RFC 9449 §7.1); in constant time. */
+export function checkKeyBinding({ cnf }: Pick<DeviceClaims, 'cnf'>, jkt: string | undefined): boolean {
+  if (cnf.jkt === undefined) return jkt === undefined;
+  return jkt !== undefined && constantTimeEqual(cnf.jkt, jkt);
+}
+
 /** True where a space separated scope holds at least one of `anyOf`; an empty `anyOf` asks for nothing. */
 export function hasScope(scope: string, anyOf: readonly string[]): boolean {
   if (anyOf.length === 0) return true;

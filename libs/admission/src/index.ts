@@ -30,6 +30,11 @@ export {
   entryKey,
   serialValue,
 } from './denylist-entry.js';
+export { dpopChallenge, type PresentedToken, presentedToken } from './dpop-challenge.js';
+export { DPOP_ALGORITHMS } from './dpop-key.js';
+export { dpopNonce, NONCE_PERIOD_SECONDS, type NonceKey } from './dpop-nonce.js';
+export { type DpopProof, type ProofExpectation, type ProofVerdict, verifyDpopProof } from './dpop-proof.js';
+export { type ForwardedCertificate, type ForwardedHeaders, forwardedCertificate } from './forwarded-certificate.js';
 export {
   compareToHeartbeat,
   DEFAULT_FRESHNESS,
@@ -39,6 +44,7 @@ export {
   type ListState,
 } from './freshness.js';
 export { parseNetwork } from './ip-network.js';
+export { ACR, type Acr, meetsStepUp, type StepUp } from './operator-authentication.js';
 export {
   ELEVATED_SCOPES,
   type ElevatedScope,
@@ -49,11 +55,6 @@ export {
   STANDING_SCOPES,
   type StandingScope,
 } from './operator-scope.js';
-export { dpopChallenge, type PresentedToken, presentedToken } from './dpop-challenge.js';
-export { DPOP_ALGORITHMS } from './dpop-key.js';
-export { dpopNonce, NONCE_PERIOD_SECONDS, type NonceKey } from './dpop-nonce.js';
-export { type DpopProof, type ProofExpectation, type ProofVerdict, verifyDpopProof } from './dpop-proof.js';
-export { type ForwardedCertificate, type ForwardedHeaders, forwardedCertificate } from './forwarded-certificate.js';
 export { type ServiceJwsVerdict, type ServiceTrust, verifyServiceJws } from './service-jws.js';
 export {
   type KeyLookup,

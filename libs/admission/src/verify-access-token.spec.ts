@@ -2,6 +2,7 @@ import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, it, test } from '@jest/globals';
 import { sign as signBytes, verificationKeyOf } from '@outrider/crypto';
 import fc from 'fast-check';
+import { ACR } from './operator-authentication.js';
 import { verifyDeviceToken, verifyOperatorToken } from './verify-access-token.js';
 
 const NOW = 1_780_000_000;
@@ -35,6 +36,9 @@ const operator = {
   sub: 'op:00000000-0000-4000-8000-000000000000',
   aud: 'urn:outrider:operator',
   roles: ['admin'],
+  acr: ACR.service,
+  amr: ['pop'],
+  auth_time: 1_800_000_000,
   cnf: undefined,
 };
 const HEADER = { alg: 'ES256', typ: 'at+jwt', kid: 'k1' };
@@ -111,7 +115,8 @@ test.each<[string, object]>([
   ['one audience in an array', { aud: [expected.audience] }],
   ['no cnf', { cnf: undefined }],
   ['another kind of cnf', { cnf: { jkt: 'A'.repeat(43) } }],
-  ['cnf of two kinds', { cnf: { ...device.cnf, jkt: 'A'.repeat(43) } }],
+  ['cnf of an unknown kind', { cnf: { ...device.cnf, 'x5t#S512': 'A'.repeat(43) } }],
+  ['a jkt that is no thumbprint', { cnf: { ...device.cnf, jkt: 'A'.repeat(42) } }],
   ['an unknown claim', { admin: true }],
   ['another client_id', { client_id: 'device-b' }],
   ['sub that is no device', { sub: 'DEVICE', client_id: 'DEVICE' }],

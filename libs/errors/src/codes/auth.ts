@@ -20,6 +20,19 @@ export const AUTH_CODES = {
     title: 'The access token is bound to another certificate.',
     retry: 'changed',
   },
+  'auth.dpop_required': {
+    status: 401,
+    title: 'The access token is used with a DPoP proof alone.',
+    retry: 'changed',
+  },
+  'auth.dpop_invalid': { status: 401, title: 'The DPoP proof is not acceptable.', retry: 'changed' },
+  'auth.dpop_nonce': { status: 401, title: 'The DPoP proof needs the nonce of this answer.', retry: 'changed' },
+  'auth.dpop_replayed': { status: 401, title: 'The DPoP proof has been used before.', retry: 'changed' },
+  'auth.forwarded_certificate_invalid': {
+    status: 400,
+    title: 'The client certificate that a proxy forwarded is not acceptable.',
+    retry: 'never',
+  },
   'auth.scope_insufficient': { status: 403, title: 'The access token lacks the scope.', retry: 'changed' },
   'auth.wrong_device': {
     status: 403,
@@ -27,6 +40,11 @@ export const AUTH_CODES = {
     retry: 'never',
   },
   'auth.role_insufficient': { status: 403, title: 'The operator lacks the role.', retry: 'changed' },
+  'auth.step_up_required': {
+    status: 401,
+    title: 'This needs a stronger or a fresher sign-in.',
+    retry: 'changed',
+  },
   'auth.client_cert_header_ignored': {
     status: 400,
     title: 'A Client-Cert header from a peer that is no configured proxy was ignored.',
