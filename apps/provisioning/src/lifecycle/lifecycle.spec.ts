@@ -74,6 +74,16 @@ describe('quarantine', () => {
     const held = after(standing('active'), 'suspended') as Standing;
     expect(after(held, 'unblocked')).toBe(held);
     expect(after(held, 'recovered')).toEqual(standing('registered'));
+    expect(after(after(held, 'blocked') as Standing, 'recovered')).toEqual(standing('registered'));
+  });
+
+  it.each([
+    ['theft_reported', 'theft_cleared'],
+    ['suspected', 'suspicion_cleared'],
+  ] as const)('after %s is ended by no order of recovery before %s', (reported, cleared) => {
+    const both = after(standing('active'), 'suspended', reported) as Standing;
+    expect(after(both, 'recovered')).toBeUndefined();
+    expect(after(both, cleared, 'recovered')).toEqual(standing('registered'));
   });
 
   it('says of itself what the registry wants denied: no more than its own', () => {

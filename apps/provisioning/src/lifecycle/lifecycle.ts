@@ -5,6 +5,9 @@ import type { DeviceState, RevocationReason } from '@outrider/contracts';
 export const HOLDS = ['block', 'theft', 'finding', 'revocation'] as const;
 export type Hold = (typeof HOLDS)[number];
 
+/** What the registry itself holds against a device; each ends by its own report. */
+const REPORTED: readonly Hold[] = ['theft', 'finding'];
+
 export type LifecycleEvent =
   | { readonly kind: 'revoked'; readonly reason: RevocationReason }
   | { readonly kind: Exclude<EventKind, 'revoked' | 'suspended'> };
@@ -114,8 +117,11 @@ export function transition(standing: Standing, event: LifecycleEvent): Standing 
     case 'release':
       return release(standing, HOLD_OF[kind] as Hold, kind);
     case 'recover':
-      // Out of a mere quarantine leads what put it there; a revocation is never taken back, so this order must.
-      return standing.holds.includes('revocation') ? settled(standing, 'registered') : undefined;
+      // Out of a mere quarantine leads what put it there; a revocation is never taken back, so this order must. It ends no theft and no
+      // suspicion: who reported those was not asked.
+      return standing.holds.includes('revocation') && !standing.holds.some((one) => REPORTED.includes(one))
+        ? settled(standing, 'registered')
+        : undefined;
     default:
       return standing.state === step && standing.holds.length === 0 ? standing : settled(standing, step);
   }
@@ -126,7 +132,7 @@ export function denial({ state, holds }: Standing): { mode: 'deny' | 'recovery';
   if (state === 'retired') return { mode: 'deny', reason: 'retired' };
   // Beside revocation's own claim: it may have named but a certificate whose key this device shares.
   if (state === 'awaiting_recovery') return { mode: 'deny', reason: 'awaiting_recovery' };
-  const reason = holds.find((one) => one === 'theft' || one === 'finding');
+  const reason = holds.find((one) => REPORTED.includes(one));
   return state === 'quarantined' && reason ? { mode: 'recovery', reason } : undefined;
 }
 

@@ -13,7 +13,16 @@ import type { Act } from '../history/history.js';
 import { History } from '../history/history.repository.js';
 import { transition } from '../lifecycle/lifecycle.js';
 import { Manufacturers } from '../manufacturer/manufacturers.service.js';
-import { type DecisionBody, decide, eventOf, type Order, type OrderBody, recovers, requestOrder } from './order.js';
+import {
+  type DecisionBody,
+  decide,
+  eventOf,
+  type Order,
+  type OrderBody,
+  recovers,
+  requestOrder,
+  requireKnown,
+} from './order.js';
 import { Orders } from './orders.repository.js';
 
 /** What it takes two operators to do: one asks, another decides, and the decision is carried out with it. */
@@ -63,6 +72,7 @@ export class OrderService {
   approve(orderId: string, { reason }: DecisionBody, who: string, now: Date): Promise<Order> {
     return this.withOrder(orderId, async (tx, device, pending) => {
       const order = decide(pending, 'approved', { who, reason, now });
+      requireKnown(order, device);
       await this.orders.decided(tx, order);
       await this.carryOut(tx, device, order, now);
       return order;

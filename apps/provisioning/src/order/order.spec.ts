@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { DeviceId } from '@outrider/ids';
-import { decide, OrderBody, recovers, requestOrder, stateOf } from './order.js';
+import { decide, OrderBody, recovers, requestOrder, requireKnown, stateOf } from './order.js';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const later = (hours: number) => new Date(NOW.getTime() + hours * 3_600_000);
@@ -32,6 +32,14 @@ describe('an order', () => {
     expect(stateOf(order, later(23.9))).toBe('pending');
     expect(stateOf(order, later(24))).toBe('expired');
     expect(() => decide(order, 'approved', by('op:b', later(24)))).toThrow('provisioning.order_closed');
+  });
+
+  it('lifts nothing that came after it was asked for', () => {
+    const device = { revokedAt: later(-2), blockChangedAt: later(-1) };
+    expect(() => requireKnown(order, device)).not.toThrow();
+    expect(() => requireKnown(order, { revokedAt: null, blockChangedAt: null })).not.toThrow();
+    expect(() => requireKnown(order, { ...device, revokedAt: later(0.1) })).toThrow('provisioning.state_conflict');
+    expect(() => requireKnown(order, { ...device, blockChangedAt: later(0.1) })).toThrow('provisioning.state_conflict');
   });
 
   it('about hardware needs evidence', () => {

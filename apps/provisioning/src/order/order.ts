@@ -115,6 +115,22 @@ export function decide(
   return { ...order, state: verdict, decidedBy: who, decidedAt: now, decisionReason: reason ?? null };
 }
 
+/**
+ * What came after the order was asked for, it knew nothing of: approving it must not lift that too.
+ * @throws DomainError `provisioning.state_conflict`
+ */
+export function requireKnown(
+  { requestedAt }: Pick<Order, 'requestedAt'>,
+  { revokedAt, blockChangedAt }: { readonly revokedAt: Date | null; readonly blockChangedAt: Date | null },
+): void {
+  const since = (at: Date | null) => at !== null && at > requestedAt;
+  const what = since(revokedAt) ? 'revoked' : since(blockChangedAt) ? 'blocked or unblocked' : undefined;
+  if (what === undefined) return;
+  throw new DomainError('provisioning.state_conflict', {
+    detail: `it was ${what} after the order was asked for: ask for another`,
+  });
+}
+
 const EVENT = { recovery: 'recovered', reinstate: 'reinstated', ecu_swap: 'ecu_swapped' } as const;
 
 export function eventOf(kind: OrderKind): LifecycleEvent {
