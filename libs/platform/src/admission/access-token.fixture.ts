@@ -1,4 +1,5 @@
 import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { ACR } from '@outrider/admission';
 import { JWS_TYP, signJws } from '@outrider/crypto';
 import type { DeviceId } from '@outrider/ids';
 import type { Party } from '@outrider/testing';
@@ -24,7 +25,8 @@ export function operatorClaims(more: object = {}) {
     aud: 'urn:outrider:operator',
   };
   const times = { iat: now(), nbf: now(), exp: now() + 120, jti: randomUUID() };
-  return { ...common, ...times, scope: 'device:read', roles: ['admin'], ...more };
+  const signIn = { acr: ACR.service, amr: ['pop'], auth_time: now() };
+  return { ...common, ...times, scope: 'device:read', roles: ['admin'], ...signIn, ...more };
 }
 export function sign(payload: object, key = signer.privateKey, header: object = {}): string {
   return signJws({

@@ -8,26 +8,38 @@ import {
   bearerToken,
   type ClientCertificate,
   challenge,
+  connectionSubject,
   type DecisionFacts,
+  type DpopProof,
+  denylistCode,
+  dpopChallenge,
   type OperatorDecision,
+  presentedToken,
+  type StepUp,
 } from '@outrider/admission';
 import { DomainError, type ErrorCode } from '@outrider/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { peerOf } from '../http/listeners.service.js';
+import { peerOf, setPeerBehind } from '../http/listeners.service.js';
 import type { Peer } from '../http/peer.js';
+import { sendProblem } from '../http/problem.filter.js';
 import { Metrics } from '../service/metrics.service.js';
 import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { currentTrace } from '../service/trace.provider.js';
 import { AccessTokens } from './access-tokens.service.js';
 import { setAdmission, setRecheck } from './admitted.provider.js';
 import { clientCertificate } from './client-certificate.js';
+import { Connections } from './connections.service.js';
 import { Decisions } from './decisions.service.js';
 import { ADMISSION, type AdmissionRule } from './decorators.provider.js';
 import { DenylistFeed } from './denylist-feed.client.js';
+import { Dpop } from './dpop.service.js';
 import { stripForwardedCertificate } from './forwarded-certificate.js';
 import { JwksKeys } from './jwks.client.js';
+import { Proxies } from './proxies.service.js';
 
 const STALE_RETRY_SECONDS = 1;
+
+type OperatorRule = Extract<AdmissionRule, { kind: 'operator' }>;
 
 type Refusal = {
   readonly code: ErrorCode;
@@ -48,6 +60,9 @@ export class AdmissionGuard implements CanActivate {
     private readonly tokens: AccessTokens,
     private readonly keys: JwksKeys,
     private readonly decisions: Decisions,
+    private readonly proxies: Proxies,
+    private readonly connections: Connections,
+    private readonly dpop: Dpop,
     @Inject(RUNTIME) private readonly runtime: Runtime,
     metrics: Metrics,
   ) {
@@ -63,10 +78,11 @@ export class AdmissionGuard implements CanActivate {
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const rule = this.reflector.get<AdmissionRule | undefined>(ADMISSION, context.getHandler());
     if (!rule) throw new Error('a route that says not whom it admits');
-    const peer = peerOf(request.raw);
+    const connection = peerOf(request.raw);
+    const peer = connection.isProxy ? this.behind(connection, request, reply) : connection;
     this.ignoreForwarded(request, peer);
     if (peer.listener === 'http') return true;
-    if (rule.kind === 'operator') await this.admitOperator(rule.scope, request, reply, peer);
+    if (rule.kind === 'operator') await this.admitOperator(rule, request, reply, peer);
     else if (peer.listener === 'operator') this.admitAnyOperator(request, reply, peer);
     else await this.admitVehicle(rule, request, reply, peer);
     return true;
@@ -84,25 +100,35 @@ export class AdmissionGuard implements CanActivate {
       decision = this.decideVehicle(route, request, peer);
     }
     if (decision.decision === 'deny') this.refuse(decision, request, reply, peer, route.scopes);
-    const { deviceId, claims, recovery } = decision;
+    const { deviceId, claims, recovery, proof } = decision;
+    if (proof) await this.useUp(proof, deviceId, request, reply, peer);
     const { certificate } = peer;
     if (certificate && claims && deviceId) setAdmission(request, { certificate, deviceId, claims, recovery });
     else if (certificate && rule.kind === 'certificate') setAdmission(request, { certificate, deviceId });
     setRecheck(request, () => {
-      const again = this.decideVehicle(route, request, peer);
+      const again = this.decideVehicle(route, request, peer, proof);
       if (again.decision === 'deny') this.refuse(again, request, reply, peer, route.scopes);
     });
     this.record({ decision: 'allow', code: 'ok', deviceId }, request, peer);
   }
 
-  private decideVehicle(route: AdmissionRoute, request: FastifyRequest, peer: Peer): AdmissionDecision {
+  /** `used`: the proof that the request was let in with, where it is judged again: its nonce may have grown old since. */
+  private decideVehicle(
+    route: AdmissionRoute,
+    request: FastifyRequest,
+    peer: Peer,
+    used?: DpopProof,
+  ): AdmissionDecision {
     const nowMs = Date.now();
+    const presented = presentedToken(request.headers.authorization);
     return admit(
       route,
       {
         certificate: this.certificateOf(peer),
         remoteAddress: peer.remoteAddress,
-        bearer: bearerToken(request.headers.authorization),
+        forwarded: peer.via !== undefined,
+        bearer: presented?.token,
+        scheme: presented?.scheme,
         pathDevice: (request.params as { device?: string } | undefined)?.device,
       },
       {
@@ -110,26 +136,34 @@ export class AdmissionGuard implements CanActivate {
         feedAgeMs: this.feed.ageMs(),
         freshnessLimits: this.feed.freshnessLimits,
         verifyToken: (compact) => this.tokens.device(compact, nowMs),
+        ...(this.dpop.isOn
+          ? { verifyProof: (token) => (used ? { ok: true, proof: used } : this.dpop.verify(request, token)!) }
+          : {}),
         nowMs,
       },
     );
   }
 
-  private async admitOperator(scope: string, request: FastifyRequest, reply: FastifyReply, peer: Peer): Promise<void> {
-    let decision = this.decideOperator(scope, request, peer);
+  private async admitOperator(
+    rule: OperatorRule,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    peer: Peer,
+  ): Promise<void> {
+    let decision = this.decideOperator(rule, request, peer);
     if (decision.decision === 'deny' && decision.unknownKid && (await this.keys.find(decision.unknownKid))) {
-      decision = this.decideOperator(scope, request, peer);
+      decision = this.decideOperator(rule, request, peer);
     }
-    if (decision.decision === 'deny') this.refuse(decision, request, reply, peer, [scope]);
+    if (decision.decision === 'deny') this.refuse(decision, request, reply, peer, [rule.scope], rule.stepUp);
     const { claims } = decision;
     setAdmission(request, { subject: claims.sub, roles: claims.roles, scopes: claims.scope.split(' '), claims });
     this.record({ decision: 'allow', code: 'ok', subject: claims.sub }, request, peer);
   }
 
-  private decideOperator(scope: string, request: FastifyRequest, peer: Peer): OperatorDecision {
+  private decideOperator({ scope, stepUp }: OperatorRule, request: FastifyRequest, peer: Peer): OperatorDecision {
     const nowMs = Date.now();
     return admitOperator(
-      { scope, bearer: bearerToken(request.headers.authorization), remoteAddress: peer.remoteAddress },
+      { scope, stepUp, bearer: bearerToken(request.headers.authorization), remoteAddress: peer.remoteAddress },
       { denylist: this.feed, verifyToken: (compact) => this.tokens.operator(compact, nowMs), nowMs },
     );
   }
@@ -147,17 +181,75 @@ export class AdmissionGuard implements CanActivate {
     reply: FastifyReply,
     peer: Peer,
     scopes: readonly string[],
+    stepUp: StepUp = {},
   ): never {
     const device = deviceId ?? this.certificateOf(peer)?.deviceId;
     this.record({ decision: 'deny', code, deviceId: device, subject, detail: reason }, request, peer);
-    const header = challenge(code, scopes);
+    const header = this.challengeOf(code, scopes, stepUp, request, peer);
     if (header) reply.header('www-authenticate', header);
-    if (code.startsWith('denylist.')) reply.header('connection', 'close');
+    if (code.startsWith('auth.dpop_')) this.dpop.giveNonce(reply);
+    // A proxy's connection is other vehicles' too.
+    if (code.startsWith('denylist.') && !peer.via) reply.header('connection', 'close');
     const retryAfter = code === 'revocation.stale' ? { retryAfterSeconds: STALE_RETRY_SECONDS } : {};
     throw new DomainError(code, { detail: reason, ...retryAfter });
   }
 
-  /** Believed from nobody: no proxy is configured (DESIGN §4). */
+  private challengeOf(
+    code: ErrorCode,
+    scopes: readonly string[],
+    stepUp: StepUp,
+    request: FastifyRequest,
+    peer: Peer,
+  ): string | undefined {
+    const asked = code.startsWith('auth.dpop_') || presentedToken(request.headers.authorization)?.scheme === 'DPoP';
+    if (asked) return dpopChallenge(code, scopes);
+    const bearer = challenge(code, scopes, stepUp);
+    const both = code === 'auth.token_missing' && peer.listener === 'vehicle' && this.dpop.isOn;
+    return both ? `${bearer}, ${dpopChallenge(code, scopes)}` : bearer;
+  }
+
+  /** Each proof once, of all replicas, and last of all checks: what is refused anyhow leaves nothing behind. */
+  private async useUp(
+    proof: DpopProof,
+    deviceId: string | undefined,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    peer: Peer,
+  ): Promise<void> {
+    if (!proof.nonceCurrent) this.dpop.giveNonce(reply);
+    try {
+      await this.dpop.use(proof);
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.code !== 'auth.dpop_replayed') throw error;
+      this.refuse({ code: error.code, reason: 'a used proof', deviceId }, request, reply, peer, []);
+    }
+  }
+
+  /** The vehicle behind a proxy, which has the request to itself from here on: a denylist entry that names it ends the request alone. */
+  private behind(proxy: Peer, request: FastifyRequest, reply: FastifyReply): Peer {
+    const { remoteAddress } = proxy;
+    const entry = this.feed.match(connectionSubject({ certificate: this.certificateOf(proxy), remoteAddress }));
+    if (entry) {
+      this.refuse({ code: denylistCode(entry.kind), reason: entry.reason }, request, reply, proxy, []);
+    }
+    let peer: Peer;
+    try {
+      peer = this.proxies.behind(request, proxy);
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      this.refuse({ code: error.code, reason: error.detail ?? error.title }, request, reply, proxy, []);
+    }
+    stripForwardedCertificate(request.headers);
+    setPeerBehind(request.raw, peer);
+    const forget = this.connections.addRequest(peer, () => {
+      if (reply.sent || reply.raw.headersSent) reply.raw.destroy();
+      else sendProblem(reply, new DomainError('denylist.device', { detail: 'taken out of service meanwhile' }));
+    });
+    reply.raw.once('close', forget);
+    return peer;
+  }
+
+  /** Believed from nobody but configured proxies (DESIGN §4). */
   private ignoreForwarded(request: FastifyRequest, peer: Peer): void {
     const headers = stripForwardedCertificate(request.headers);
     if (headers.length === 0) return;

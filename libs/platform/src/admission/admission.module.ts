@@ -5,8 +5,11 @@ import { AdmissionGuard } from './admission.guard.js';
 import { Connections } from './connections.service.js';
 import { Decisions } from './decisions.service.js';
 import { DenylistFeed } from './denylist-feed.client.js';
+import { Dpop } from './dpop.service.js';
+import { DpopProofRepository } from './dpop-proof.repository.js';
 import { InstanceLease } from './instance-lease.client.js';
 import { JwksKeys } from './jwks.client.js';
+import { Proxies } from './proxies.service.js';
 import { RouteRules } from './route-rules.service.js';
 
 /** Admission as every service has it. Global: slices inject the feed, the decisions and the keys by class. */
@@ -21,8 +24,11 @@ import { RouteRules } from './route-rules.service.js';
     AccessTokens,
     Decisions,
     RouteRules,
+    Proxies,
+    DpopProofRepository,
+    Dpop,
     { provide: APP_GUARD, useClass: AdmissionGuard },
   ],
-  exports: [Connections, DenylistFeed, JwksKeys, Decisions],
+  exports: [Connections, DenylistFeed, Dpop, JwksKeys, Decisions],
 })
 export class AdmissionModule {}

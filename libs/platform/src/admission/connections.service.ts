@@ -14,11 +14,14 @@ import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { clientCertificate } from './client-certificate.js';
 
 interface Live {
-  readonly socket: Socket;
   readonly subject: DenylistSubject;
+  readonly end: () => void;
 }
 
-/** The live TLS connections by whom they belong to, so that a new denylist entry closes those it names. */
+/**
+ * The live TLS connections by whom they belong to, so that a new denylist entry closes those it names. Behind a proxy the live requests
+ * instead: the proxy's connection is many vehicles'.
+ */
 @Injectable()
 export class Connections implements OnModuleInit {
   private readonly all = new Set<Live>();
@@ -30,8 +33,11 @@ export class Connections implements OnModuleInit {
     @Inject(RUNTIME) private readonly runtime: Runtime,
     metrics: Metrics,
   ) {
-    this.closed = metrics.counter('outrider_connections_closed_total', 'Live connections closed by the denylist.');
-    const open = metrics.gauge('outrider_connections', 'Live TLS connections.');
+    this.closed = metrics.counter(
+      'outrider_connections_closed_total',
+      'Live connections, and requests through proxies, that the denylist ended.',
+    );
+    const open = metrics.gauge('outrider_connections', 'Live TLS connections, and requests through proxies.');
     this.listeners.events.on('connection', () => open.set(this.all.size));
   }
 
@@ -46,17 +52,27 @@ export class Connections implements OnModuleInit {
   }
 
   add(socket: Socket, peer: Peer): void {
+    const remove = this.file(peer, () => socket.destroy());
+    socket.once('close', remove);
+  }
+
+  /** A request of the vehicle behind a proxy; `end` is called at most once. Returns how to forget it when it is answered. */
+  addRequest(peer: Peer, end: () => void): () => void {
+    return this.file(peer, end);
+  }
+
+  private file(peer: Peer, end: () => void): () => void {
     const certificate = clientCertificate(peer, this.runtime.config.trustDomain);
-    const live = { socket, subject: connectionSubject({ certificate, remoteAddress: peer.remoteAddress }) };
+    const live = { subject: connectionSubject({ certificate, remoteAddress: peer.remoteAddress }), end };
     this.all.add(live);
     for (const name of namesOf(live.subject)) {
       const group = this.byName.get(name) ?? new Set();
       this.byName.set(name, group.add(live));
     }
-    socket.once('close', () => this.remove(live));
+    return () => this.remove(live);
   }
 
-  /** Closes every connection that one of `entries` names, whatever its mode: it may come back where recovery is open. Returns how many. */
+  /** Ends every connection that one of `entries` names, whatever its mode: it may come back where recovery is open. Returns how many. */
   closeNamed(entries: readonly DenylistEntry[], nowMs: number): number {
     const doomed = new Set<Live>();
     for (const entry of entries) {
@@ -76,7 +92,7 @@ export class Connections implements OnModuleInit {
     let count = 0;
     for (const live of doomed) {
       this.remove(live);
-      live.socket.destroy();
+      live.end();
       count += 1;
     }
     this.closed.inc(count);

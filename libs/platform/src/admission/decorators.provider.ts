@@ -1,5 +1,5 @@
 import { SetMetadata } from '@nestjs/common';
-import type { OperatorScope } from '@outrider/admission';
+import type { OperatorScope, StepUp } from '@outrider/admission';
 
 /** Metadata key: how a route admits its callers. */
 export const ADMISSION = Symbol('outrider:admission');
@@ -14,7 +14,7 @@ export type AdmissionRule =
       readonly control: boolean;
       readonly recovery: boolean;
     }
-  | { readonly kind: 'operator'; readonly scope: OperatorScope };
+  | { readonly kind: 'operator'; readonly scope: OperatorScope; readonly stepUp: StepUp };
 
 /** No client certificate and no token needed: EST cacerts, JWKS, health, CRL. The network denylist still holds. */
 export function AdmitAnyone(): MethodDecorator {
@@ -35,7 +35,7 @@ export function AdmitToken(rule: {
   return SetMetadata(ADMISSION, { kind: 'token', control: false, recovery: false, ...rule } satisfies AdmissionRule);
 }
 
-/** A bearer operator token with `scope`. */
-export function RequireOperator(scope: OperatorScope): MethodDecorator {
-  return SetMetadata(ADMISSION, { kind: 'operator', scope } satisfies AdmissionRule);
+/** A bearer operator token with `scope`, and of the sign-in that `stepUp` asks for: else RFC 9470's challenge. */
+export function RequireOperator(scope: OperatorScope, stepUp: StepUp = {}): MethodDecorator {
+  return SetMetadata(ADMISSION, { kind: 'operator', scope, stepUp } satisfies AdmissionRule);
 }

@@ -1,4 +1,4 @@
-/** Finds and strips the headers by which a proxy would forward a client certificate (RFC 9440, Envoy's XFCC); no proxy is configured, so no copy is believed. */
+/** Finds and strips the headers by which a proxy forwards a client certificate (RFC 9440, Envoy's XFCC): only what comes from a configured one is read before. */
 
 const NAMES = ['client-cert', 'client-cert-chain', 'x-forwarded-client-cert'] as const;
 

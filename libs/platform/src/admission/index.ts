@@ -12,4 +12,5 @@ export { Connections } from './connections.service.js';
 export { Decisions } from './decisions.service.js';
 export { AdmitAnyone, AdmitCertificate, AdmitToken, RequireOperator } from './decorators.provider.js';
 export { DenylistFeed } from './denylist-feed.client.js';
+export { Dpop } from './dpop.service.js';
 export { JwksKeys } from './jwks.client.js';

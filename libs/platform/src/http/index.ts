@@ -1,7 +1,7 @@
 export { bodyBytes, JsonBody, mediaType, PathParam, parseJsonBody, QueryParams, summary } from './body.provider.js';
 export { type ChannelBinding, channelBindingOf } from './channel-binding.provider.js';
 export { ErrorShapes, type SendError } from './error-shapes.service.js';
-export { Listeners, listenerOf, MAX_BODY_BYTES, peerOf, type TlsFailure } from './listeners.service.js';
+export { Listeners, listenerOf, MAX_BODY_BYTES, peerOf, setPeerBehind, type TlsFailure } from './listeners.service.js';
 export { LISTENER, type ListenerName, On } from './on.provider.js';
 export type { Peer } from './peer.js';
 export { type Problem, ProblemFilter, toDomainError } from './problem.filter.js';

@@ -14,7 +14,7 @@ import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { TrustFiles } from '../service/trust-files.service.js';
 import type { ListenerName } from './on.provider.js';
 import type { Peer } from './peer.js';
-import { isAuthorized, peerOfSocket } from './peer.provider.js';
+import { isAuthorized, isTrustedProxy, peerOfSocket, type TrustedProxies } from './peer.provider.js';
 import { continueLater, isStreaming } from './streamed-body.provider.js';
 import { answerToUnparsed } from './unparsed.js';
 
@@ -64,9 +64,19 @@ export function listenerOf(request: { socket: object }): ListenerName | undefine
   return listenerOfSocket.get(request.socket);
 }
 
-/** Who is at the other end. Throws a plain error for a socket of no listener: that is a bug. */
+const peerBehindProxy = new WeakMap<object, Peer>();
+
+/** From now on the request is the vehicle's that a proxy forwards. */
+export function setPeerBehind(request: object, peer: Peer): void {
+  peerBehindProxy.set(request, peer);
+}
+
+/**
+ * Who asks: the other end of the connection, or the vehicle behind it where that is a proxy and admission has looked. Throws a plain error
+ * for a socket of no listener: that is a bug.
+ */
 export function peerOf(request: { socket: object }): Peer {
-  const peer = peerBySocket.get(request.socket);
+  const peer = peerBehindProxy.get(request) ?? peerBySocket.get(request.socket);
   if (!peer) throw new Error('a request without a peer');
   return peer;
 }
@@ -119,11 +129,20 @@ export class Listeners implements BeforeApplicationShutdown {
   private secureContext(listener: TlsListenerConfig | VehicleListenerConfig): SecureContextOptions {
     const { certificate: cert, key } = this.trustFiles.keyPair(listener.certificateFile, listener.keyFile);
     if (!('clientAnchorFiles' in listener)) return { cert, key };
-    const ca = listener.clientAnchorFiles.flatMap((file) => this.trustFiles.certificates(file));
+    // A client may show only what an authority of this list has certified, so proxies need theirs in it; what it makes of them is decided later.
+    const ofProxies = listener.trustedProxies?.length ? this.trustFiles.infrastructureCa : [];
+    const ca = [...listener.clientAnchorFiles.flatMap((file) => this.trustFiles.certificates(file)), ...ofProxies];
     return { cert, key, ca: ca.map(({ der }) => toPem(der, 'CERTIFICATE')) };
   }
 
-  private clientAnchors(): ParsedCertificate[] {
+  /** Whose word on client certificates is believed. */
+  private trustedProxies(): TrustedProxies {
+    const names = this.runtime.config.listeners.vehicle?.trustedProxies ?? [];
+    return { names, anchors: names.length > 0 ? this.trustFiles.infrastructureCa : [] };
+  }
+
+  /** What client certificates of the vehicle listener chain to, now. */
+  clientAnchors(): ParsedCertificate[] {
     const files = this.runtime.config.listeners.vehicle?.clientAnchorFiles ?? [];
     return files.flatMap((file) => [...this.trustFiles.certificates(file)]);
   }
@@ -131,9 +150,12 @@ export class Listeners implements BeforeApplicationShutdown {
   /** An anchor that went away takes its connections with it; one that came lets its own try again. */
   private closeChanged(): void {
     const anchors = this.clientAnchors();
+    const proxies = this.trustedProxies();
     for (const socket of this.certified) {
       const peer = peerBySocket.get(socket);
-      if (peer && isAuthorized(peer, anchors) !== peer.authorized) socket.destroy();
+      if (!peer) continue;
+      const changed = isAuthorized(peer, anchors) !== peer.authorized;
+      if (changed || isTrustedProxy(peer, proxies) !== (peer.isProxy === true)) socket.destroy();
     }
   }
 
@@ -206,7 +228,7 @@ export class Listeners implements BeforeApplicationShutdown {
   private accept(name: ListenerName, socket: Socket): void {
     const remoteAddress = socket.remoteAddress ?? 'unknown';
     try {
-      const peer = peerOfSocket(name, socket, name === 'vehicle' ? this.clientAnchors() : []);
+      const peer = peerOfSocket(name, socket, name === 'vehicle' ? this.clientAnchors() : [], this.trustedProxies());
       if (!peer) {
         socket.destroy();
         this.events.emit('tlsFailure', {

@@ -5,6 +5,13 @@ import { type ParsedCertificate, parseCertificate, validateChain } from '@outrid
 import type { ListenerName } from './on.provider.js';
 import type { Peer } from './peer.js';
 
+/** Whom a listener believes about client certificates: names, and the anchors that must have certified them. */
+export interface TrustedProxies {
+  /** SPIFFE ids and thumbprints. */
+  readonly names: readonly string[];
+  readonly anchors: readonly ParsedCertificate[];
+}
+
 const MAX_CHAIN = 5;
 
 /**
@@ -16,6 +23,7 @@ export function peerOfSocket(
   listener: ListenerName,
   socket: Socket,
   anchors: readonly ParsedCertificate[],
+  proxies: TrustedProxies,
 ): Peer | undefined {
   const remoteAddress = socket.remoteAddress ?? 'unknown';
   if (!(socket instanceof TLSSocket)) return { listener, remoteAddress, chain: [], authorized: false };
@@ -24,7 +32,29 @@ export function peerOfSocket(
   const certificate = orUndefined(() => parseCertificate(leaf.raw));
   if (!certificate) return undefined;
   const chain = presentedChain(socket);
-  return { listener, remoteAddress, certificate, chain, authorized: chainsTo(certificate, chain, anchors) };
+  const peer = { listener, remoteAddress, certificate, chain, authorized: chainsTo(certificate, chain, anchors) };
+  return isTrustedProxy(peer, proxies) ? { ...peer, isProxy: true } : peer;
+}
+
+/** Whether the certificate is a configured proxy's, now. */
+export function isTrustedProxy({ certificate, chain }: Peer, { names, anchors }: TrustedProxies): boolean {
+  if (!certificate || names.length === 0) return false;
+  const [uri, ...others] = certificate.sanUris;
+  const named = names.includes(certificate.thumbprint) || (uri !== undefined && !others.length && names.includes(uri));
+  return named && chainsTo(certificate, chain, anchors);
+}
+
+/** The vehicle behind a proxy, by the certificate that it forwarded: validated here as if it had come by the handshake. Undefined: it cannot be parsed. */
+export function peerBehind(
+  proxy: Peer,
+  forwarded: { readonly leaf: Uint8Array; readonly chain: readonly Uint8Array[] },
+  anchors: readonly ParsedCertificate[],
+): Peer | undefined {
+  const certificate = orUndefined(() => parseCertificate(forwarded.leaf));
+  if (!certificate || !proxy.certificate) return undefined;
+  const { listener, remoteAddress, certificate: via } = proxy;
+  const { chain } = forwarded;
+  return { listener, remoteAddress, via, certificate, chain, authorized: chainsTo(certificate, chain, anchors) };
 }
 
 /** Whether the certificate leads to one of `anchors` now, with what was presented beside it. */

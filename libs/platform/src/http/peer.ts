@@ -10,4 +10,8 @@ export interface Peer {
   readonly chain: readonly Uint8Array[];
   /** Whether the certificate's path led to one of the listener's anchors, for client authentication, when the connection was opened. */
   readonly authorized: boolean;
+  /** The other end is a configured proxy: which client certificate it forwards is believed. Its own never makes it a vehicle. */
+  readonly isProxy?: boolean;
+  /** The proxy's own certificate, where this is a vehicle behind one: `certificate` was forwarded, and its chain validated here. */
+  readonly via?: ParsedCertificate;
 }

@@ -59,7 +59,8 @@ export function toDomainError(thrown: unknown): DomainError {
   return new DomainError('service.internal', { cause: thrown });
 }
 
-function sendProblem(reply: FastifyReply, error: DomainError): void {
+/** Writes the whole answer. */
+export function sendProblem(reply: FastifyReply, error: DomainError): void {
   const problem: Problem = {
     type: `https://outrider.dev/problems/${error.code}`,
     title: error.title,

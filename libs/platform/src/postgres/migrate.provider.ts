@@ -3,6 +3,7 @@ import type { QueryRunner } from 'typeorm';
 import type { CommonConfig } from '../service/config.js';
 import { type MigrationClass, ownerDataSource } from './data-source.provider.js';
 import { PlatformTables1763800000000 } from './migrations/1763800000000-platform-tables.migration.js';
+import { DpopProofs1764550000000 } from './migrations/1764550000000-dpop-proofs.migration.js';
 
 /** Runs the platform's and the service's migrations as the owner role, under an advisory lock keyed by the service. Forward only. */
 export async function migrate(
@@ -10,7 +11,7 @@ export async function migrate(
   migrations: readonly MigrationClass[],
   logger: Logger,
 ): Promise<void> {
-  const source = ownerDataSource(config, [PlatformTables1763800000000, ...migrations]);
+  const source = ownerDataSource(config, [PlatformTables1763800000000, DpopProofs1764550000000, ...migrations]);
   await source.initialize();
   const lock = source.createQueryRunner();
   try {

@@ -1,6 +1,6 @@
 /** The configuration every service shares; each app adds its own keys. Strict: an unknown key is refused, nothing security-relevant has a default. */
 import { readFileSync } from 'node:fs';
-import { Service, TrustDomain } from '@outrider/ids';
+import { Service, Thumbprint, TrustDomain } from '@outrider/ids';
 import { z } from 'zod';
 
 const Port = z.int().min(1).max(65_535);
@@ -17,6 +17,20 @@ const TlsListener = z.strictObject({
 const VehicleListener = TlsListener.extend({
   /** PEM files; a client certificate must chain to one of them. They are anchors by themselves, root or not. */
   clientAnchorFiles: z.array(FilePath).min(1),
+  /** Proxies that terminate TLS for vehicles: SPIFFE ids or thumbprints of certificates of the infrastructure CA. Absent: nobody is believed. */
+  trustedProxies: z.array(z.union([Thumbprint, z.string().startsWith('spiffe://').max(256)])).optional(),
+  /** Absent: no DPoP proof is taken here. */
+  dpop: z
+    .strictObject({
+      /** 32 bytes or more in hex, the same for every replica: the nonces are made with it. */
+      nonceKeyFile: FilePath,
+      /** Where vehicles reach this listener, directly or through a proxy, without a trailing slash: what a proof's `htu` is compared with. */
+      publicUrls: z
+        .array(z.url().regex(/^https:\/\/.*[^/]$/, 'an https URL without a trailing slash'))
+        .min(1)
+        .max(8),
+    })
+    .optional(),
 });
 
 const common = {
