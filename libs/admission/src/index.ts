@@ -52,6 +52,8 @@ export {
   isOperatorScope,
   OPERATOR_SCOPES,
   type OperatorScope,
+  PERSONAL_SCOPES,
+  type PersonalScope,
   STANDING_SCOPES,
   type StandingScope,
 } from './operator-scope.js';
