@@ -74,6 +74,14 @@ describe('a line of NDJSON', () => {
     [`${'['.repeat(1000)}${']'.repeat(1000)}`, 'request.malformed'],
     ['"\\ud800"', 'request.malformed'],
   ])('%s', (text, code) => expect(json(text)).toMatchObject({ ok: false, code }));
+  it('with characters that a database keeps not is an answer that it keeps', () => {
+    const cut = `${'x'.repeat(600)}`.replaceAll('x', '\u{1F697}');
+    for (const name of ['a\\u0000b', 'a\\u001b[2J', cut]) {
+      const answer = json(`{"device_id":"car-1","manufacturer":"demo-motors","serial_number":"DM-1","${name}":1}`);
+      expect(answer).toMatchObject({ ok: false, code: 'request.invalid' });
+      expect(answer).toMatchObject({ detail: expect.not.stringMatching(/[\p{Cc}\p{Cs}]/u) });
+    }
+  });
   it('says at most so much of what is wrong', () => {
     const many = JSON.stringify(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`k${i}`, 1])));
     expect(many.length).toBeLessThan(MAX_LINE_BYTES);

@@ -93,6 +93,7 @@ function invalid(detail: string): DomainError {
   return new DomainError('request.invalid', { detail });
 }
 
+/** The detail may quote the line: PostgreSQL keeps no NUL and no half of a surrogate pair, and a terminal obeys the rest. */
 function refused(code: ErrorCode, detail: string): ReadLine {
-  return { ok: false, code, detail: detail.slice(0, 500) };
+  return { ok: false, code, detail: detail.slice(0, 500).replace(/[\p{Cc}\p{Cs}]/gu, '\uFFFD') };
 }
