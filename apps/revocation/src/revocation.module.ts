@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { PolicyModule } from '@outrider/platform/policy';
 import type { ServiceDefinition } from '@outrider/platform/service';
 import { CertificateConsumer } from './certificate/certificate.consumer.js';
 import { CertificateService } from './certificate/certificate.service.js';
@@ -28,6 +29,7 @@ import { RevokeService } from './revoke/revoke.service.js';
 import { SaveRevocation } from './revoke/save-revocation.service.js';
 
 @Module({
+  imports: [PolicyModule],
   controllers: [RevokeController, CrlController],
   providers: [
     Certificates,

@@ -30,11 +30,24 @@ export class DeviceContextService implements OnApplicationBootstrap {
   }
 
   /** @throws DomainError `provisioning.device_not_found`; `service.unavailable`, `service.upstream_unavailable` where nobody knows */
-  async get(deviceId: DeviceId, now: Date): Promise<DeviceContext> {
+  get(deviceId: DeviceId, now: Date): Promise<DeviceContext> {
+    return this.compose(deviceId, () => this.registryWord(deviceId), now);
+  }
+
+  /** Without asking anyone else; undefined for a device that this service has not heard of. */
+  async ownWord(deviceId: DeviceId, now: Date): Promise<DeviceContext | undefined> {
+    const known = await this.devices.find(deviceId);
+    if (!known) return undefined;
+    const { state, attestation, labels } = known;
+    const word: RegistryWord = { state, attestation: attestation ?? 'none', labels: [...(labels ?? [])] };
+    return this.compose(deviceId, async () => word, now);
+  }
+
+  private async compose(deviceId: DeviceId, registry: () => Promise<RegistryWord>, now: Date): Promise<DeviceContext> {
     // Taken before the row is read: what is written meanwhile is in one of the two.
     const unwritten = this.telemetry.unwritten(deviceId);
     const [device, written, fences] = await Promise.all([
-      this.registryWord(deviceId),
+      registry(),
       this.conditions.find(deviceId),
       this.geofences.all(),
     ]);

@@ -22,7 +22,7 @@ export class BlockController {
     @JsonBody(BlockBody, { alsoAsForm: true }) body: BlockBody,
     @Admitted() operator: OperatorAdmission,
   ): Promise<BlockAnswer> {
-    return this.service.block(body, operator.subject, new Date());
+    return this.service.block(body, operator, new Date());
   }
 
   @Post('/admin/unblock')
@@ -33,7 +33,7 @@ export class BlockController {
     @JsonBody(UnblockBody, { alsoAsForm: true }) body: UnblockBody,
     @Admitted() operator: OperatorAdmission,
   ): Promise<BlockAnswer> {
-    return this.service.unblock(body, operator.subject, new Date());
+    return this.service.unblock(body, operator, new Date());
   }
 
   @Get('/v1/blocks')

@@ -2,11 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { blockChanged, type DenylistMode, deviceGet, type Enforcement } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
+import type { OperatorAdmission } from '@outrider/platform/admission';
 import { Nats } from '@outrider/platform/nats';
+import { Forbids, operatorAttributes, outOfServiceRequest } from '@outrider/platform/policy';
 import { Database, Outbox } from '@outrider/platform/postgres';
 import { CONFIG, LOGGER } from '@outrider/platform/service';
 import type { Logger } from 'pino';
 import type { EntityManager } from 'typeorm';
+import { DeviceContextService } from '../attributes/device-context.service.js';
 import type { Config } from '../config.js';
 import { Devices, type RecoveredDevice } from '../device/devices.repository.js';
 import { type Block, block, recover, unblock } from './block.js';
@@ -25,6 +28,8 @@ export interface BlockAnswer {
   readonly pending: readonly { readonly instance: string; readonly failsClosedAt?: string }[];
 }
 
+type Operator = Pick<OperatorAdmission, 'subject' | 'claims'>;
+
 /** Block and unblock. What PostgreSQL has committed holds: provisioning and revocation get it, sooner or later. */
 @Injectable()
 export class BlockService {
@@ -33,16 +38,20 @@ export class BlockService {
     private readonly blocks: Blocks,
     private readonly devices: Devices,
     private readonly delivery: BlockDelivery,
+    private readonly context: DeviceContextService,
+    private readonly forbids: Forbids,
     private readonly outbox: Outbox,
     private readonly nats: Nats,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  async block(body: BlockBody, by: string, now: Date): Promise<BlockAnswer> {
+  async block(body: BlockBody, operator: Operator, now: Date): Promise<BlockAnswer> {
     const deviceId = requireDevice(body.device_id);
     const { thumbprint, reason = 'blocked by an operator', mode = 'recovery' } = body;
     await this.requireDeviceToExist(deviceId, thumbprint);
+    await this.requireNotForbidden('block', deviceId, operator, now);
+    const by = operator.subject;
     await this.database.transaction(async (tx) => {
       const before = await this.blocks.lock(tx, deviceId);
       const after = block(before, { deviceId, mode, thumbprint }, { by, reason, now });
@@ -51,10 +60,12 @@ export class BlockService {
     return this.answer(deviceId, { blocked: true, mode });
   }
 
-  async unblock(body: UnblockBody, by: string, now: Date): Promise<BlockAnswer> {
+  async unblock(body: UnblockBody, operator: Operator, now: Date): Promise<BlockAnswer> {
     const deviceId = requireDevice(body.device_id);
     const { reason } = body;
     if (!reason) throw new DomainError('gateway.reason_required');
+    await this.requireNotForbidden('unblock', deviceId, operator, now);
+    const by = operator.subject;
     const isCompromised = await this.devices.isCompromised(deviceId);
     await this.database.transaction(async (tx) => {
       const after = unblock(await this.blocks.lock(tx, deviceId), isCompromised, { by, reason, now });
@@ -74,6 +85,20 @@ export class BlockService {
       return after !== undefined;
     });
     if (isOver) await this.delivery.deliver(deviceId, 0);
+  }
+
+  /** By what is known here; what cannot be known holds up nothing. @throws DomainError `policy.denied` */
+  private async requireNotForbidden(
+    action: 'block' | 'unblock',
+    deviceId: DeviceId,
+    { subject, claims }: Operator,
+    now: Date,
+  ): Promise<void> {
+    const known = await this.context.ownWord(deviceId, now).catch((error: unknown) => {
+      this.logger.warn({ err: error, deviceId }, 'nothing is known of the device: policies are asked without');
+      return undefined;
+    });
+    this.forbids.requireNone(outOfServiceRequest(action, subject, operatorAttributes(claims), deviceId, known, now));
   }
 
   private async save(tx: EntityManager, after: Block): Promise<void> {

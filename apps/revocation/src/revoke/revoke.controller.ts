@@ -18,6 +18,6 @@ export class RevokeController {
     @QueryParams(RevokeQuery) query: z.infer<typeof RevokeQuery>,
     @Admitted() operator: OperatorAdmission,
   ): Promise<RevokeAnswer> {
-    return this.service.revoke(body, query.wait, operator.subject, new Date());
+    return this.service.revoke(body, query.wait, operator, new Date());
   }
 }

@@ -2,7 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { certificateGet, deviceGet, type Enforcement, type RevocationReason } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId } from '@outrider/ids';
+import type { OperatorAdmission } from '@outrider/platform/admission';
 import { Nats } from '@outrider/platform/nats';
+import { DeviceContexts, Forbids, operatorAttributes, outOfServiceRequest } from '@outrider/platform/policy';
 import { Database } from '@outrider/platform/postgres';
 import { CONFIG } from '@outrider/platform/service';
 import type { EntityManager } from 'typeorm';
@@ -17,6 +19,7 @@ import { SaveRevocation } from './save-revocation.service.js';
 
 const ASK_TIMEOUT_MS = 1000;
 const WAIT_MS = 10_000;
+const CONTEXT_TIMEOUT_MS = 250;
 
 export interface RevokeAnswer extends Enforcement {
   readonly revoked: readonly {
@@ -26,6 +29,8 @@ export interface RevokeAnswer extends Enforcement {
   }[];
   readonly reason: RevocationReason;
 }
+
+type Operator = Pick<OperatorAdmission, 'subject' | 'claims'>;
 
 type Done = Omit<RevokeAnswer, 'enforcedBy' | 'pending'>;
 
@@ -41,21 +46,42 @@ export class RevokeService {
     private readonly saveRevocation: SaveRevocation,
     private readonly enforcement: EnforcementService,
     private readonly nats: Nats,
+    private readonly contexts: DeviceContexts,
+    private readonly forbids: Forbids,
     @Inject(CONFIG) config: Config,
   ) {
     this.entryGraceMs = (config.denylist.renewalGraceSeconds + config.denylist.skewSeconds) * 1000;
   }
 
-  async revoke(body: RevokeBody, wait: 'enforced' | undefined, by: string, now: Date): Promise<RevokeAnswer> {
+  async revoke(body: RevokeBody, wait: 'enforced' | undefined, operator: Operator, now: Date): Promise<RevokeAnswer> {
     const target = targetOf(body);
     const reason = parseReason(body.reason);
     const isKnown = await this.learn(target, body.force ?? false);
+    await this.requireNotForbidden(target, operator, now);
+    const by = operator.subject;
     const done = await this.database.transaction(async (tx) => {
       await this.denylist.lock(tx);
       return isKnown ? this.revokeKnown(tx, target, reason, by, now) : this.revokeForced(tx, target, reason, by, now);
     });
     const enforcement = await this.enforcement.of(done.sequence, performance.now(), wait ? WAIT_MS : 0);
     return { ...done, ...enforcement };
+  }
+
+  /**
+   * By what gateway says of the vehicle in a moment, or by nothing: its silence holds up no revocation. A certificate of no vehicle is
+   * no matter of policies.
+   * @throws DomainError `policy.denied`
+   */
+  private async requireNotForbidden(target: RevokeTarget, { subject, claims }: Operator, now: Date): Promise<void> {
+    const deviceId = target.deviceId ?? (await this.deviceOf(target));
+    if (!deviceId) return;
+    const known = await this.contexts.get(deviceId, CONTEXT_TIMEOUT_MS).catch(() => undefined);
+    this.forbids.requireNone(outOfServiceRequest('revoke', subject, operatorAttributes(claims), deviceId, known, now));
+  }
+
+  private async deviceOf(target: RevokeTarget): Promise<DeviceId | undefined> {
+    const found = await this.database.transaction((tx) => this.certificates.named(tx, target));
+    return found[0]?.ref.deviceId;
   }
 
   /** Revokes, in the transaction that learned of it, a certificate whose ancestor, key or device already is. */

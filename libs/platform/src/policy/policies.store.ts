@@ -52,7 +52,8 @@ export class Policies implements OnApplicationBootstrap {
     );
     this.decided = metrics.counter('outrider_policy_decisions_total', 'Decisions by policies.', ['action', 'decision']);
     readiness.add('policies', () => ({
-      ok: this.inForce !== undefined,
+      // What takes out of service is never held up by policies that are away (Forbids): revocation is ready without.
+      ok: this.inForce !== undefined || runtime.service === 'revocation',
       detail: { version: this.inForce?.version ?? null, ...(this.complaint ? { refused: this.complaint } : {}) },
     }));
   }
