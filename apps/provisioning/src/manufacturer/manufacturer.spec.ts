@@ -84,6 +84,31 @@ describe('whose factory certificate it is', () => {
     );
   });
 
+  it('is looked for among those alone whom what was presented names: a stranger must not cost a path for each', async () => {
+    const root = await issue('root', 'self', { name: 'Third Motors Root' });
+    const plant = await issue('issuing-ca', root, { name: 'Third Motors Plant' });
+    const device = await issue('factory-device', plant, {
+      name: 'device-1',
+      subject: [
+        { type: OID.commonName, value: 'device-1' },
+        { type: OID.serialNumber, value: '1' },
+      ],
+    });
+    let checks = 0;
+    const spkiDer = {
+      get() {
+        checks += 1;
+        return plant.certificate.spkiDer;
+      },
+    };
+    const presented = [Object.defineProperty({ ...plant.certificate }, 'spkiDer', spkiDer)];
+    expect(vouchingManufacturers(device.certificate, presented, registered(), now)).toEqual([]);
+    expect(checks).toBe(0);
+    const third = { name: ManufacturerName.parse('third-motors'), anchors: [root.certificate] };
+    expect(vouchingManufacturers(device.certificate, presented, [...registered(), third], now)).toEqual([third.name]);
+    expect(checks).toBeGreaterThan(0);
+  });
+
   it('is found through the intermediates presented', async () => {
     const root = await issue('root', 'self', { name: 'Third Motors Root' });
     const plant = await issue('issuing-ca', root, { name: 'Third Motors Plant' });

@@ -71,7 +71,10 @@ export function vouchingManufacturers(
 ): ManufacturerName[] {
   const vouching: ManufacturerName[] = [];
   let expired: DomainError | undefined;
+  // Whoever comes chooses what is presented: only of a manufacturer that it names is a path looked for at all.
+  const issuers = new Set([leaf, ...intermediates].map(({ issuer }) => hexOf(issuer.der)));
   for (const { name, anchors } of manufacturers) {
+    if (!anchors.some(({ subject }) => issuers.has(hexOf(subject.der)))) continue;
     try {
       validateChain(leaf, intermediates, anchors, { now, purpose: 'clientAuth', extendedKeyUsage: 'if-present' });
       vouching.push(name);
@@ -87,6 +90,10 @@ export function vouchingManufacturers(
     });
   }
   return vouching;
+}
+
+function hexOf(der: Uint8Array): string {
+  return Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('hex');
 }
 
 function invalid(detail: string): DomainError {
