@@ -105,7 +105,8 @@ function escapeValue(value: string): string {
  */
 export function normalizedRdns(node: DerNode | undefined, what: string): string[] {
   return expectTag(node, TAG.sequence, what).children.map((rdn) => {
-    const attributes = readRdn(rdn, what).map(({ type, value }) => `${type}=${normalizedValue(value)}`);
+    // Quoted: no text of one attribute may read as two attributes.
+    const attributes = readRdn(rdn, what).map(({ type, value }) => JSON.stringify([type, normalizedValue(value)]));
     return attributes.sort().join('+');
   });
 }

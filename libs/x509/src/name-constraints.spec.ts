@@ -3,6 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
+import { readDer } from './der-read.js';
+import { objectIdentifier, sequence, setOf, utf8String } from './der-write.js';
+import { normalizedRdns } from './distinguished-name.js';
 import { checkNameConstraints } from './name-constraints.js';
 import { OID } from './oids.js';
 import { type ParsedCertificate, parseCertificate } from './parse-certificate.js';
@@ -104,6 +107,15 @@ function chainOf(
   const read = (file: string) => parseCertificate(readFileSync(join(folder, file), 'utf8'));
   return { ca: read('ca.crt'), leaf: read('leaf.crt') };
 }
+
+test('no text of one attribute reads as two attributes of one RDN', () => {
+  const attribute = (type: string, value: string) => sequence(objectIdentifier(type), utf8String(value));
+  const rdns = (...attributes: Uint8Array[]) => normalizedRdns(readDer(sequence(setOf(attributes))), 'a name');
+  const { commonName, organizationName } = OID;
+  const two = rdns(attribute(commonName, 'plant'), attribute(organizationName, 'makers'));
+  expect(rdns(attribute(organizationName, 'Makers'), attribute(commonName, ' PLANT'))).toEqual(two);
+  expect(rdns(attribute(organizationName, `makers+${commonName}=plant`))).not.toEqual(two);
+});
 
 const withOpenssl = hasOpenssl ? describe : describe.skip;
 withOpenssl('name constraints as openssl applies them (skipped where openssl is absent)', () => {
