@@ -35,7 +35,7 @@ async function viewerToken(): Promise<string> {
   const key = createPrivateKey(readFileSync(await newKey(`${clientId}.key`, 'P-256')));
   const publicKey = file(`${clientId}.pub`, createPublicKey(key).export({ type: 'spki', format: 'pem' }) as string);
   const program = join(PROJECT, 'apps/token/dist/operator-account.command.js');
-  const account = ['--client-id', clientId, '--roles', 'viewer', '--public-key', publicKey];
+  const account = ['--client-id', clientId, '--identity', clientId, '--roles', 'viewer', '--public-key', publicKey];
   await must(process.execPath, [program, '--config', configFileOf('token'), ...account]);
   const now = Math.floor(Date.now() / 1000);
   const aud = configOf('token').tokenIssuer;

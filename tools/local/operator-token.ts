@@ -18,6 +18,11 @@ export const SERVICE_ACCOUNT = 'local-admin';
 export const APPROVER_ACCOUNT = 'local-approver';
 export const SERVICE_ACCOUNTS = [SERVICE_ACCOUNT, APPROVER_ACCOUNT] as const;
 export type ServiceAccount = (typeof SERVICE_ACCOUNTS)[number];
+/** Who stands behind each: two people, or no request of one could be approved by the other. */
+const IDENTITIES: Readonly<Record<ServiceAccount, string>> = {
+  'local-admin': 'administrator',
+  'local-approver': 'approver',
+};
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 function keyFile(settings: Settings, account: ServiceAccount): string {
@@ -47,6 +52,8 @@ async function makeServiceAccount(settings: Settings, account: ServiceAccount): 
     join(config, 'token.json'),
     '--client-id',
     account,
+    '--identity',
+    IDENTITIES[account],
     '--roles',
     'admin',
     '--public-key',

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
-import { Denylist, OPERATOR_AUDIENCE, vehicleAudience } from '@outrider/admission';
+import { ACR, Denylist, OPERATOR_AUDIENCE, vehicleAudience } from '@outrider/admission';
 import {
   DENYLIST_BUCKET,
   DENYLIST_HEARTBEAT_KEY,
@@ -58,7 +58,8 @@ export class Authority {
 
   operatorToken(scope: string): string {
     const sub = `op:${randomUUID()}`;
-    return this.sign({ sub, client_id: 'local-admin', aud: OPERATOR_AUDIENCE, scope, roles: ['admin'] });
+    const signIn = { acr: ACR.service, amr: ['pop'], auth_time: Math.floor(Date.now() / 1000) };
+    return this.sign({ sub, client_id: 'local-admin', aud: OPERATOR_AUDIENCE, scope, roles: ['admin'], ...signIn });
   }
 
   /** Puts an entry on the denylist and lets the next heartbeat prove it. */

@@ -1,49 +1,54 @@
-/** Makes an operator's service account, or changes its roles and key: `operator-account.command.js --config FILE --client-id ID --roles admin --public-key PEM`. */
+/** Makes an operator's service account, or changes its roles and key: `operator-account.command.js --config FILE --client-id ID --identity WHO --roles admin --public-key PEM`. */
 import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Database, runtimeDataSource } from '@outrider/platform/postgres';
 import { ConfigError, loadConfig } from '@outrider/platform/service';
 import { TokenConfig } from './config.js';
-import { OperatorAccountRepository } from './operator-client/operator-account.repository.js';
+import { OperatorAccountRepository, type ServiceAccount } from './operator-client/operator-account.repository.js';
 import { isRole, ROLES, type Role } from './operator-token/roles.js';
 import { publicJwk } from './signing-key/signing-key.js';
 
-const USAGE = `usage: operator-account.command.js --config FILE --client-id ID --roles ${ROLES.join('|')}[,...] --public-key PEM`;
+const USAGE = `usage: operator-account.command.js --config FILE --client-id ID --identity WHO --roles ${ROLES.join('|')}[,...] --public-key PEM`;
 
-interface Account {
+interface Asked {
   readonly config: TokenConfig;
-  readonly clientId: string;
-  readonly roles: readonly Role[];
-  readonly publicKeyPem: string;
+  readonly account: ServiceAccount;
 }
 
 /** Exit codes: 0 done, 2 bad usage, configuration or key, 1 anything else. */
 async function main(): Promise<void> {
-  const { config, clientId, roles, publicKeyPem } = readArguments();
+  const { config, account } = readArguments();
+  const { clientId, identity, roles } = account;
   const dataSource = runtimeDataSource(config, []);
   await dataSource.initialize();
   try {
     const accounts = new OperatorAccountRepository(new Database(dataSource));
-    const { id } = await accounts.upsert(clientId, roles, publicKeyPem);
-    process.stdout.write(`${JSON.stringify({ clientId, sub: `op:${id}`, roles })}\n`);
+    const made = await accounts.upsert(account);
+    if (!made) throw new ConfigError(`--client-id: ${clientId} is a person`);
+    process.stdout.write(`${JSON.stringify({ clientId, sub: `op:${made.id}`, identity, roles })}\n`);
   } finally {
     await dataSource.destroy();
   }
 }
 
-function readArguments(): Account {
+function readArguments(): Asked {
   const text = { type: 'string' } as const;
-  const { values } = parseArgs({ options: { config: text, 'client-id': text, roles: text, 'public-key': text } });
-  const { config, 'client-id': clientId, roles, 'public-key': publicKeyFile } = values;
-  if (!config || !clientId || !roles || !publicKeyFile) throw new ConfigError(USAGE);
+  const options = { config: text, 'client-id': text, identity: text, roles: text, 'public-key': text };
+  const { config, 'client-id': clientId, identity, roles, 'public-key': publicKeyFile } = parseArgs({ options }).values;
+  if (!config || !clientId || !identity || !roles || !publicKeyFile) throw new ConfigError(USAGE);
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(clientId))
     throw new ConfigError('--client-id: letters, digits, . _ -');
+  if (!/^[a-z0-9][a-z0-9._@+-]{0,127}$/.test(identity))
+    throw new ConfigError('--identity: who stands behind the account: small letters, digits, . _ @ + -');
   return {
     config: loadConfig(config, TokenConfig, 'token'),
-    clientId,
-    roles: [...new Set(roles.split(',').map(parseRole))],
-    publicKeyPem: readPublicKey(publicKeyFile),
+    account: {
+      clientId,
+      identity,
+      roles: [...new Set(roles.split(',').map(parseRole))],
+      publicKeyPem: readPublicKey(publicKeyFile),
+    },
   };
 }
 

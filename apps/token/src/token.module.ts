@@ -6,15 +6,20 @@ import { TokenConfig } from './config.js';
 import { DeviceConsumer } from './device/device.consumer.js';
 import { DeviceRepository } from './device/device.repository.js';
 import { DeviceService } from './device/device.service.js';
+import { ElevationService } from './elevation/elevation.service.js';
+import { ElevationsController } from './elevation/elevations.controller.js';
+import { Elevations } from './elevation/elevations.repository.js';
 import { MetadataController } from './metadata/metadata.controller.js';
 import { TokenTables1763900000000 } from './migrations/1763900000000-token-tables.migration.js';
 import { KeyRotation1764000000000 } from './migrations/1764000000000-key-rotation.migration.js';
 import { PolicyBasis1764510000000 } from './migrations/1764510000000-policy-basis.migration.js';
+import { Elevations1764520000000 } from './migrations/1764520000000-elevations.migration.js';
 import { OperatorAccountRepository } from './operator-client/operator-account.repository.js';
 import { OperatorClients } from './operator-client/operator-clients.service.js';
 import { OperatorTokenController } from './operator-token/operator-token.controller.js';
 import { OperatorTokenRepository } from './operator-token/operator-token.repository.js';
 import { OperatorTokenService } from './operator-token/operator-token.service.js';
+import { OperatorTokenIssuer } from './operator-token/operator-token-issuer.service.js';
 import { JwksController } from './signing-key/jwks.controller.js';
 import { SigningKeyRepository } from './signing-key/signing-key.repository.js';
 import { SigningKeyService } from './signing-key/signing-key.service.js';
@@ -29,6 +34,7 @@ import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
   controllers: [
     VehicleTokenController,
     OperatorTokenController,
+    ElevationsController,
     TokenStatusController,
     JwksController,
     MetadataController,
@@ -45,7 +51,10 @@ import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
     OperatorAccountRepository,
     OperatorClients,
     OperatorTokenRepository,
+    OperatorTokenIssuer,
     OperatorTokenService,
+    Elevations,
+    ElevationService,
     TokenStatus,
   ],
 })
@@ -57,5 +66,5 @@ export const definition: ServiceDefinition<TokenConfig> = {
   config: TokenConfig,
   module: TokenModule,
   entities: [],
-  migrations: [TokenTables1763900000000, KeyRotation1764000000000, PolicyBasis1764510000000],
+  migrations: [TokenTables1763900000000, KeyRotation1764000000000, PolicyBasis1764510000000, Elevations1764520000000],
 };

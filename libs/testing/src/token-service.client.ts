@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
-import { OPERATOR_AUDIENCE } from '@outrider/admission';
+import { ACR, OPERATOR_AUDIENCE } from '@outrider/admission';
 import { jwksGet } from '@outrider/contracts';
 import { JWS_TYP, signJws } from '@outrider/crypto';
 import type { TestNats } from './nats.client.js';
@@ -35,7 +35,10 @@ export async function startTokenService(nats: TestNats, issuer: string): Promise
       key: privateKey,
     });
   };
-  const operator = () => ({ sub: `op:${randomUUID()}`, client_id: 'local-admin', roles: ['admin'] });
+  const operator = () => ({
+    ...{ sub: `op:${randomUUID()}`, client_id: 'local-admin', roles: ['admin'] },
+    ...{ acr: ACR.service, amr: ['pop'], auth_time: Math.floor(Date.now() / 1000) },
+  });
   return {
     keyId: KEY_ID,
     accessToken,

@@ -1,7 +1,9 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { DomainError } from '@outrider/errors';
 import { Database } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
+import type { Party } from '../elevation/elevation.js';
 import type { OperatorAccount } from '../operator-token/issue-operator-token.js';
 import type { Role } from '../operator-token/roles.js';
 import type { VerifiedAssertion } from './client-assertion.js';
@@ -13,15 +15,24 @@ interface Row {
   readonly public_key: string;
 }
 
-/** Service accounts of operators: a client id, roles, the P-256 key that signs its assertions, and which of those were used. */
+/** `identity`: who stands behind the account: the same for every account of one person. */
+export interface ServiceAccount {
+  readonly clientId: string;
+  readonly identity: string;
+  readonly roles: readonly Role[];
+  readonly publicKeyPem: string;
+}
+
+/** Accounts of operators. Service accounts: a client id, roles, the P-256 key that signs its assertions, and which of those were used. */
 @Injectable()
 export class OperatorAccountRepository {
   constructor(private readonly database: Database) {}
 
-  /** Undefined also for an account that is switched off. */
+  /** A service account; undefined also for one that is switched off. */
   async find(clientId: string): Promise<{ account: OperatorAccount; publicKey: KeyObject } | undefined> {
     const [row] = await this.database.query<Row>(
-      'SELECT id, client_id, roles, public_key FROM operator_accounts WHERE client_id = $1 AND enabled',
+      `SELECT id, client_id, roles, public_key FROM operator_accounts
+       WHERE client_id = $1 AND kind = 'service' AND enabled`,
       [clientId],
     );
     if (!row) return undefined;
@@ -29,16 +40,36 @@ export class OperatorAccountRepository {
     return { account, publicKey: createPublicKey(row.public_key) };
   }
 
-  /** Makes the account, or gives it these roles and this key (PEM); it keeps its id. */
-  async upsert(clientId: string, roles: readonly Role[], publicKeyPem: string): Promise<{ id: string }> {
-    const [row] = await this.database.query<{ id: string }>(
-      `INSERT INTO operator_accounts (client_id, roles, public_key) VALUES ($1, $2, $3)
-       ON CONFLICT (client_id) DO UPDATE
-       SET roles = EXCLUDED.roles, public_key = EXCLUDED.public_key, enabled = true, changed_at = now()
-       RETURNING id`,
-      [clientId, roles, publicKeyPem],
+  /** Whether there is such an account, of either kind, switched on. */
+  async isEnabled(clientId: string): Promise<boolean> {
+    const rows = await this.database.query('SELECT 1 FROM operator_accounts WHERE client_id = $1 AND enabled', [
+      clientId,
+    ]);
+    return rows.length === 1;
+  }
+
+  /** The account behind an operator token's `sub`, and who stands behind that. @throws DomainError `auth.role_insufficient` for one that is switched off */
+  async mustFind(tx: EntityManager, subject: string): Promise<Party> {
+    const [party]: Party[] = await tx.query(
+      'SELECT id, identity, roles FROM operator_accounts WHERE id = $1 AND enabled',
+      [subject.slice('op:'.length)],
     );
-    return row!;
+    if (!party) throw new DomainError('auth.role_insufficient', { detail: 'the account is switched off' });
+    return party;
+  }
+
+  /** Makes the service account, or gives it these roles, this identity and this key (PEM); it keeps its id. Undefined where a person has the name. */
+  async upsert({ clientId, identity, roles, publicKeyPem }: ServiceAccount): Promise<{ id: string } | undefined> {
+    const [row] = await this.database.query<{ id: string }>(
+      `INSERT INTO operator_accounts (client_id, kind, identity, roles, public_key) VALUES ($1, 'service', $2, $3, $4)
+       ON CONFLICT (client_id) DO UPDATE
+       SET identity = EXCLUDED.identity, roles = EXCLUDED.roles, public_key = EXCLUDED.public_key, enabled = true,
+         changed_at = now()
+       WHERE operator_accounts.kind = 'service'
+       RETURNING id`,
+      [clientId, identity, roles, publicKeyPem],
+    );
+    return row;
   }
 
   /** False where the assertion was used before. Those long expired are dropped on the way; an hour forgives any clock. */

@@ -37,7 +37,16 @@ afterAll(async () => {
 async function account(clientId: string, roles: string, publicKey: KeyObject) {
   const file = join(directory, `${clientId}.pub`);
   writeFileSync(file, publicKey.export({ type: 'spki', format: 'pem' }));
-  const options = ['--config', join(directory, 'token.json'), '--client-id', clientId, '--roles', roles];
+  const options = [
+    '--config',
+    join(directory, 'token.json'),
+    '--client-id',
+    clientId,
+    '--roles',
+    roles,
+    '--identity',
+    clientId,
+  ];
   const { stdout } = await promisify(execFile)(process.execPath, [COMMAND, ...options, '--public-key', file]);
   return JSON.parse(stdout) as { sub: string };
 }

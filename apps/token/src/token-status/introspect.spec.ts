@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { DeviceClaims, OperatorClaims } from '@outrider/admission';
+import { ACR, DeviceClaims, OperatorClaims } from '@outrider/admission';
 import { denylistSubjectOf, introspect } from './introspect.js';
 
 const times = { iss: 'https://a:8442', iat: 1000, nbf: 1000, exp: 1120, jti: '6f2b3f0e-6a0e-4a3e-9d7e-0a8f0f6a8f11' };
@@ -18,6 +18,9 @@ const operator = OperatorClaims.parse({
   aud: 'urn:outrider:operator',
   scope: 'gateway:block',
   roles: ['admin'],
+  acr: ACR.service,
+  amr: ['pop'],
+  auth_time: 1_800_000_000,
 });
 
 it('tells all of a good token', () => {

@@ -23,9 +23,9 @@ beforeAll(async () => {
   ground = await prepareGround();
   app = await startService(ground, 1);
   const accounts = app.get(OperatorAccountRepository);
-  const pem = keys.publicKey.export({ type: 'spki', format: 'pem' }) as string;
-  await accounts.upsert('platform', ['resource-server'], pem);
-  await accounts.upsert('viewer', ['viewer'], pem);
+  const publicKeyPem = keys.publicKey.export({ type: 'spki', format: 'pem' }) as string;
+  await accounts.upsert({ clientId: 'platform', identity: 'platform', roles: ['resource-server'], publicKeyPem });
+  await accounts.upsert({ clientId: 'viewer', identity: 'viewer', roles: ['viewer'], publicKeyPem });
   vehicle = await issueVehicle(ground.fleet, device('device-12345'));
   stranger = await issueVehicle(ground.fleet, device('device-66666'));
   for (const name of ['device-12345', 'device-66666']) ground.neighbours.register(name);

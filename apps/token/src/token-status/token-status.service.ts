@@ -72,6 +72,6 @@ export class TokenStatus {
   }
 
   private async hasAccount(claims: IssuedClaims): Promise<boolean> {
-    return isDeviceToken(claims) || (await this.accounts.find(claims.client_id)) !== undefined;
+    return isDeviceToken(claims) || (await this.accounts.isEnabled(claims.client_id));
   }
 }

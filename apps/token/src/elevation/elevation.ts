@@ -1,0 +1,170 @@
+/** Rights for a reason and a time: who may ask, who may grant, when a grant begins and ends, and which token carries it. */
+import { ELEVATED_SCOPES, type ElevatedScope } from '@outrider/admission';
+import { DomainError } from '@outrider/errors';
+import { z } from 'zod';
+import { mayRequest } from '../operator-token/roles.js';
+
+/** How long a request waits for its decision. */
+export const REQUEST_SECONDS = 3600;
+export const MIN_DURATION_SECONDS = 60;
+export const MAX_DURATION_SECONDS = 4 * 3600;
+
+const Text = z.string().trim().max(1000);
+
+/** The reason is for who decides, and for those who ask later: a word will not do. */
+export const ElevationBody = z.strictObject({
+  scope: z.enum(ELEVATED_SCOPES),
+  reason: Text.min(10),
+  duration_seconds: z.int().min(MIN_DURATION_SECONDS).max(MAX_DURATION_SECONDS),
+});
+export type ElevationBody = z.infer<typeof ElevationBody>;
+
+export const DecisionBody = z.strictObject({ reason: Text.min(1).optional() });
+
+/** Stored. `expired` and `ended` are what becomes of `requested` and `approved` by themselves. */
+export type StoredState = 'requested' | 'approved' | 'rejected' | 'revoked';
+export type ElevationState = StoredState | 'expired' | 'ended';
+
+export interface Elevation {
+  readonly elevationId: string;
+  readonly accountId: string;
+  /** Who stood behind the account when it asked, and who does now. */
+  readonly requestedIdentity: string;
+  readonly identity: string;
+  readonly scope: ElevatedScope;
+  readonly reason: string;
+  readonly durationSeconds: number;
+  readonly state: StoredState;
+  readonly requestedAt: Date;
+  readonly requestExpiresAt: Date;
+  /** `op:<uuid>`. */
+  readonly decidedBy: string | null;
+  readonly decidedAt: Date | null;
+  readonly decisionReason: string | null;
+  readonly endsAt: Date | null;
+  readonly revokedBy: string | null;
+  readonly revokedAt: Date | null;
+  readonly revocationReason: string | null;
+}
+
+/** An account, and who stands behind it. `id`: the uuid of `sub`. */
+export interface Party {
+  readonly id: string;
+  readonly identity: string;
+  readonly roles: readonly string[];
+}
+
+export interface Decision {
+  readonly by: Party;
+  readonly reason: string | undefined;
+  readonly now: Date;
+}
+
+/** A new request. @throws DomainError `elevation.not_allowed` where no role of the account may ask for the scope */
+export function requestElevation(
+  by: Party,
+  { scope, reason, duration_seconds: durationSeconds }: ElevationBody,
+  { elevationId, now }: { readonly elevationId: string; readonly now: Date },
+): Elevation {
+  if (!mayRequest(by.roles, scope)) throw new DomainError('elevation.not_allowed', { detail: scope });
+  return {
+    elevationId,
+    accountId: by.id,
+    requestedIdentity: by.identity,
+    identity: by.identity,
+    scope,
+    reason,
+    durationSeconds,
+    state: 'requested',
+    requestedAt: now,
+    requestExpiresAt: new Date(now.getTime() + REQUEST_SECONDS * 1000),
+    decidedBy: null,
+    decidedAt: null,
+    decisionReason: null,
+    endsAt: null,
+    revokedBy: null,
+    revokedAt: null,
+    revocationReason: null,
+  };
+}
+
+/** What the stored elevation is by now: requests and grants end by themselves. */
+export function stateOf(
+  { state, requestExpiresAt, endsAt }: Pick<Elevation, 'state' | 'requestExpiresAt' | 'endsAt'>,
+  now: Date,
+): ElevationState {
+  if (state === 'requested' && requestExpiresAt <= now) return 'expired';
+  if (state === 'approved' && (endsAt === null || endsAt <= now)) return 'ended';
+  return state;
+}
+
+/**
+ * The grant: it starts now, whenever it was asked for.
+ * @throws DomainError `elevation.closed`; `elevation.same_person` for the account that asked and for every other one of whoever stands behind it
+ */
+export function approve(elevation: Elevation, { by, reason, now }: Decision): Elevation {
+  requireState(elevation, ['requested'], now);
+  const same = by.id === elevation.accountId || [elevation.identity, elevation.requestedIdentity].includes(by.identity);
+  if (same) throw new DomainError('elevation.same_person');
+  const endsAt = new Date(now.getTime() + elevation.durationSeconds * 1000);
+  return { ...elevation, state: 'approved', ...decided(by, reason, now), endsAt };
+}
+
+/** @throws DomainError `elevation.closed` */
+export function reject(elevation: Elevation, { by, reason, now }: Decision): Elevation {
+  requireState(elevation, ['requested'], now);
+  return { ...elevation, state: 'rejected', ...decided(by, reason, now) };
+}
+
+/**
+ * Withdraws a request, or ends a grant before its time. Once revoked it stays as it is: revoking again denies its tokens again.
+ * @param others whether `by` may also end what is not its own
+ * @throws DomainError `elevation.closed`, `auth.scope_insufficient`
+ */
+export function revoke(elevation: Elevation, { by, reason, now }: Decision, others: boolean): Elevation {
+  if (by.id !== elevation.accountId && !others) {
+    throw new DomainError('auth.scope_insufficient', { detail: "needs elevation:approve to end another's" });
+  }
+  if (elevation.state === 'revoked') return elevation;
+  requireState(elevation, ['requested', 'approved'], now);
+  return {
+    ...elevation,
+    state: 'revoked',
+    revokedBy: `op:${by.id}`,
+    revokedAt: now,
+    revocationReason: reason ?? null,
+  };
+}
+
+function decided({ id }: Party, reason: string | undefined, now: Date) {
+  return { decidedBy: `op:${id}`, decidedAt: now, decisionReason: reason ?? null };
+}
+
+function requireState(elevation: Elevation, states: readonly ElevationState[], now: Date): void {
+  const state = stateOf(elevation, now);
+  if (!states.includes(state)) throw new DomainError('elevation.closed', { detail: `it is ${state}` });
+}
+
+/** The document of the operator API; `now` says what became of it. */
+export function elevationDocument(elevation: Elevation, now: Date) {
+  const at = (date: Date | null) => date?.toISOString();
+  const document = {
+    elevation_id: elevation.elevationId,
+    scope: elevation.scope,
+    state: stateOf(elevation, now),
+    reason: elevation.reason,
+    duration_seconds: elevation.durationSeconds,
+    requested_by: `op:${elevation.accountId}`,
+    identity: elevation.requestedIdentity,
+    requested_at: at(elevation.requestedAt),
+    request_expires_at: at(elevation.requestExpiresAt),
+    decided_by: elevation.decidedBy,
+    decided_at: at(elevation.decidedAt),
+    decision_reason: elevation.decisionReason,
+    ends_at: at(elevation.endsAt),
+    revoked_by: elevation.revokedBy,
+    revoked_at: at(elevation.revokedAt),
+    revocation_reason: elevation.revocationReason,
+  };
+  return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== null && value !== undefined));
+}

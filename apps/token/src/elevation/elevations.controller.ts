@@ -1,0 +1,92 @@
+import { Controller, Get, HttpCode, Post, Req } from '@nestjs/common';
+import { ACR, type StepUp } from '@outrider/admission';
+import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
+import { bodyBytes, JsonBody, On, PathParam, parseJsonBody, QueryParams } from '@outrider/platform/http';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { DecisionBody, ElevationBody, elevationDocument } from './elevation.js';
+import { ElevationService } from './elevation.service.js';
+import { Elevations } from './elevations.repository.js';
+
+/** Who grants a right has just shown two factors: a token that lies about will not do. */
+const JUST_SIGNED_IN: StepUp = { acr: ACR.mfa, maxAgeSeconds: 300 };
+
+const ListQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).default(100) });
+const Id = z.uuid();
+
+@Controller('v1/elevations')
+export class ElevationsController {
+  constructor(
+    private readonly service: ElevationService,
+    private readonly elevations: Elevations,
+  ) {}
+
+  @Post()
+  @On('operator')
+  @RequireOperator('elevation:request')
+  async request(@JsonBody(ElevationBody) body: ElevationBody, @Admitted() operator: OperatorAdmission) {
+    const now = new Date();
+    return elevationDocument(await this.service.request(operator, body, now), now);
+  }
+
+  @Get()
+  @On('operator')
+  @RequireOperator('operator:read')
+  async list(@QueryParams(ListQuery) { limit }: z.infer<typeof ListQuery>) {
+    const now = new Date();
+    return { items: (await this.elevations.newest(limit)).map((elevation) => elevationDocument(elevation, now)) };
+  }
+
+  @Get(':id')
+  @On('operator')
+  @RequireOperator('operator:read')
+  async show(@PathParam('id', Id) elevationId: string) {
+    const elevation = await this.elevations.mustFind(elevationId);
+    return { ...elevationDocument(elevation, new Date()), history: await this.elevations.history(elevationId) };
+  }
+
+  @Post(':id/approve')
+  @HttpCode(200)
+  @On('operator')
+  @RequireOperator('elevation:approve', JUST_SIGNED_IN)
+  async approve(
+    @PathParam('id', Id) elevationId: string,
+    @Req() request: FastifyRequest,
+    @Admitted() operator: OperatorAdmission,
+  ) {
+    const now = new Date();
+    return elevationDocument(await this.service.approve(elevationId, operator, reasonOf(request), now), now);
+  }
+
+  @Post(':id/reject')
+  @HttpCode(200)
+  @On('operator')
+  @RequireOperator('elevation:approve')
+  async reject(
+    @PathParam('id', Id) elevationId: string,
+    @Req() request: FastifyRequest,
+    @Admitted() operator: OperatorAdmission,
+  ) {
+    const now = new Date();
+    return elevationDocument(await this.service.reject(elevationId, operator, reasonOf(request), now), now);
+  }
+
+  /** One's own by `elevation:request`; another's needs `elevation:approve` too. */
+  @Post(':id/revoke')
+  @HttpCode(200)
+  @On('operator')
+  @RequireOperator('elevation:request')
+  async revoke(
+    @PathParam('id', Id) elevationId: string,
+    @Req() request: FastifyRequest,
+    @Admitted() operator: OperatorAdmission,
+  ) {
+    const now = new Date();
+    return elevationDocument(await this.service.revoke(elevationId, operator, reasonOf(request), now), now);
+  }
+}
+
+/** A body may be left out. */
+function reasonOf(request: FastifyRequest): string | undefined {
+  return bodyBytes(request).length === 0 ? undefined : parseJsonBody(request, DecisionBody).reason;
+}
