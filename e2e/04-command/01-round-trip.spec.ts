@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Agent } from '../harness/agent.js';
+import { parkedDrive } from '../harness/drives.js';
 import { inFolder, newDeviceId } from '../harness/folder.js';
 import { outrider, outriderJson } from '../harness/outrider.js';
 import { until } from '../harness/until.js';
@@ -14,11 +15,12 @@ interface Shown {
 
 describe('a command and its answer', () => {
   const id = newDeviceId('command');
+  const parked = ['--drive', parkedDrive()];
   let agent: Agent;
 
   beforeAll(async () => {
     const { folder } = await makeDevice(id);
-    agent = new Agent('run', '--state', inFolder(id), '--factory', folder, '--interval', '200ms');
+    agent = new Agent('run', '--state', inFolder(id), '--factory', folder, '--interval', '200ms', ...parked);
     await agent.seen('accepted');
   });
 
@@ -84,7 +86,16 @@ describe('a command and its answer', () => {
     expect(queued.state).toBe('queued');
     const waiting = await outrider('command', 'send', id, 'locate', '--wait', '1');
     expect(waiting.code).toBe(5);
-    agent = new Agent('run', '--state', inFolder(id), '--factory', inFolder(`${id}-factory`), '--interval', '200ms');
+    agent = new Agent(
+      'run',
+      '--state',
+      inFolder(id),
+      '--factory',
+      inFolder(`${id}-factory`),
+      '--interval',
+      '200ms',
+      ...parked,
+    );
     await until('both outcomes', () => agent.of('outcome_delivered').length === 2, { withinMs: 20_000 });
     expect((await outriderJson<Shown>('command', 'show', queued.id)).state).toBe('succeeded');
     expect(agent.of('command_executing').map(({ name }) => name)).toEqual(['honk', 'locate']);

@@ -2,6 +2,7 @@ import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Agent } from '../harness/agent.js';
 import { certificateFileOf, keyFileOf } from '../harness/agent-state.js';
+import { parkedDrive } from '../harness/drives.js';
 import { FalseCommandService } from '../harness/false-command-service.js';
 import { inFolder, newDeviceId } from '../harness/folder.js';
 import { configOf } from '../harness/service-config.js';
@@ -127,6 +128,8 @@ export const commandsToTheVehicle = attack(
       factory.folder,
       '--endpoints',
       service.endpointsFile(),
+      '--drive',
+      parkedDrive(),
     );
     try {
       await agent.seen('enrolled');

@@ -5,14 +5,36 @@ import { operator } from '../harness/operator.js';
 import { until } from '../harness/until.js';
 import type { Timeline } from './timeline.js';
 
-export async function commands(timeline: Timeline, deviceId: string, agent: Agent): Promise<void> {
+/** What `commands` is told of the vehicle besides its agent. */
+export interface Drive {
+  /** False for a recorded drive: it may begin standing. */
+  readonly moves: boolean;
+  /** Takes the vehicle off the road; its agent is another process then. */
+  park(): Promise<Agent>;
+}
+
+/** @returns the agent that runs at the end. */
+export async function commands(timeline: Timeline, deviceId: string, agent: Agent, drive: Drive): Promise<Agent> {
   await roundTrip(timeline, deviceId, 'honk', { times: 2 });
+  if (drive.moves) await whileMoving(timeline, deviceId);
+  const parked = await drive.park();
+  await parked.seen('accepted');
+  timeline.line('it parks, and says so');
   await roundTrip(timeline, deviceId, 'unlock', {});
-  timeline.must(
-    'nothing was carried out twice',
-    agent.of('command_executing').length === 2,
-    agent.of('command_executing'),
-  );
+  const executed = [...agent.of('command_executing'), ...parked.of('command_executing')];
+  timeline.must('nothing was carried out twice', executed.length === 2, executed);
+  return parked;
+}
+
+/** By a policy that a fleet starts with. */
+async function whileMoving(timeline: Timeline, deviceId: string): Promise<void> {
+  const { status, body, ms } = await operator('command', 'POST', `/v1/vehicles/${deviceId}/commands`, {
+    body: { name: 'unlock' },
+    headers: { 'idempotency-key': randomUUID() },
+  });
+  const isDenied = status === 403 && body?.code === 'policy.denied';
+  timeline.must('unlock of a moving vehicle is denied by a policy', isDenied, { status, body });
+  timeline.line(`unlock while it moves: ${body.detail} (${body.code})`, ms);
 }
 
 async function roundTrip(timeline: Timeline, deviceId: string, name: string, parameters: object): Promise<void> {
@@ -23,7 +45,13 @@ async function roundTrip(timeline: Timeline, deviceId: string, name: string, par
       body: { name, parameters },
       headers: { 'idempotency-key': key },
     });
-  const [sent, again] = await Promise.all([send(), send()]);
+  // What a vehicle said last is known to those who decide within about two seconds; a refused request leaves its key free.
+  const allowed = async () => {
+    const answer = await send();
+    return answer.status !== 403 && answer;
+  };
+  const sent = await until(`${name} is allowed`, allowed, { everyMs: 200, withinMs: 10_000 });
+  const again = await send();
   timeline.must(`${name} is accepted once`, sent.status === 202 && again.body?.id === sent.body?.id, [sent, again]);
   const done = await until(
     `${name} is answered`,

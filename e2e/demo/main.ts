@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Agent } from '../harness/agent.js';
+import { parkedDrive } from '../harness/drives.js';
 import { SERVICES } from '../harness/endpoints.js';
 import { inFolder, newDeviceId } from '../harness/folder.js';
 import { isReady } from '../harness/operator.js';
@@ -41,7 +42,15 @@ try {
   await forgeries(timeline, deviceId, state);
 
   timeline.chapter('It takes commands');
-  await commands(timeline, deviceId, agent);
+  const driving = agent;
+  agent = await commands(timeline, deviceId, driving, {
+    moves: driveFile === undefined,
+    park: async () => {
+      await driving.stop();
+      agent = new Agent('run', '--state', state, '--factory', factory.folder, '--drive', parkedDrive());
+      return agent;
+    },
+  });
 
   timeline.chapter('It is stolen');
   await theft(timeline, deviceId, state, agent);

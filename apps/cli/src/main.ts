@@ -10,6 +10,7 @@ import { factoryCommand } from './factory/factory.command.js';
 import { findingCommand } from './finding/finding.command.js';
 import { fleetCommand } from './fleet/fleet.command.js';
 import { blockCommand, decisionsCommand, unblockCommand } from './gateway/gateway.command.js';
+import { geofenceCommand } from './geofence/geofence.command.js';
 import { Problem } from './operator/problem.js';
 import { orderCommand } from './order/order.command.js';
 import { printable } from './output/text-table.js';
@@ -37,6 +38,7 @@ const program = new Command('outrider')
   .addCommand(revokeCommand())
   .addCommand(blockCommand())
   .addCommand(unblockCommand())
+  .addCommand(geofenceCommand())
   .addCommand(decisionsCommand())
   .addCommand(policyCommand())
   .addCommand(tokenCommand())

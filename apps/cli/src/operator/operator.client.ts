@@ -30,7 +30,7 @@ export class OperatorClient {
   /** The JSON answer of a 2xx. Throws Problem for a refusal and Unreachable without an answer. */
   async call(
     service: OperatorService,
-    method: 'GET' | 'POST' | 'PUT' | 'PATCH',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     { body, stream, headers = {}, query = {}, timeoutMs = 15_000 }: OperatorRequest = {},
   ): Promise<unknown> {
