@@ -54,7 +54,7 @@ function decide(asked: AdmissionRequest, cnf: DeviceClaims['cnf'], more: Partial
 const toCertificate = { 'x5t#S256': THUMBPRINT };
 const toBoth = { ...toCertificate, jkt: JKT };
 const other = Thumbprint.parse(`${'B'.repeat(42)}A`);
-const otherCertificate = { ...certificate, thumbprint: other };
+const otherCertificate = { ...certificate, thumbprint: other, deviceId: DeviceId.parse('device-b') };
 const denied = (kind: 'key' | 'certificate', value: string) => {
   const denylist = new Denylist();
   denylist.apply({ kind, value, mode: 'deny', reason: 'test', sequence: 1 });

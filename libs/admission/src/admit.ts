@@ -161,6 +161,9 @@ function checkHolder(
 ): Denied | { readonly proof: DpopProof | undefined } {
   const device = certificate?.deviceId;
   if (!certificate || !checkBinding(claims, certificate.thumbprint)) {
+    // The vehicle's own, from before it renewed: nobody stole anything, and another token is to be had at once.
+    if (device === claims.sub)
+      return deny('auth.token_superseded', 'bound to another certificate of the vehicle', device);
     return deny('auth.token_binding_mismatch', 'bound to another certificate', device);
   }
   const bound = claims.cnf.jkt !== undefined;

@@ -6,6 +6,10 @@ import type { StepUp } from './operator-authentication.js';
 export function challenge(code: ErrorCode, scopes: readonly string[] = [], stepUp: StepUp = {}): string | undefined {
   // RFC 6750 §3.1: a request without any authentication is told the scheme and no error.
   if (code === 'auth.token_missing') return parameters({ realm: 'outrider', ...scopeOf(scopes) });
+  // RFC 6750 §3.1: a request that sends its token in a way that is not taken.
+  if (code === 'auth.token_in_query') {
+    return parameters({ realm: 'outrider', error: 'invalid_request', error_description: CODES[code].title });
+  }
   if (code === 'auth.scope_insufficient') {
     return parameters({ realm: 'outrider', error: 'insufficient_scope', ...scopeOf(scopes) });
   }

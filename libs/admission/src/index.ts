@@ -57,6 +57,12 @@ export {
   STANDING_SCOPES,
   type StandingScope,
 } from './operator-scope.js';
+export {
+  PROTECTED_RESOURCE_PATH,
+  type ProtectedResource,
+  protectedResourceMetadata,
+  withResourceMetadata,
+} from './protected-resource.js';
 export { type ServiceJwsVerdict, type ServiceTrust, verifyServiceJws } from './service-jws.js';
 export {
   type KeyLookup,

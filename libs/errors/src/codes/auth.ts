@@ -20,6 +20,16 @@ export const AUTH_CODES = {
     title: 'The access token is bound to another certificate.',
     retry: 'changed',
   },
+  'auth.token_superseded': {
+    status: 401,
+    title: 'The access token is bound to another certificate of this vehicle: ask for another token.',
+    retry: 'changed',
+  },
+  'auth.token_in_query': {
+    status: 400,
+    title: 'An access token is never taken from the query.',
+    retry: 'changed',
+  },
   'auth.dpop_required': {
     status: 401,
     title: 'The access token is used with a DPoP proof alone.',

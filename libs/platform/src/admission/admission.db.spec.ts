@@ -168,6 +168,13 @@ describe('a vehicle', () => {
       'invalid_token',
     ],
     [
+      'a token from before its certificate was renewed',
+      () => ({ party: a, token: sign(claims(a, A, { cnf: { 'x5t#S256': b.certificate.thumbprint } })) }),
+      401,
+      'auth.token_superseded',
+      'invalid_token',
+    ],
+    [
       'a token for another device (attack 8)',
       () => ({ party: a, token: sign(claims(a, B)) }),
       403,
@@ -240,6 +247,44 @@ describe('a vehicle', () => {
   it('is refused with a certificate of another CA', async () => {
     const other = await createTestFleet();
     expect(code(await ask('/certificate', { party: await issueVehicle(other, A) }))).toBe('tls.certificate_invalid');
+  });
+
+  it('is refused a token in the query, beside a good one too', async () => {
+    const token = sign(claims(a, A));
+    for (const request of [{ party: a }, { party: a, token }]) {
+      const answer = await ask(`/token?access_token=${token}`, request);
+      expect({ status: answer.status, code: code(answer) }).toEqual({ status: 400, code: 'auth.token_in_query' });
+      expect(answer.headers['www-authenticate']).toContain('error="invalid_request"');
+    }
+  });
+
+  it('learns without a certificate which tokens this resource takes, and each challenge says where (RFC 9728)', async () => {
+    const resource = `https://127.0.0.1:${port.vehicle}`;
+    const answer = await ask('/.well-known/oauth-protected-resource');
+    expect(answer.status).toBe(200);
+    expect(JSON.parse(answer.body)).toEqual({
+      resource,
+      authorization_servers: ['https://127.0.0.1:8442'],
+      scopes_supported: ['telemetry:write'],
+      bearer_methods_supported: ['header'],
+      tls_client_certificate_bound_access_tokens: true,
+      outrider_audience: 'urn:outrider:telemetry',
+    });
+    for (const request of [{}, { party: a }, { party: a, token: 'x' }]) {
+      const { status, headers } = await ask('/token', request);
+      expect(status).toBe(401);
+      expect(headers['www-authenticate']).toContain(
+        `resource_metadata="${resource}/.well-known/oauth-protected-resource"`,
+      );
+    }
+  });
+
+  it('may have a clock 10 s behind the issuer, not 60 s; what has ended has no grace', async () => {
+    const at = (iat: number, exp: number) =>
+      sign(claims(a, A, { iat: now() + iat, nbf: now() + iat, exp: now() + exp }));
+    expect((await ask('/token', { party: a, token: at(9, 120) })).status).toBe(200);
+    expect(code(await ask('/token', { party: a, token: at(60, 120) }))).toBe('auth.token_invalid');
+    expect(code(await ask('/token', { party: a, token: at(-60, 0) }))).toBe('auth.token_expired');
   });
 
   it("is refused another device's path", async () => {

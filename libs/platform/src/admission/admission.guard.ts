@@ -36,6 +36,7 @@ import { Dpop } from './dpop.service.js';
 import { stripForwardedCertificate } from './forwarded-certificate.js';
 import { JwksKeys } from './jwks.client.js';
 import { Proxies } from './proxies.service.js';
+import { ResourceMetadata } from './resource-metadata.service.js';
 
 const STALE_RETRY_SECONDS = 1;
 
@@ -63,6 +64,7 @@ export class AdmissionGuard implements CanActivate {
     private readonly proxies: Proxies,
     private readonly connections: Connections,
     private readonly dpop: Dpop,
+    private readonly resource: ResourceMetadata,
     @Inject(RUNTIME) private readonly runtime: Runtime,
     metrics: Metrics,
   ) {
@@ -82,6 +84,7 @@ export class AdmissionGuard implements CanActivate {
     const peer = connection.isProxy ? this.behind(connection, request, reply) : connection;
     this.ignoreForwarded(request, peer);
     if (peer.listener === 'http') return true;
+    if (rule.kind === 'token' || rule.kind === 'operator') this.refuseTokenInQuery(request, reply, peer);
     if (rule.kind === 'operator') await this.admitOperator(rule, request, reply, peer);
     else if (peer.listener === 'operator') this.admitAnyOperator(request, reply, peer);
     else await this.admitVehicle(rule, request, reply, peer);
@@ -175,6 +178,12 @@ export class AdmissionGuard implements CanActivate {
     this.record({ decision: 'allow', code: 'ok' }, request, peer);
   }
 
+  /** RFC 6750 §5.3: addresses end up in logs. Beside a header too: two ways at once are an error (§2). */
+  private refuseTokenInQuery(request: FastifyRequest, reply: FastifyReply, peer: Peer): void {
+    if ((request.query as Record<string, unknown> | undefined)?.access_token === undefined) return;
+    this.refuse({ code: 'auth.token_in_query', reason: 'an access token in the query' }, request, reply, peer, []);
+  }
+
   private refuse(
     { code, reason, deviceId, subject }: Refusal,
     request: FastifyRequest,
@@ -186,7 +195,9 @@ export class AdmissionGuard implements CanActivate {
     const device = deviceId ?? this.certificateOf(peer)?.deviceId;
     this.record({ decision: 'deny', code, deviceId: device, subject, detail: reason }, request, peer);
     const header = this.challengeOf(code, scopes, stepUp, request, peer);
-    if (header) reply.header('www-authenticate', header);
+    if (header) {
+      reply.header('www-authenticate', peer.listener === 'vehicle' ? this.resource.pointTo(header) : header);
+    }
     if (code.startsWith('auth.dpop_')) this.dpop.giveNonce(reply);
     // A proxy's connection is other vehicles' too.
     if (code.startsWith('denylist.') && !peer.via) reply.header('connection', 'close');

@@ -10,12 +10,15 @@ import { DpopProofRepository } from './dpop-proof.repository.js';
 import { InstanceLease } from './instance-lease.client.js';
 import { JwksKeys } from './jwks.client.js';
 import { Proxies } from './proxies.service.js';
+import { ResourceMetadataController } from './resource-metadata.controller.js';
+import { ResourceMetadata } from './resource-metadata.service.js';
 import { RouteRules } from './route-rules.service.js';
 
 /** Admission as every service has it. Global: slices inject the feed, the decisions and the keys by class. */
 @Global()
 @Module({
   imports: [DiscoveryModule],
+  controllers: [ResourceMetadataController],
   providers: [
     Connections,
     DenylistFeed,
@@ -23,6 +26,7 @@ import { RouteRules } from './route-rules.service.js';
     JwksKeys,
     AccessTokens,
     Decisions,
+    ResourceMetadata,
     RouteRules,
     Proxies,
     DpopProofRepository,

@@ -17,6 +17,11 @@ const TlsListener = z.strictObject({
 const VehicleListener = TlsListener.extend({
   /** PEM files; a client certificate must chain to one of them. They are anchors by themselves, root or not. */
   clientAnchorFiles: z.array(FilePath).min(1),
+  /** Where vehicles reach this listener, its name as a protected resource (RFC 9728); default DPoP's first public URL, else host and port. */
+  publicUrl: z
+    .url()
+    .regex(/^https:\/\/.*[^/]$/, 'an https URL without a trailing slash')
+    .optional(),
   /** Proxies that terminate TLS for vehicles: SPIFFE ids or thumbprints of certificates of the infrastructure CA. Absent: nobody is believed. */
   trustedProxies: z.array(z.union([Thumbprint, z.string().startsWith('spiffe://').max(256)])).optional(),
   /** Absent: no DPoP proof is taken here. */
