@@ -12,8 +12,19 @@ export const ECDSA = {
 
 export const ED25519_SIGNATURE_BYTES = 64;
 
+/** A key never changes its type, and to ask OpenSSL for the curve costs as much as a fifth of a signature. */
+const asked = new WeakMap<KeyObject, KeyAlgorithm>();
+
 /** P-256 -> ES256, P-384 -> ES384, Ed25519 -> EdDSA, for public and private keys; undefined for any other key. */
 export function keyAlgorithm(key: KeyObject): KeyAlgorithm | undefined {
+  const known = asked.get(key);
+  if (known) return known;
+  const algorithm = algorithmOf(key);
+  if (algorithm) asked.set(key, algorithm);
+  return algorithm;
+}
+
+function algorithmOf(key: KeyObject): KeyAlgorithm | undefined {
   if (key.asymmetricKeyType === 'ed25519') return 'EdDSA';
   if (key.asymmetricKeyType !== 'ec') return undefined;
   const curve = key.asymmetricKeyDetails?.namedCurve;

@@ -36,8 +36,16 @@ export function readName(node: DerNode | undefined, what: string): Distinguished
   const rdns = name.children.map((rdn) => readRdn(rdn, what));
   const attributes = rdns.flat();
   if (attributes.length > MAX_ATTRIBUTES) throw malformed(`${what} has too many attributes`);
-  const text = rdns.map(rdnText).reverse().join(',');
-  return { text, der: name.der, attributes: attributes.map(({ type, value }) => ({ type, value })) };
+  let text: string | undefined;
+  return {
+    // Seldom asked for: most names are compared, and never printed.
+    get text() {
+      text ??= rdns.map(rdnText).reverse().join(',');
+      return text;
+    },
+    der: name.der,
+    attributes: attributes.map(({ type, value }) => ({ type, value })),
+  };
 }
 
 interface ReadAttribute extends NameAttribute {
@@ -73,9 +81,11 @@ export function directoryString(node: DerNode, what: string): string {
   }
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 function utf8Of(bytes: Uint8Array, what: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch (cause) {
     throw malformed(`${what} is not UTF-8`, cause);
   }

@@ -1,4 +1,5 @@
 /** Issuing: the description of a certificate becomes TBSCertificate bytes by its profile, is linted, and only then signed. */
+import { thumbprint } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import type { SerialNumber } from '@outrider/ids';
 import {
@@ -17,9 +18,9 @@ import { encodeName, type NameAttribute } from './distinguished-name.js';
 import { KEY_USAGES, type KeyUsage } from './extensions.js';
 import { encodeGeneralNames } from './general-names.js';
 import { keyIdentifier } from './key-identifier.js';
-import { type LintRules, lintCertificate } from './lint-certificate.js';
+import { type LintRules, readLinted } from './lint-certificate.js';
 import { OID } from './oids.js';
-import { type ParsedCertificate, parseCertificate } from './parse-certificate.js';
+import type { ParsedCertificate } from './parse-certificate.js';
 import type { CertificateProfile } from './profile-schema.js';
 import { PROFILES, type ProfileName } from './profiles.js';
 import { encodeSignatureAlgorithm, keyAlgorithmOf, signatureAlgorithmFor, verifySignature } from './public-key.js';
@@ -60,7 +61,7 @@ export interface Linting {
 
 /**
  * The bytes to be signed are first signed by a throwaway key, and the certificate that results is read and linted whole. Then the
- * very same bytes are signed by the issuer, and the result is verified under its public key before anyone sees it.
+ * very same bytes are signed by the issuer, and the signature is verified under its public key before anyone sees it.
  * @param linting left out where there is no authority yet to lint for (the first certificates of a ceremony, tests): the lint then
  * knows the profile alone, and the placeholder of a signature.
  * @throws DomainError `ca.lint_failed` before the issuer's key is used; `x509.key_unsupported` for an issuer key that we do not
@@ -77,13 +78,15 @@ export async function issueCertificate(
   const algorithm = signatureAlgorithmFor(keyAlgorithmOf(issuerSpki));
   const whole = (signature: Uint8Array) => sequence(tbs, encodeSignatureAlgorithm(algorithm), bitString(signature));
   const rehearsal = whole(linting ? linting.throwaway.sign(tbs) : PLACEHOLDER);
-  const findings = lintCertificate(rehearsal, profileOf(description), linting?.rules);
-  if (findings.length > 0) throw new DomainError('ca.lint_failed', { detail: findings.join('; ') });
-  const certificate = parseCertificate(whole(await sign(tbs)));
-  if (!verifySignature(certificate.signatureAlgorithm, issuerSpki, certificate.tbsDer, certificate.signature)) {
+  const { findings, certificate: linted } = readLinted(rehearsal, profileOf(description), linting?.rules);
+  if (!linted || findings.length > 0) throw new DomainError('ca.lint_failed', { detail: findings.join('; ') });
+  const signature = Uint8Array.from(await sign(tbs));
+  if (!verifySignature(algorithm.oid, issuerSpki, tbs, signature)) {
     throw new DomainError('ca.signature_wrong', { detail: 'what the key returned is not its signature' });
   }
-  return certificate;
+  // The bytes that were read and linted, but for the signature, which was looked at just now.
+  const der = whole(signature);
+  return { ...linted, der, tbsDer: tbs, signature, thumbprint: thumbprint(der) };
 }
 
 const PLACEHOLDER = new Uint8Array(64);

@@ -40,11 +40,21 @@ const MIN_DISTINCT_SERIAL_BYTES = 5;
  * @returns one sentence a finding; empty when the certificate may be signed.
  */
 export function lintCertificate(der: Uint8Array, profile: CertificateProfile, rules?: LintRules): string[] {
+  return readLinted(der, profile, rules).findings;
+}
+
+/** The same, with the certificate as the lint read it; undefined where it could not be read. */
+export function readLinted(
+  der: Uint8Array,
+  profile: CertificateProfile,
+  rules?: LintRules,
+): { readonly findings: string[]; readonly certificate: ParsedCertificate | undefined } {
   try {
-    return lintParsed(parseCertificate(der), profile, rules);
+    const certificate = parseCertificate(der);
+    return { findings: lintParsed(certificate, profile, rules), certificate };
   } catch (error) {
-    if (error instanceof DomainError) return [error.detail ?? error.title];
-    throw error;
+    if (!(error instanceof DomainError)) throw error;
+    return { findings: [error.detail ?? error.title], certificate: undefined };
   }
 }
 
