@@ -14,3 +14,4 @@ export { AdmitAnyone, AdmitCertificate, AdmitToken, RequireOperator } from './de
 export { DenylistFeed } from './denylist-feed.client.js';
 export { Dpop } from './dpop.service.js';
 export { JwksKeys } from './jwks.client.js';
+export { judgeRoutes } from './route-rules.service.js';

@@ -3,7 +3,7 @@ import { Controller, Get, Module, Post } from '@nestjs/common';
 import { DiscoveryModule, NestFactory } from '@nestjs/core';
 import { On } from '../http/on.provider.js';
 import { AdmitAnyone, AdmitToken, RequireOperator } from './decorators.provider.js';
-import { RouteRules } from './route-rules.service.js';
+import { judgeRoutes, RouteRules } from './route-rules.service.js';
 
 @Controller()
 class GoodController {
@@ -58,6 +58,14 @@ function start(module: new () => object) {
 describe('the rules of the routes', () => {
   it('let a service start whose routes all say whom they admit', async () => {
     await (await start(GoodModule)).close();
+  });
+
+  it('are judged without starting, through imported modules', () => {
+    @Module({ imports: [GoodModule, { module: BadModule }] })
+    class Whole {}
+    expect(judgeRoutes(GoodModule)).toEqual({ faults: [], operatorRoutes: 1 });
+    const { faults, operatorRoutes } = judgeRoutes(Whole);
+    expect([faults.length, operatorRoutes]).toEqual([4, 3]);
   });
 
   it('stop the start otherwise, naming each route', async () => {
