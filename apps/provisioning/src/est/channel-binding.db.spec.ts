@@ -87,6 +87,19 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('on %s', (version) => {
   });
 });
 
+it('a TLS 1.2 connection shakes hands once: it has one binding, and one certificate', async () => {
+  const factory = await registry.registered('device-renegotiates');
+  const wire = await EstWire.open(suite, factory, { maxVersion: 'TLSv1.2' });
+  const { binding } = wire;
+  const failed = new Promise<Error | null>((resolve) => {
+    wire.socket.once('error', resolve);
+    wire.socket.renegotiate({}, resolve);
+  });
+  expect(await failed).toMatchObject({ code: expect.stringMatching(/NO_RENEGOTIATION|ECONNRESET/) });
+  expect(wire.binding).toBe(binding);
+  wire.close();
+});
+
 describe('what csrattrs says of it', () => {
   it('asks for the challenge password under the label, and for nothing without', async () => {
     const wire = await EstWire.open(suite);

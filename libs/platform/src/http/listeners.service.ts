@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
@@ -37,7 +38,13 @@ const DRAIN_MS = 10_000;
 /** Node looks for requests that take too long twice a minute unless told otherwise: a timeout of ten seconds would be one of forty. */
 const TIMEOUTS = { connectionsCheckingInterval: 2_000 } as const;
 
-const CONTEXT_OPTIONS = { minVersion: 'TLSv1.2', ciphers: TLS12_CIPHERS, honorCipherOrder: true } as const;
+/** One handshake a connection: who is at the other end is read once, and a TLS 1.2 client must not become somebody else after that. */
+const CONTEXT_OPTIONS = {
+  minVersion: 'TLSv1.2',
+  ciphers: TLS12_CIPHERS,
+  honorCipherOrder: true,
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+} as const;
 const TLS_OPTIONS = { ...TIMEOUTS, ...CONTEXT_OPTIONS, handshakeTimeout: 10_000, maxHeaderSize: 16_384 } as const;
 /** Asked for, not insisted on: `peerOfSocket` validates the path, and admission refuses whom it did not lead to an anchor. */
 const VEHICLE_TLS_OPTIONS = { ...TLS_OPTIONS, requestCert: true, rejectUnauthorized: false } as const;
