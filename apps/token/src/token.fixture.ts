@@ -32,6 +32,7 @@ import {
   type TestFleet,
   type TestNats,
   type TestPolicyOwner,
+  TRUST_DOMAIN,
   testServiceConfig,
 } from '@outrider/testing';
 import { TokenConfig } from './config.js';
@@ -56,8 +57,14 @@ export async function prepareGround({ policies = true } = {}): Promise<Ground> {
   const { config: common, directory } = await testServiceConfig('token', { fleet, database, nats });
   const encryptionKeyFile = join(directory, 'signing-keys.kek');
   writeFileSync(encryptionKeyFile, randomBytes(32).toString('hex'));
+  const nonceKeyFile = join(directory, 'dpop-nonce');
+  writeFileSync(nonceKeyFile, randomBytes(32).toString('hex'));
+  const { vehicle } = common.listeners;
+  const dpop = { nonceKeyFile, publicUrls: [`https://127.0.0.1:${vehicle.port}`, 'https://edge.example.com'] };
+  const trustedProxies = [`spiffe://${TRUST_DOMAIN}/service/edge-1`];
   const config = TokenConfig.parse({
     ...common,
+    listeners: { ...common.listeners, vehicle: { ...vehicle, dpop, trustedProxies } },
     database: { ...common.database, host: '127.0.0.1', port: postgres.port },
     signingKeys: { encryptionKeyFile, signSeconds: 86_400, publishSeconds: 600 },
     operatorUrl: `https://127.0.0.1:${common.listeners.operator.port}`,

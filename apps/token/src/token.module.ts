@@ -26,6 +26,7 @@ import { SigningKeyService } from './signing-key/signing-key.service.js';
 import { TokenStatusController } from './token-status/token-status.controller.js';
 import { TokenStatus } from './token-status/token-status.service.js';
 import { ControlTokenRepository } from './vehicle-token/control-token.repository.js';
+import { TokenProofs } from './vehicle-token/token-proofs.service.js';
 import { VehicleTokenController } from './vehicle-token/vehicle-token.controller.js';
 import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
 
@@ -47,6 +48,7 @@ import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
     DeviceConsumer,
     CertificateSeenService,
     ControlTokenRepository,
+    TokenProofs,
     VehicleTokenService,
     OperatorAccountRepository,
     OperatorClients,

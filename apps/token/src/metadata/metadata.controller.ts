@@ -11,8 +11,12 @@ const CACHE = 'public, max-age=300';
 export class MetadataController {
   private readonly metadata;
 
-  constructor(@Inject(CONFIG) { tokenIssuer, operatorUrl }: TokenConfig) {
-    this.metadata = authorizationServerMetadata({ issuer: tokenIssuer, operatorUrl });
+  constructor(@Inject(CONFIG) { tokenIssuer, operatorUrl, listeners }: TokenConfig) {
+    this.metadata = authorizationServerMetadata({
+      issuer: tokenIssuer,
+      operatorUrl,
+      takesDpop: listeners.vehicle?.dpop !== undefined,
+    });
   }
 
   @Get()

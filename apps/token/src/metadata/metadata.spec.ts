@@ -31,3 +31,8 @@ it('says what is built, and nothing else', () => {
     ],
   });
 });
+
+it('names the algorithms of DPoP proofs where these are taken (RFC 9449 §5.1)', () => {
+  const metadata = authorizationServerMetadata({ issuer: 'https://a', operatorUrl: 'https://b', takesDpop: true });
+  expect(metadata).toMatchObject({ dpop_signing_alg_values_supported: ['ES256', 'ES384', 'EdDSA'] });
+});

@@ -1,11 +1,12 @@
 /** What the authorization server says of itself (RFC 8414 §2, RFC 8705 §3.3 and §5): only what is built. */
-import { OPERATOR_SCOPES } from '@outrider/admission';
+import { DPOP_ALGORITHMS, OPERATOR_SCOPES } from '@outrider/admission';
 import { VEHICLE_SCOPES } from '../vehicle-token/scope.js';
 
 /** URLs without a trailing slash: the issuer, which is the vehicle listener, and the operator listener. */
 export interface MetadataUrls {
   readonly issuer: string;
   readonly operatorUrl: string;
+  readonly takesDpop?: boolean;
 }
 
 /** The endpoints that a client authenticates at. */
@@ -51,6 +52,7 @@ export function authorizationServerMetadata(urls: MetadataUrls) {
     revocation_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION,
     revocation_endpoint_auth_signing_alg_values_supported: ['ES256'],
     tls_client_certificate_bound_access_tokens: true,
+    ...(urls.takesDpop ? { dpop_signing_alg_values_supported: DPOP_ALGORITHMS } : {}),
     scopes_supported: [...VEHICLE_SCOPES, ...OPERATOR_SCOPES],
   } as const;
 }

@@ -5,7 +5,7 @@ export type IssuedClaims = DeviceClaims | OperatorClaims;
 
 export type Introspection =
   | { readonly active: false }
-  | ({ readonly active: true; readonly token_type: 'Bearer' } & IssuedClaims);
+  | ({ readonly active: true; readonly token_type: 'Bearer' | 'DPoP' } & IssuedClaims);
 
 /** One and the same for a token that is malformed, another's, expired, revoked or of a client out of service: it tells nothing apart. */
 export const INACTIVE: Introspection = Object.freeze({ active: false });
@@ -25,5 +25,7 @@ export function denylistSubjectOf(claims: IssuedClaims): DenylistSubject {
  * @param standing whether the denylist says nothing of it, in any mode, and its client still has an account.
  */
 export function introspect(claims: IssuedClaims | undefined, standing: boolean): Introspection {
-  return claims && standing ? { active: true, token_type: 'Bearer', ...claims } : INACTIVE;
+  if (!claims || !standing) return INACTIVE;
+  const bound = isDeviceToken(claims) && claims.cnf.jkt !== undefined;
+  return { active: true, token_type: bound ? 'DPoP' : 'Bearer', ...claims };
 }

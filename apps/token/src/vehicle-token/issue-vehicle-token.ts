@@ -29,6 +29,8 @@ export interface IssueContext {
   readonly deviceId: DeviceId;
   readonly device: DeviceKnowledge;
   readonly thumbprint: Thumbprint;
+  /** Of the DPoP key that the request proved possession of (RFC 9449 §5), where it did. */
+  readonly jkt?: string | undefined;
   readonly notAfterMs: number;
   readonly nowMs: number;
   readonly jti: string;
@@ -55,6 +57,6 @@ export function issueVehicleToken(
     exp,
     jti: JwtId.parse(context.jti),
     scope: grant.scopes.join(' '),
-    cnf: { 'x5t#S256': context.thumbprint },
+    cnf: { 'x5t#S256': context.thumbprint, ...(context.jkt === undefined ? {} : { jkt: context.jkt }) },
   };
 }
