@@ -25,7 +25,7 @@ const IDENTITIES: Readonly<Record<ServiceAccount, string>> = {
 };
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
-function keyFile(settings: Settings, account: ServiceAccount): string {
+export function keyFileOf(settings: Settings, account: ServiceAccount): string {
   return join(places(settings).secrets, `${account}.key`);
 }
 
@@ -42,10 +42,10 @@ export async function makeServiceAccounts(settings: Settings): Promise<void> {
 async function makeServiceAccount(settings: Settings, account: ServiceAccount): Promise<void> {
   const { config, secrets } = places(settings);
   const publicFile = join(secrets, `${account}.pub`);
-  if (!existsSync(keyFile(settings, account))) {
+  if (!existsSync(keyFileOf(settings, account))) {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     writeWhole(publicFile, publicKey.export({ type: 'spki', format: 'pem' }) as string);
-    writeWhole(keyFile(settings, account), privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
+    writeWhole(keyFileOf(settings, account), privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
   }
   await runProduct('apps/token/dist/operator-account.command.js', [
     '--config',
@@ -124,7 +124,7 @@ async function fetchToken(settings: Settings, account: ServiceAccount): Promise<
     client_assertion_type: ASSERTION_TYPE,
     client_assertion: clientAssertion(
       account,
-      readFileSync(keyFile(settings, account), 'utf8'),
+      readFileSync(keyFileOf(settings, account), 'utf8'),
       tokenIssuer(settings),
       Date.now(),
     ),
