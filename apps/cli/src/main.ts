@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { bundleCommand } from './bundle/bundle.command.js';
 import { commandCommand } from './command/command.command.js';
 import { deviceCommand } from './device/device.command.js';
+import { elevationCommand } from './elevation/elevation.command.js';
 import { enrolmentCommand } from './enrolment/enrolment.command.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 import { factoryCommand } from './factory/factory.command.js';
@@ -11,6 +12,7 @@ import { findingCommand } from './finding/finding.command.js';
 import { fleetCommand } from './fleet/fleet.command.js';
 import { blockCommand, decisionsCommand, unblockCommand } from './gateway/gateway.command.js';
 import { geofenceCommand } from './geofence/geofence.command.js';
+import { loginCommand } from './login/login.command.js';
 import { Problem } from './operator/problem.js';
 import { orderCommand } from './order/order.command.js';
 import { printable } from './output/text-table.js';
@@ -42,12 +44,18 @@ const program = new Command('outrider')
   .addCommand(decisionsCommand())
   .addCommand(policyCommand())
   .addCommand(tokenCommand())
+  .addCommand(loginCommand())
+  .addCommand(elevationCommand())
   .addCommand(bundleCommand());
 everyCommand(program, (command) =>
   command
     .exitOverride()
     .option('--json', 'answers as JSON, for scripts')
-    .option('--as <operator>', 'by another operator that endpoints.json names, e.g. local-approver'),
+    .option('--elevation <id>', 'with the right that an approved elevation gives; for service accounts')
+    .option(
+      '--as <operator>',
+      'by another operator: one that endpoints.json names, e.g. local-approver, or a person after login',
+    ),
 );
 // A reader that has seen enough (head) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : EXIT.failed));

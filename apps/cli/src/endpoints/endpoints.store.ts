@@ -13,7 +13,10 @@ const EndpointsFile = z.object({
   factory: z.object({ ca: z.string(), key: z.string() }).optional(),
   services: z.record(z.string(), Faces),
   operator: z.object({ tokenFile: z.string() }),
-  operators: z.record(z.string(), z.object({ tokenFile: z.string() })).default({}),
+  operators: z.record(z.string(), z.object({ tokenFile: z.string(), keyFile: z.string().optional() })).default({}),
+  people: z
+    .record(z.string(), z.object({ passwordFile: z.string(), totpSecretFile: z.string(), tokenFile: z.string() }))
+    .default({}),
 });
 
 /** Files as absolute paths. */
@@ -23,6 +26,14 @@ export interface Endpoints {
   readonly operatorTokenFile: string;
   /** Token files of all operators, by account. */
   readonly operatorTokenFiles: Readonly<Record<string, string>>;
+  /** Keys of service accounts, by account. */
+  readonly operatorKeyFiles: Readonly<Record<string, string>>;
+  /** People whose secrets lie in files: those of the local default. */
+  readonly people: Readonly<
+    Record<string, { readonly passwordFile: string; readonly totpSecretFile: string; readonly tokenFile: string }>
+  >;
+  /** Where `login` leaves the token of a person whom endpoints.json does not name. */
+  readonly tokenFileOf: (username: string) => string;
   /** Operator origin by service. */
   readonly operator: Readonly<Record<string, string | undefined>>;
 }
@@ -40,7 +51,7 @@ export async function readEndpoints(path: string): Promise<Endpoints> {
   });
   const parsed = EndpointsFile.safeParse(json(path, text));
   if (!parsed.success) throw new Error(`${path}: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
-  const { trust, factory, operator, operators, services } = parsed.data;
+  const { trust, factory, operator, operators, people, services } = parsed.data;
   // Relative paths are relative to the folder that holds `.outrider`.
   const from = (file: string): string => resolve(dirname(dirname(path)), file);
   return {
@@ -50,6 +61,16 @@ export async function readEndpoints(path: string): Promise<Endpoints> {
     operatorTokenFiles: Object.fromEntries(
       Object.entries(operators).map(([account, { tokenFile }]) => [account, from(tokenFile)]),
     ),
+    operatorKeyFiles: Object.fromEntries(
+      Object.entries(operators).flatMap(([account, { keyFile }]) => (keyFile ? [[account, from(keyFile)]] : [])),
+    ),
+    people: Object.fromEntries(
+      Object.entries(people).map(([name, { passwordFile, totpSecretFile, tokenFile }]) => [
+        name,
+        { passwordFile: from(passwordFile), totpSecretFile: from(totpSecretFile), tokenFile: from(tokenFile) },
+      ]),
+    ),
+    tokenFileOf: (username) => join(dirname(path), 'operators', `${encodeURIComponent(username)}.token`),
     operator: Object.fromEntries(Object.entries(services).map(([name, faces]) => [name, faces.operator])),
   };
 }

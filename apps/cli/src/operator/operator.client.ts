@@ -6,7 +6,7 @@ import type { Endpoints } from '../endpoints/endpoints.store.js';
 import { Unreachable } from '../exit-code.js';
 import { Problem } from './problem.js';
 
-export type OperatorService = 'provisioning' | 'telemetry' | 'command' | 'revocation' | 'gateway';
+export type OperatorService = 'token' | 'provisioning' | 'telemetry' | 'command' | 'revocation' | 'gateway';
 
 export interface OperatorRequest {
   /** Sent as JSON. */
@@ -16,6 +16,8 @@ export interface OperatorRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** A list is given once for each of its values. */
   readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>>;
+  /** Without a token: what the body shows is the authentication. */
+  readonly anonymous?: boolean;
   /** Default 15 s. */
   readonly timeoutMs?: number;
 }
@@ -25,19 +27,23 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 export class OperatorClient {
   private agent: Agent | undefined;
 
-  constructor(private readonly endpoints: Endpoints) {}
+  /** `elevated`: gives the token in place of the file's. */
+  constructor(
+    private readonly endpoints: Endpoints,
+    private readonly elevated?: () => Promise<string>,
+  ) {}
 
   /** The JSON answer of a 2xx. Throws Problem for a refusal and Unreachable without an answer. */
   async call(
     service: OperatorService,
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
-    { body, stream, headers = {}, query = {}, timeoutMs = 15_000 }: OperatorRequest = {},
+    { body, stream, headers = {}, query = {}, anonymous = false, timeoutMs = 15_000 }: OperatorRequest = {},
   ): Promise<unknown> {
     const url = new URL(path, this.origin(service));
     for (const [name, value] of Object.entries(query))
       for (const one of [value ?? []].flat()) url.searchParams.append(name, String(one));
-    const token = await this.token();
+    const token: Record<string, string> = anonymous ? {} : { authorization: `Bearer ${await this.token()}` };
     const type: Record<string, string> = stream
       ? { 'content-type': stream.type, 'content-length': String(stream.bytes) }
       : body === undefined
@@ -45,7 +51,7 @@ export class OperatorClient {
         : { 'content-type': 'application/json' };
     const answer = await this.send(service, url, {
       method,
-      headers: { accept: 'application/json', authorization: `Bearer ${token}`, ...type, ...headers },
+      headers: { accept: 'application/json', ...token, ...type, ...headers },
       body: stream ? Readable.from(stream.body) : body === undefined ? null : JSON.stringify(body),
       timeoutMs,
     });
@@ -53,13 +59,17 @@ export class OperatorClient {
     return parse(answer.text);
   }
 
-  /** The operator token that the suite keeps fresh. */
+  /** The operator token that the suite keeps fresh, or the elevated one. */
   async token(): Promise<string> {
+    if (this.elevated) return this.elevated();
     const file = this.endpoints.operatorTokenFile;
     try {
       return (await readFile(file, 'utf8')).trim();
     } catch (cause) {
-      throw new Unreachable(`${file}: no operator token; is the suite running?`, { cause });
+      throw new Unreachable(
+        `${file}: no operator token; is the suite running? A person signs in first: outrider login --as`,
+        { cause },
+      );
     }
   }
 
