@@ -4,7 +4,8 @@ import { join, relative } from 'node:path';
 import { DATABASE } from './database.ts';
 import { writeWhole } from './files.ts';
 import { fleetFiles } from './fleet.ts';
-import { SERVICE_ACCOUNTS, tokenFileOf } from './operator-token.ts';
+import { keyFileOf, SERVICE_ACCOUNTS, tokenFileOf } from './operator-token.ts';
+import { OFFICER, officerFiles } from './people.ts';
 import { portsOf } from './ports.ts';
 import { SUPERUSER } from './postgres.ts';
 import { natsPasswordFile, PROVISIONER } from './secrets.ts';
@@ -20,8 +21,12 @@ export interface Endpoints {
     Record<string, { readonly vehicle?: string; readonly operator?: string; readonly http: string }>
   >;
   readonly operator: { readonly tokenFile: string };
-  /** Every operator there is, by account: `operator` is the first of them. */
-  readonly operators: Readonly<Record<string, { readonly tokenFile: string }>>;
+  /** Every operator there is, by account: `operator` is the first of them; a service account's key makes tokens of its own; people's files are there once they have signed in. */
+  readonly operators: Readonly<Record<string, { readonly tokenFile: string; readonly keyFile?: string }>>;
+  /** People, who sign in (`outrider login --as`): what they show for it, and where their token is then. */
+  readonly people: Readonly<
+    Record<string, { readonly passwordFile: string; readonly totpSecretFile: string; readonly tokenFile: string }>
+  >;
   /** `passwordFile` is the superuser's, there only where the cluster is our own. */
   readonly database: {
     readonly host: string;
@@ -42,6 +47,7 @@ function endpointsOf(settings: Settings, adminUrl: string): Endpoints {
   const { operatorToken, secrets } = places(settings);
   const { trust, factory } = fleetFiles(settings);
   const ports = portsOf(settings);
+  const officer = officerFiles(settings);
   const admin = new URL(adminUrl);
   const passwordFile = join(secrets, `postgres-${SUPERUSER}`);
   const path = (file: string) => readable(settings, file);
@@ -62,9 +68,20 @@ function endpointsOf(settings: Settings, adminUrl: string): Endpoints {
       }),
     ),
     operator: { tokenFile: path(operatorToken) },
-    operators: Object.fromEntries(
-      SERVICE_ACCOUNTS.map((account) => [account, { tokenFile: path(tokenFileOf(settings, account)) }]),
-    ),
+    operators: Object.fromEntries([
+      ...SERVICE_ACCOUNTS.map((account) => [
+        account,
+        { tokenFile: path(tokenFileOf(settings, account)), keyFile: path(keyFileOf(settings, account)) },
+      ]),
+      [OFFICER, { tokenFile: path(officer.token) }],
+    ]),
+    people: {
+      [OFFICER]: {
+        passwordFile: path(officer.password),
+        totpSecretFile: path(officer.totpSecret),
+        tokenFile: path(officer.token),
+      },
+    },
     database: {
       host: admin.hostname,
       port: Number(admin.port || 5432),

@@ -37,6 +37,14 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
     secret(encryptionKeyFile);
     return {
       signingKeys: { encryptionKeyFile, signSeconds: 7 * DAY_SECONDS, publishSeconds: 600 },
+      people: {
+        // A browser shows keys to names alone, never to addresses.
+        webauthn: {
+          rpId: 'localhost',
+          rpName: 'Outrider',
+          origins: [`https://localhost:${portsOf(settings).services.token?.operator}`],
+        },
+      },
       operatorUrl: `https://127.0.0.1:${portsOf(settings).services.token?.operator}`,
     };
   },

@@ -47,6 +47,7 @@ export function places({ home }: Settings) {
     vehicles: join(home, 'vehicles'),
     operatorToken: join(home, 'operator.token'),
     approverToken: join(home, 'approver.token'),
+    officerToken: join(home, 'officer.token'),
     endpoints: join(home, 'endpoints.json'),
   } as const;
 }

@@ -9,6 +9,7 @@ import { makeFleet, renewServers } from './fleet.ts';
 import { untilReady } from './http.ts';
 import { migrateAll } from './migrations.ts';
 import { makeServiceAccounts, OperatorTokenKeeper, SERVICE_ACCOUNTS } from './operator-token.ts';
+import { makePeople } from './people.ts';
 import { portsOf, requireFreePorts } from './ports.ts';
 import { built, productEnv } from './product.ts';
 import { HOPELESS_FALLS, lastLines, patience, startNats, startPostgres } from './servers.ts';
@@ -56,7 +57,10 @@ export async function startSuite(settings: Settings, demo: boolean, say: Say, st
     writeEndpoints(settings, adminUrl);
     await step(say, 'migrations', () => migrateAll(settings, adminUrl), String);
     const withOperator = startedServices().some(({ name }) => name === 'token');
-    if (withOperator) await makeServiceAccounts(settings);
+    if (withOperator) {
+      await makeServiceAccounts(settings);
+      await makePeople(settings);
+    }
     stopped.throwIfAborted();
     await startServices(settings, supervisor, say, stopped);
     if (withOperator) {

@@ -2,6 +2,8 @@
 import { serviceConfig } from '@outrider/platform/service';
 import { z } from 'zod';
 
+const ORIGIN = /^https?:\/\/[^/?#]+$/;
+
 export const TokenConfig = serviceConfig({
   signingKeys: z
     .strictObject({
@@ -16,6 +18,32 @@ export const TokenConfig = serviceConfig({
       publishSeconds: z.int().min(360).max(86_400),
     })
     .refine(({ signSeconds, publishSeconds }) => signSeconds > publishSeconds, 'signSeconds > publishSeconds'),
+  /** How people sign in. */
+  people: z.strictObject({
+    webauthn: z.strictObject({
+      /** A domain: the origins' host, or one above it. */
+      rpId: z.string().min(1),
+      rpName: z.string().min(1),
+      origins: z.array(z.url().regex(ORIGIN, 'an origin: scheme, host, port')).min(1),
+    }),
+    /** The enterprise's identity provider; without it nobody signs in there. */
+    oidc: z
+      .strictObject({
+        issuer: z.url().regex(/^(?:https:\/\/|http:\/\/(?:127\.0\.0\.1|localhost)[:/])/, 'https, beyond this machine'),
+        clientId: z.string().min(1),
+        clientSecretFile: z.string().min(1),
+        redirectUri: z.url(),
+        scope: z.string().regex(/^openid(?: |$)/, 'openid first'),
+        /** Seconds that a sign-in at the provider may be old. */
+        maxAgeSeconds: z.int().min(1).max(86_400),
+        /** Asked for; what the provider then gives counts by the next two. */
+        acrValues: z.array(z.string().min(1)),
+        /** `acr` and `amr` by which this provider vouches for two factors. */
+        mfaAcr: z.array(z.string().min(1)),
+        mfaAmr: z.array(z.string().min(1)),
+      })
+      .optional(),
+  }),
   /** Public URL of the operator listener; `tokenIssuer` is that of the vehicle listener. No trailing slash. */
   operatorUrl: z.url().regex(/^https:\/\/.*[^/]$/, 'an https URL without a trailing slash'),
 });

@@ -67,6 +67,7 @@ export async function prepareGround({ policies = true } = {}): Promise<Ground> {
     listeners: { ...common.listeners, vehicle: { ...vehicle, dpop, trustedProxies } },
     database: { ...common.database, host: '127.0.0.1', port: postgres.port },
     signingKeys: { encryptionKeyFile, signSeconds: 86_400, publishSeconds: 600 },
+    people: { webauthn: { rpId: 'localhost', rpName: 'Outrider', origins: ['https://localhost'] } },
     operatorUrl: `https://127.0.0.1:${common.listeners.operator.port}`,
   });
   await migrate(config, definition.migrations, createLogger('token', InstanceId.parse('token-00000000'), 'fatal'));

@@ -14,12 +14,14 @@ import { TokenTables1763900000000 } from './migrations/1763900000000-token-table
 import { KeyRotation1764000000000 } from './migrations/1764000000000-key-rotation.migration.js';
 import { PolicyBasis1764510000000 } from './migrations/1764510000000-policy-basis.migration.js';
 import { Elevations1764520000000 } from './migrations/1764520000000-elevations.migration.js';
+import { People1764600000000 } from './migrations/1764600000000-people.migration.js';
 import { OperatorAccountRepository } from './operator-client/operator-account.repository.js';
 import { OperatorClients } from './operator-client/operator-clients.service.js';
 import { OperatorTokenController } from './operator-token/operator-token.controller.js';
 import { OperatorTokenRepository } from './operator-token/operator-token.repository.js';
 import { OperatorTokenService } from './operator-token/operator-token.service.js';
 import { OperatorTokenIssuer } from './operator-token/operator-token-issuer.service.js';
+import { SIGN_IN_CONTROLLERS, SIGN_IN_PROVIDERS } from './sign-in/sign-in.provider.js';
 import { JwksController } from './signing-key/jwks.controller.js';
 import { SigningKeyRepository } from './signing-key/signing-key.repository.js';
 import { SigningKeyService } from './signing-key/signing-key.service.js';
@@ -39,6 +41,7 @@ import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
     TokenStatusController,
     JwksController,
     MetadataController,
+    ...SIGN_IN_CONTROLLERS,
   ],
   providers: [
     SigningKeyRepository,
@@ -58,6 +61,7 @@ import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
     Elevations,
     ElevationService,
     TokenStatus,
+    ...SIGN_IN_PROVIDERS,
   ],
 })
 export class TokenModule {}
@@ -68,5 +72,11 @@ export const definition: ServiceDefinition<TokenConfig> = {
   config: TokenConfig,
   module: TokenModule,
   entities: [],
-  migrations: [TokenTables1763900000000, KeyRotation1764000000000, PolicyBasis1764510000000, Elevations1764520000000],
+  migrations: [
+    TokenTables1763900000000,
+    KeyRotation1764000000000,
+    PolicyBasis1764510000000,
+    Elevations1764520000000,
+    People1764600000000,
+  ],
 };

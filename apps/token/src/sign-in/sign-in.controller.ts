@@ -1,0 +1,88 @@
+import { Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
+import { AdmitAnyone } from '@outrider/platform/admission';
+import { JsonBody, On, PathParam, peerOf } from '@outrider/platform/http';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { SecondFactors } from './second-factor.service.js';
+import { SignInService } from './sign-in.service.js';
+
+/** PostgreSQL's text knows no NUL. */
+const Text = z.string().regex(/^[^\0]*$/, 'no NUL');
+const DeviceToken = z.string().max(256).optional();
+
+const PasswordBody = z.strictObject({
+  username: Text.min(1).max(128),
+  password: z.string().min(1).max(256),
+  scope: Text.max(512).optional(),
+  device_token: DeviceToken,
+});
+const CodeBody = z.strictObject({ code: z.string().min(1).max(64), device_token: DeviceToken });
+const WebAuthnBody = z.strictObject({
+  response: z.looseObject({ id: Text.max(1024), response: z.looseObject({}) }),
+});
+
+/** How people sign in: what they show is the authentication. */
+@Controller('/v1/sign-in')
+export class SignInController {
+  constructor(
+    private readonly signIns: SignInService,
+    private readonly factors: SecondFactors,
+  ) {}
+
+  @Post()
+  @HttpCode(200)
+  @Header('cache-control', 'no-store')
+  @On('operator')
+  @AdmitAnyone()
+  password(@Req() request: FastifyRequest, @JsonBody(PasswordBody) body: z.infer<typeof PasswordBody>) {
+    return this.signIns.withPassword(body, peerOf(request.raw).remoteAddress, new Date());
+  }
+
+  @Post(':id/totp')
+  @HttpCode(200)
+  @Header('cache-control', 'no-store')
+  @On('operator')
+  @AdmitAnyone()
+  totp(
+    @Req() request: FastifyRequest,
+    @PathParam('id', z.uuid()) id: string,
+    @JsonBody(CodeBody) body: z.infer<typeof CodeBody>,
+  ) {
+    return this.factors.totp(id, body, peerOf(request.raw).remoteAddress, new Date());
+  }
+
+  @Post(':id/recovery')
+  @HttpCode(200)
+  @Header('cache-control', 'no-store')
+  @On('operator')
+  @AdmitAnyone()
+  recovery(
+    @Req() request: FastifyRequest,
+    @PathParam('id', z.uuid()) id: string,
+    @JsonBody(CodeBody) body: z.infer<typeof CodeBody>,
+  ) {
+    return this.factors.recovery(id, body, peerOf(request.raw).remoteAddress, new Date());
+  }
+
+  @Post(':id/webauthn/options')
+  @HttpCode(200)
+  @Header('cache-control', 'no-store')
+  @On('operator')
+  @AdmitAnyone()
+  webAuthnOptions(@PathParam('id', z.uuid()) id: string) {
+    return this.factors.webAuthnOptions(id, new Date());
+  }
+
+  @Post(':id/webauthn')
+  @HttpCode(200)
+  @Header('cache-control', 'no-store')
+  @On('operator')
+  @AdmitAnyone()
+  webauthn(
+    @Req() request: FastifyRequest,
+    @PathParam('id', z.uuid()) id: string,
+    @JsonBody(WebAuthnBody) { response }: z.infer<typeof WebAuthnBody>,
+  ) {
+    return this.factors.webauthn(id, response, peerOf(request.raw).remoteAddress, new Date());
+  }
+}
