@@ -1,9 +1,10 @@
 import type { LoggerService } from '@nestjs/common';
 import type { InstanceId, Service } from '@outrider/ids';
 import { type Logger, pino } from 'pino';
+import { loggedError } from './logged-error.js';
 import { currentTrace } from './trace.provider.js';
 
-/** JSON lines on stdout. Headers and members that carry secrets are censored wherever they appear two levels deep. */
+/** JSON lines on stdout. Headers and members that carry secrets are censored wherever they appear two levels deep; values of failed statements stay out. */
 export function createLogger(service: Service, instance: InstanceId, level: string): Logger {
   const secrets = [
     'authorization',
@@ -19,6 +20,7 @@ export function createLogger(service: Service, instance: InstanceId, level: stri
     level,
     base: { service, instance },
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: loggedError },
     redact: { paths: secrets.flatMap((s) => [s, `*.${s}`, `*.*.${s}`]), censor: '[secret]' },
     mixin: () => {
       const trace = currentTrace();
