@@ -83,6 +83,11 @@ describe('what never reaches a handler is text with a code', () => {
     }
   });
 
+  it('a path that the router itself refuses', async () => {
+    expectRefused(await at(`/${'a'.repeat(257)}/cacerts`), 404, 'request.not_found');
+    expectRefused(await at('/%ff/cacerts'), 400, 'request.malformed');
+  });
+
   it('another method, with those allowed', async () => {
     for (const [path, method, allow] of [
       ['/simpleenroll', 'GET', 'POST'],

@@ -1,6 +1,6 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DomainError } from '@outrider/errors';
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { newSpan, withTrace } from '../service/trace.provider.js';
 import { listenerOf, MAX_BODY_BYTES } from './listeners.service.js';
 import { streamBodies } from './streamed-body.provider.js';
@@ -12,6 +12,8 @@ export function createFastifyAdapter(): FastifyAdapter {
     routerOptions: { maxParamLength: 256 },
     forceCloseConnections: true,
     return503OnClosing: false,
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
+      refuseUnroutable(adapter, error, request, reply),
   });
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
   fastify.addConstraintStrategy({
@@ -37,6 +39,18 @@ export function createFastifyAdapter(): FastifyAdapter {
   refuseEncodedBodies(fastify);
   refuseWrongMethods(fastify);
   return adapter;
+}
+
+/** What the router itself refuses, before any hook: a path that does not decode, an endless segment. Answered like every other refusal. */
+function refuseUnroutable(
+  adapter: FastifyAdapter,
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const { errorHandler } = adapter.getInstance() as unknown as FastifyInstance;
+  const isTooLong = error.code === 'FST_ERR_MAX_PARAM_LENGTH';
+  errorHandler(isTooLong ? new DomainError('request.not_found', { cause: error }) : error, request, reply);
 }
 
 function headerOf(request: FastifyRequest, name: string): string | undefined {
