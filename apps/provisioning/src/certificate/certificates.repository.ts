@@ -75,7 +75,8 @@ export class Certificates {
       notAfter: MoreThan(now),
     });
     for (const row of rows) {
-      Object.assign(row, { status: 'superseded', supersededAt: now } satisfies Partial<CertificateRow>);
+      const ended = { status: 'superseded', supersededBy: null, supersededAt: now } satisfies Partial<CertificateRow>;
+      Object.assign(row, ended);
       await tx.save(CertificateRow, row);
       await this.outbox.add(
         tx,

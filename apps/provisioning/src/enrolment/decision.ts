@@ -23,7 +23,7 @@ export type Decision = Verdict & { readonly findings: readonly Finding[] };
 export interface KeyUse {
   /** Other devices for whom it was ever certified; a few of them where there are many. */
   readonly holders: readonly DeviceId[];
-  /** It stood in a certificate that was revoked, whoever's. */
+  /** It stood in a certificate that was revoked, or ended by a sale or an order, whoever's. */
   readonly revoked: boolean;
 }
 

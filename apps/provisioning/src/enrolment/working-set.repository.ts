@@ -186,12 +186,16 @@ const HELD = `
     SELECT unnest($3::text[]))
   ORDER BY created_at`;
 
-/** Five holders are enough to name. */
+/**
+ * Five holders are enough to name. What was superseded by no other was ended by an operator's word (a sale, an order): its key may be
+ * with whoever had the vehicle before, and is as good as revoked.
+ */
 const KEYS = `
   SELECT DISTINCT asked.key, asked.device,
     ARRAY(SELECT DISTINCT c.device_id FROM certificates c
       WHERE c.key_thumbprint = asked.key AND c.device_id <> asked.device LIMIT 5) AS holders,
-    EXISTS (SELECT FROM certificates c WHERE c.key_thumbprint = asked.key AND c.status = 'revoked') AS revoked
+    EXISTS (SELECT FROM certificates c WHERE c.key_thumbprint = asked.key
+      AND (c.status = 'revoked' OR (c.status = 'superseded' AND c.superseded_by IS NULL))) AS revoked
   FROM unnest($1::text[], $2::text[]) AS asked(key, device)`;
 
 const REQUEST_COLUMNS = `request_id AS "requestId", device_id AS "deviceId", operation, asked_by AS "askedBy",

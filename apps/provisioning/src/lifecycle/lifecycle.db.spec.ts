@@ -106,6 +106,20 @@ describe('what operators report', () => {
     expect(await stateOf('sale-one')).toBe('active');
   });
 
+  it('a key from before a sale is certified no more, not even one that was in its overlap: the seller may have kept it', async () => {
+    const factory = await registry.registered('sale-two');
+    const [first, second] = [newKeys(), newKeys()];
+    const vehicle = received(await est(suite, 'simpleenroll', factory, request('sale-two', first)), first);
+    const renewed = received(await est(suite, 'simplereenroll', vehicle, request('sale-two', second)), second);
+    await registry.seen('sale-two', renewed.certificate.thumbprint);
+    await until(async () => (await registry.statusOf('sale-two', renewed.certificate.thumbprint)) === 'live');
+    await report('sale-two', 'sale');
+    for (const keys of [first, second]) {
+      const answer = await est(suite, 'simpleenroll', factory, request('sale-two', keys));
+      expectRefused(answer, 400, 'est.csr_key_refused');
+    }
+  });
+
   it('scrapping is for good, and has the id denied', async () => {
     const factory = await registry.registered('scrap-one');
     expect((await report('scrap-one', 'scrapping')).json).toMatchObject({ state: 'retired' });
