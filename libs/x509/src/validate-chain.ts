@@ -12,6 +12,8 @@ export interface ChainOptions {
   readonly purpose: 'clientAuth' | 'serverAuth' | 'any' | { readonly eku: string };
   /** `required` (the default): the leaf must name the purpose. `if-present`: a leaf without the extension serves too (factory certificates). */
   readonly extendedKeyUsage?: 'required' | 'if-present';
+  /** `required` (the default): the leaf must name its issuer's key. `if-present`: it need not (factory certificates of plain tools). */
+  readonly authorityKeyId?: 'required' | 'if-present';
   /** Intermediates at most; default 4. */
   readonly maxIntermediates?: number;
   /** RSA is for manufacturers' certificates alone; default 3072. */
@@ -70,7 +72,9 @@ function checkLeaf(leaf: ParsedCertificate, options: ChainOptions): void {
   checkCommon(leaf, options);
   if (leaf.basicConstraints?.ca) throw invalid('the leaf is a CA');
   if (leaf.keyUsage?.includes('keyCertSign')) throw invalid('the leaf may sign certificates but is no CA');
-  if (leaf.authorityKeyId === undefined) throw invalid('the leaf names no authority key');
+  if (leaf.authorityKeyId === undefined && options.authorityKeyId !== 'if-present') {
+    throw invalid('the leaf names no authority key');
+  }
   if (leaf.extensions.some(({ oid }) => oid === OID.nameConstraints)) throw invalid('the leaf holds name constraints');
   if (options.purpose === 'any') return;
   if (leaf.keyUsage && !leaf.keyUsage.includes('digitalSignature')) throw invalid('the leaf may not sign');

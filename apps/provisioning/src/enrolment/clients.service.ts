@@ -83,7 +83,6 @@ export class EstClients {
     now: Date,
   ): FactoryIdentity[] {
     const vouching = vouchingManufacturers(certificate, presented, manufacturers, now);
-    if (vouching.length === 0) throw new DomainError('est.manufacturer_unknown', { detail: certificate.issuer.text });
     if (serialNumber === '') throw refused('the factory certificate holds no single serialNumber');
     return vouching.map((manufacturer) => ({ manufacturer, serialNumber }));
   }

@@ -1,7 +1,18 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { DeviceId } from '@outrider/ids';
-import { createTestFleet, issue, issueFactoryDevice, issueVehicle, type TestFleet } from '@outrider/testing';
-import { OID } from '@outrider/x509';
+import {
+  createTestFleet,
+  issue,
+  issueFactoryDevice,
+  issueVehicle,
+  type Party,
+  type TestFleet,
+} from '@outrider/testing';
+import { OID, type ParsedCertificate, parseCertificates } from '@outrider/x509';
 import { acceptAnchors, type Manufacturer, ManufacturerName, vouchingManufacturers } from './manufacturer.js';
 
 const DEMO = ManufacturerName.parse('demo-motors');
@@ -25,6 +36,24 @@ const refusal = (work: () => unknown): string => {
   }
   return 'none';
 };
+
+/** As `openssl x509 -req` makes it: these extensions and no other; X.509 version 1 without any. */
+function signedByOpenssl(ca: Party, extensions = ''): ParsedCertificate {
+  const folder = mkdtempSync(join(tmpdir(), 'outrider-factory-'));
+  const openssl = (line: string) => execFileSync('openssl', line.split(' '), { cwd: folder, stdio: 'pipe' });
+  try {
+    writeFileSync(join(folder, 'ca.crt'), ca.certificatePem);
+    writeFileSync(join(folder, 'ca.key'), ca.privateKeyPem);
+    writeFileSync(join(folder, 'extensions'), `${extensions}\n`);
+    openssl('ecparam -name prime256v1 -genkey -noout -out key.pem');
+    openssl('req -new -key key.pem -subj /serialNumber=1/CN=device-1 -out request.pem');
+    const plain = 'x509 -req -in request.pem -CA ca.crt -CAkey ca.key -set_serial 77 -days 2 -out device.crt';
+    openssl(extensions === '' ? plain : `${plain} -extfile extensions`);
+    return parseCertificates(readFileSync(join(folder, 'device.crt'), 'utf8'))[0] as ParsedCertificate;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 describe('a CA that is to vouch for factory certificates', () => {
   it('is a CA certificate, or several', () => {
@@ -69,8 +98,22 @@ describe('whose factory certificate it is', () => {
     const stranger = await issueFactoryDevice(await createTestFleet(), 'device-1');
     const vehicle = await issueVehicle(fleet, DeviceId.parse('device-1'));
     for (const { certificate } of [stranger, vehicle, fleet.factoryCa]) {
-      expect(vouchingManufacturers(certificate, [], registered(), now)).toEqual([]);
+      expect(refusal(() => vouchingManufacturers(certificate, [], registered(), now))).toBe('est.manufacturer_unknown');
     }
+  });
+
+  it('may be one that a plain openssl signed, which names no issuing key', () => {
+    const device = signedByOpenssl(fleet.factoryCa, 'keyUsage = critical, digitalSignature');
+    expect(vouchingManufacturers(device, [], registered(), device.notBefore)).toEqual([DEMO]);
+  });
+
+  it('is told what its chain lacks', () => {
+    const [authority, first] = [
+      signedByOpenssl(fleet.factoryCa, 'keyUsage = critical, keyCertSign'),
+      signedByOpenssl(fleet.factoryCa),
+    ];
+    expect(() => vouchingManufacturers(authority, [], registered(), now)).toThrow(/may sign certificates/);
+    expect(() => vouchingManufacturers(first, [], registered(), now)).toThrow(/not version 3/);
   });
 
   it('says of an expired one that it expired', async () => {
@@ -102,7 +145,9 @@ describe('whose factory certificate it is', () => {
       },
     };
     const presented = [Object.defineProperty({ ...plant.certificate }, 'spkiDer', spkiDer)];
-    expect(vouchingManufacturers(device.certificate, presented, registered(), now)).toEqual([]);
+    expect(refusal(() => vouchingManufacturers(device.certificate, presented, registered(), now))).toBe(
+      'est.manufacturer_unknown',
+    );
     expect(checks).toBe(0);
     const third = { name: ManufacturerName.parse('third-motors'), anchors: [root.certificate] };
     expect(vouchingManufacturers(device.certificate, presented, [...registered(), third], now)).toEqual([third.name]);
@@ -119,6 +164,6 @@ describe('whose factory certificate it is', () => {
     const device = await issue('factory-device', plant, { name: 'device-1', subject });
     const third: Manufacturer[] = [{ name: OTHER, anchors: [root.certificate] }];
     expect(vouchingManufacturers(device.certificate, [plant.certificate], third, now)).toEqual([OTHER]);
-    expect(vouchingManufacturers(device.certificate, [], third, now)).toEqual([]);
+    expect(refusal(() => vouchingManufacturers(device.certificate, [], third, now))).toBe('est.manufacturer_unknown');
   });
 });

@@ -17,6 +17,8 @@ export interface Manufacturer {
 }
 
 const MAX_ANCHORS = 8;
+/** Plain tools leave out what names no more than the chain says anyway. */
+const FACTORY = { purpose: 'clientAuth', extendedKeyUsage: 'if-present', authorityKeyId: 'if-present' } as const;
 
 /**
  * The CA certificates of a PEM file, as this manufacturer's anchors.
@@ -59,9 +61,9 @@ function parseAnchors(pem: string): ParsedCertificate[] {
 }
 
 /**
- * The manufacturers to whose CA the factory certificate (IDevID, IEEE 802.1AR) chains: none, one, or more where their CAs are cross-signed.
+ * The manufacturers to whose CA the factory certificate (IDevID, IEEE 802.1AR) chains: one, or more where their CAs are cross-signed.
  * @param intermediates as presented in TLS; attacker-controlled until the chain holds.
- * @throws DomainError `tls.certificate_expired` when time alone is against it.
+ * @throws DomainError `est.manufacturer_unknown` for none, with what its chain lacks; `tls.certificate_expired` when time alone is against it.
  */
 export function vouchingManufacturers(
   leaf: ParsedCertificate,
@@ -70,26 +72,34 @@ export function vouchingManufacturers(
   now: Date,
 ): ManufacturerName[] {
   const vouching: ManufacturerName[] = [];
-  let expired: DomainError | undefined;
   // Whoever comes chooses what is presented: only of a manufacturer that it names is a path looked for at all.
   const issuers = new Set([leaf, ...intermediates].map(({ issuer }) => hexOf(issuer.der)));
+  const refusals: DomainError[] = [];
   for (const { name, anchors } of manufacturers) {
     if (!anchors.some(({ subject }) => issuers.has(hexOf(subject.der)))) continue;
     try {
-      validateChain(leaf, intermediates, anchors, { now, purpose: 'clientAuth', extendedKeyUsage: 'if-present' });
+      validateChain(leaf, intermediates, anchors, { now, ...FACTORY });
       vouching.push(name);
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
-      if (error.code === 'x509.expired') expired = error;
+      refusals.push(error);
     }
   }
-  if (vouching.length === 0 && expired) {
+  if (vouching.length > 0) return vouching;
+  const expired = refusals.find(({ code }) => code === 'x509.expired');
+  if (expired) {
     throw new DomainError('tls.certificate_expired', {
       cause: expired,
       detail: 'the factory certificate or its chain is outside its validity',
     });
   }
-  return vouching;
+  // Of somebody else's CA there is no path at all; where one is named and does not hold, that is what to mend.
+  const reason = refusals
+    .map(({ detail }) => detail ?? '')
+    .find((detail) => detail !== '' && !/^no path /.test(detail));
+  throw new DomainError('est.manufacturer_unknown', {
+    detail: reason === undefined ? leaf.issuer.text : `${leaf.issuer.text}: ${reason}`,
+  });
 }
 
 function hexOf(der: Uint8Array): string {
