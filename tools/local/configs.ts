@@ -1,7 +1,7 @@
 /** Writes the configuration of every service: the local default, spelled out where a reader can see it. */
 import { join } from 'node:path';
 import { DATABASE, rolePasswordFiles } from './database.ts';
-import { writeWhole } from './files.ts';
+import { secret, writeWhole } from './files.ts';
 import { fleetFiles, TRUST_DOMAIN } from './fleet.ts';
 import { portsOf } from './ports.ts';
 import { natsPasswordFile } from './secrets.ts';
@@ -46,7 +46,15 @@ function configOf(settings: Settings, { name }: ServiceSpec): object {
     listeners: {
       http: { host: HOST, port: faces?.http },
       ...(faces?.vehicle
-        ? { vehicle: { host: HOST, port: faces.vehicle, ...certificate, clientAnchorFiles: [trust.vehicleCa] } }
+        ? {
+            vehicle: {
+              host: HOST,
+              port: faces.vehicle,
+              ...certificate,
+              clientAnchorFiles: [trust.vehicleCa],
+              ...edge(settings, faces.vehicle),
+            },
+          }
         : {}),
       ...(faces?.operator ? { operator: { host: HOST, port: faces.operator, ...certificate } } : {}),
     },
@@ -68,4 +76,12 @@ function configOf(settings: Settings, { name }: ServiceSpec): object {
     revocation: { controlStaleMs: 5000, staleMs: 60_000 },
     ...appSettings(settings, name),
   };
+}
+
+/** Vehicles come directly: no proxy is believed. Those that bind their tokens to a key reach this listener by these names. */
+function edge(settings: Settings, port: number): object {
+  const nonceKeyFile = join(places(settings).secrets, 'dpop-nonce');
+  secret(nonceKeyFile);
+  const publicUrls = [`https://${HOST}:${port}`, `https://localhost:${port}`];
+  return { trustedProxies: [], dpop: { nonceKeyFile, publicUrls } };
 }

@@ -16,6 +16,7 @@ export interface DriveOptions {
   readonly count?: number;
   readonly keyType: KeyType;
   readonly commands: boolean;
+  readonly dpop: boolean;
   readonly estLabel?: string;
   readonly json: boolean;
 }
@@ -30,6 +31,7 @@ export function withDriveOptions(command: Command): Command {
     .option('--count <n>', 'stop after so many samples, once all are sent', whole)
     .addOption(new Option('--key-type <type>', 'of new keys').choices(['P-256', 'Ed25519']).default('P-256'))
     .option('--est-label <label>', "EST label to enrol and renew at; without it the platform's default")
+    .option('--dpop', 'bind tokens to the key too and prove it on each request: for platforms behind a proxy', false)
     .option('--no-commands', 'take no commands')
     .option('--json', 'events as JSON, one a line', false);
 }
@@ -56,13 +58,14 @@ export function runCommand(): Command {
     });
 }
 
-export function vehicleOptions({ interval, speed, count, keyType, commands, estLabel }: DriveOptions) {
+export function vehicleOptions({ interval, speed, count, keyType, commands, dpop, estLabel }: DriveOptions) {
   return {
     intervalMs: interval,
     speed,
     keyType,
     estLabel,
     takesCommands: commands,
+    dpop,
     ...(count === undefined ? {} : { count }),
   };
 }

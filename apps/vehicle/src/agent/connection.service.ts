@@ -3,11 +3,14 @@ import type { Identity } from '../enrol/identity.js';
 import { VehicleClient } from '../http/vehicle.client.js';
 import type { KeyStore } from '../keys/key-store.js';
 import type { Report } from '../report/report.service.js';
+import { AuthorizedClient } from '../token/authorized.client.js';
 import { TokenService } from '../token/token.service.js';
 
 export interface Connection {
   readonly identity: Identity;
   readonly client: VehicleClient;
+  /** The same connections, for requests with an access token. */
+  readonly authorized: AuthorizedClient;
   readonly tokens: TokenService;
 }
 
@@ -21,6 +24,7 @@ export class ConnectionService {
     private readonly serverTrust: () => string,
     private readonly tokenOrigin: string,
     private readonly report: Report,
+    private readonly dpop: boolean = false,
   ) {}
 
   get identity(): Identity | undefined {
@@ -38,9 +42,11 @@ export class ConnectionService {
   async use(identity: Identity): Promise<void> {
     const privateKey = await this.keys.privateKeyForTls(identity.keyName);
     const client = new VehicleClient(this.serverTrust(), { certificates: identity.certificate, privateKey });
-    const tokens = new TokenService(client, this.tokenOrigin, identity, this.report);
+    const proofKey = this.dpop ? { keys: this.keys, name: identity.keyName } : undefined;
+    const authorized = new AuthorizedClient(client, proofKey);
+    const tokens = new TokenService(authorized, this.tokenOrigin, identity, this.report);
     const before = this.present;
-    this.present = { identity, client, tokens };
+    this.present = { identity, client, authorized, tokens };
     for (const { resolve } of this.waiting.splice(0)) resolve(this.present);
     before?.client.retire();
   }

@@ -51,6 +51,8 @@ export interface VehicleOptions {
   readonly count?: number;
   /** Default true. */
   readonly takesCommands?: boolean;
+  /** Bind access tokens to the vehicle's key and prove it on each request (RFC 9449). Default false. */
+  readonly dpop?: boolean;
 }
 
 export class Vehicle {
@@ -77,7 +79,8 @@ export class Vehicle {
       report(event);
       if (event.event === 'offline' && event.kind === 'untrusted') void this.trust.suspect(Date.now());
     };
-    this.connections = new ConnectionService(keys, () => anchors.serverTrust, origins.token, this.report);
+    const serverTrust = () => anchors.serverTrust;
+    this.connections = new ConnectionService(keys, serverTrust, origins.token, this.report, options.dpop);
     const changed = () => this.connections.reconnect();
     this.trust = new TrustService(anchors, origins.provisioning, changed, this.report, signal);
     this.queue = new QueueStore(database);

@@ -137,13 +137,14 @@ export class ReceiverService {
   private async send(connection: Connection, method: 'GET' | 'POST', path: string, body?: string) {
     const token = await connection.tokens.get('control');
     const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
-    return connection.client.send(`${this.origin}${path}`, {
+    const request = {
       method,
-      headers: { authorization: `Bearer ${token}`, accept: 'application/json', ...type },
+      headers: { accept: 'application/json', ...type },
       timeoutMs: method === 'GET' ? (POLL_SECONDS + 10) * 1000 : 10_000,
       signal: this.signal,
       ...(body === undefined ? {} : { body }),
-    });
+    };
+    return connection.authorized.send(`${this.origin}${path}`, request, token);
   }
 
   /** A platform that answers at once instead of waiting must not be asked in a tight circle. */

@@ -27,6 +27,8 @@ export interface VehicleAnswer {
   readonly date: string | undefined;
   /** Of the `Retry-After` header. */
   readonly retryAfterSeconds: number | undefined;
+  /** Of the `DPoP-Nonce` header. */
+  readonly dpopNonce: string | undefined;
 }
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -79,6 +81,7 @@ export class VehicleClient {
         contentType: header('content-type') ?? '',
         date: header('date'),
         retryAfterSeconds: retryAfterSeconds(header('retry-after'), Date.now()),
+        dpopNonce: header('dpop-nonce'),
       };
     } catch (cause) {
       if (options.signal?.aborted) throw options.signal.reason;

@@ -12,6 +12,8 @@ import { runs, type SettledRecord, settle } from './settle.js';
 const MAX_RECORDS = 500;
 const MAX_BYTES = 900 * 1024;
 
+const ACCEPT = { accept: 'application/json' } as const;
+
 export class SenderService {
   private limit = MAX_RECORDS;
   private wake: () => void = () => undefined;
@@ -58,11 +60,10 @@ export class SenderService {
   /** Asks where the platform stands before the first number of this run is given out. */
   async align(): Promise<void> {
     const connection = await this.connections.current();
-    const answer = await connection.client.send(`${this.origin}/v1/telemetry/window?stream=${STREAM}`, {
-      method: 'GET',
-      headers: await this.authorization(connection),
-      signal: this.signal,
-    });
+    const token = await connection.tokens.get('telemetry');
+    const url = `${this.origin}/v1/telemetry/window?stream=${STREAM}`;
+    const { signal } = this;
+    const answer = await connection.authorized.send(url, { method: 'GET', headers: ACCEPT, signal }, token);
     const windows = readWindows(answer.status, answer.body);
     if (windows) this.follow(windows);
     else if (answer.status === 401) connection.tokens.forget('telemetry');
@@ -93,15 +94,13 @@ export class SenderService {
   }
 
   private async post(connection: Connection, records: readonly QueuedRecord[]): Promise<Answer> {
-    const headers = { ...(await this.authorization(connection)), 'content-type': 'application/json' };
+    const token = await connection.tokens.get('telemetry');
+    const headers = { ...ACCEPT, 'content-type': 'application/json' };
     const body = telemetryBody(records, connection.identity.thumbprint);
-    const answer = await connection.client.send(`${this.origin}/v1/telemetry`, { method: 'POST', headers, body });
+    const url = `${this.origin}/v1/telemetry`;
+    const answer = await connection.authorized.send(url, { method: 'POST', headers, body }, token);
     const seqs = records.map(({ seq }) => seq);
     return readAnswer(answer.status, answer.body, answer.retryAfterSeconds, seqs);
-  }
-
-  private async authorization(connection: Connection): Promise<Record<string, string>> {
-    return { authorization: `Bearer ${await connection.tokens.get('telemetry')}`, accept: 'application/json' };
   }
 
   /** One record that the platform cannot read must not stop those behind it: halve until it stands alone, then set it aside. */

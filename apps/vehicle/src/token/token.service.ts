@@ -1,8 +1,8 @@
 /** Access tokens for one certificate: fetched when needed, cached, one request at a time for a scope family. */
 import { z } from 'zod';
 import type { Identity } from '../enrol/identity.js';
-import type { VehicleClient } from '../http/vehicle.client.js';
 import type { Report } from '../report/report.service.js';
+import type { AuthorizedClient } from './authorized.client.js';
 import { type CachedToken, serves } from './freshness.js';
 import { TokenRefused } from './token-refused.js';
 
@@ -22,7 +22,7 @@ export class TokenService {
   private readonly underWay = new Map<ScopeFamily, Promise<CachedToken>>();
 
   constructor(
-    private readonly client: VehicleClient,
+    private readonly client: AuthorizedClient,
     private readonly origin: string,
     private readonly identity: Identity,
     private readonly report: Report,
