@@ -1,3 +1,4 @@
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { sha256Hex } from '@outrider/crypto';
 import { DomainError, type ErrorCode } from '@outrider/errors';
@@ -25,6 +26,8 @@ const CAPACITY = 1024;
 const MAX_WAIT_MS = 10_000;
 /** Refusals of certificates that lead to no device. */
 const STRANGER: readonly ErrorCode[] = ['est.manufacturer_unknown', 'est.device_unknown'];
+/** While many ask: what a group costs beside its members is shared by more of them. Less than its commits take. */
+const GATHER_MS = 20;
 const FORGET_EVERY_MS = 60_000;
 const KEPT_MS = 86_400_000;
 
@@ -63,13 +66,20 @@ export class Enrolment implements OnApplicationShutdown {
         sizes.observe(asks.length);
         return groupDecision.decide(asks);
       },
-      { groupSize: GROUP_SIZE, inFlight: 1, capacity: CAPACITY },
+      {
+        groupSize: GROUP_SIZE,
+        inFlight: 1,
+        capacity: CAPACITY,
+        gather: (afterCrowd) => (afterCrowd ? sleep(GATHER_MS) : turn()),
+      },
     );
     // The next group is decided and signed while this one is kept.
     this.issueQueue = new GroupQueue((group) => groupIssue.issue(group), {
       groupSize: GROUP_SIZE,
       inFlight: 2,
       capacity: CAPACITY,
+      // Those decided together come one by one, in one turn of the event loop.
+      gather: () => turn(),
     });
     schedule.every(FORGET_EVERY_MS, 'old signing requests wait', () => sets.forget(new Date(Date.now() - KEPT_MS)));
   }

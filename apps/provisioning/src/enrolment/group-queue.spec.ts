@@ -36,6 +36,37 @@ describe('a group queue', () => {
     await queue.idle();
   });
 
+  it('has those who come together in one group, waits after a crowd, and no longer than the group is full', async () => {
+    const asked: boolean[] = [];
+    let open: () => void = () => undefined;
+    const groups: (readonly number[])[] = [];
+    const gather = (afterCrowd: boolean) => {
+      asked.push(afterCrowd);
+      return new Promise<void>((resolve) => {
+        open = resolve;
+      });
+    };
+    const work = async (group: readonly number[]) => {
+      groups.push(group);
+      return ok(group);
+    };
+    const queue = new GroupQueue<number, number>(work, { ...LIMITS, inFlight: 2, gather });
+    const first = [1, 2].map((item) => queue.submit(item));
+    expect(groups).toEqual([]);
+    open();
+    expect(await Promise.all(first)).toEqual([1, 2]);
+    const full = [3, 4, 5, 6, 7].map((item) => queue.submit(item));
+    expect(await Promise.all(full.slice(0, 4))).toEqual([3, 4, 5, 6]);
+    open();
+    expect(await full[4]).toBe(7);
+    const last = queue.submit(8);
+    open();
+    expect(await last).toBe(8);
+    expect(groups).toEqual([[1, 2], [3, 4, 5, 6], [7], [8]]);
+    expect(asked).toEqual([false, true, true, false]);
+    await queue.idle();
+  });
+
   it('turns away whom it cannot hold, and takes the next when there is room', async () => {
     const { queue, release } = held({ groupSize: 1, inFlight: 1, capacity: 1 });
     const first = [queue.submit(1), queue.submit(2)];

@@ -8,6 +8,11 @@ export interface GroupLimits {
   readonly inFlight: number;
   /** Items that wait, beside those under way. */
   readonly capacity: number;
+  /**
+   * Awaited before a group is taken, for those who come together to be in it together; left out: it is taken at once.
+   * `afterCrowd`: the group before it held several, so more are likely on their way.
+   */
+  readonly gather?: (afterCrowd: boolean) => Promise<void>;
 }
 
 /** What came of one item: its neighbours' fate is their own. */
@@ -27,6 +32,9 @@ const RETRY_AFTER_SECONDS = 1;
 export class GroupQueue<T, R> {
   private readonly waiting: Waiting<T, R>[] = [];
   private readonly underWay = new Set<Promise<void>>();
+  private crowded = false;
+  /** While a group gathers: ends that at once. */
+  private full: (() => void) | undefined;
 
   constructor(
     private readonly work: GroupWork<T, R>,
@@ -40,6 +48,7 @@ export class GroupQueue<T, R> {
     }
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, resolve, reject });
+      if (this.waiting.length >= this.limits.groupSize) this.full?.();
       this.pump();
     });
   }
@@ -50,14 +59,36 @@ export class GroupQueue<T, R> {
   }
 
   private pump(): void {
-    while (this.underWay.size < this.limits.inFlight && this.waiting.length > 0) {
-      const group = this.waiting.splice(0, this.limits.groupSize);
-      const run = this.run(group).finally(() => {
-        this.underWay.delete(run);
-        this.pump();
-      });
-      this.underWay.add(run);
+    const { inFlight, groupSize, gather } = this.limits;
+    while (!this.full && this.underWay.size < inFlight && this.waiting.length > 0) {
+      if (gather && this.waiting.length < groupSize) this.start(this.gather(gather));
+      else this.start(this.run(this.take()));
     }
+  }
+
+  private start(work: Promise<void>): void {
+    const run = work.finally(() => {
+      this.underWay.delete(run);
+      this.pump();
+    });
+    this.underWay.add(run);
+  }
+
+  private async gather(gather: (afterCrowd: boolean) => Promise<void>): Promise<void> {
+    const full = new Promise<void>((resolve) => {
+      this.full = resolve;
+    });
+    await Promise.race([gather(this.crowded), full]);
+    this.full = undefined;
+    const group = this.take();
+    this.pump();
+    await this.run(group);
+  }
+
+  private take(): Waiting<T, R>[] {
+    const group = this.waiting.splice(0, this.limits.groupSize);
+    this.crowded = group.length > 1;
+    return group;
   }
 
   private async run(group: readonly Waiting<T, R>[]): Promise<void> {

@@ -2,26 +2,32 @@
 import { timingSafeEqual } from 'node:crypto';
 import { DomainError } from '@outrider/errors';
 
+interface ChannelBinding {
+  readonly type: string;
+  readonly value: Uint8Array;
+}
+
 /**
  * The challenge password is the base64 of the connection's binding. Where there is one it is always checked: a wrong one is somebody
  * else's request, whatever the label demands.
- * @param expected undefined where the connection has none (it ends at a proxy): nothing can match then.
+ * @param bindingOf the connection's, asked only where it matters; undefined where it has none (it ends at a proxy): nothing can match then.
  * @throws DomainError `est.channel_binding_required`, `est.channel_binding_wrong`
  */
 export function checkChannelBinding(
   challengePassword: string | undefined,
   demanded: 'required' | 'optional',
-  expected: { readonly type: string; readonly value: Uint8Array } | undefined,
+  bindingOf: () => ChannelBinding | undefined,
 ): void {
   if (challengePassword === undefined) {
     if (demanded === 'optional') return;
-    throw new DomainError('est.channel_binding_required', { detail: bindingOf(expected) });
+    throw new DomainError('est.channel_binding_required', { detail: named(bindingOf()) });
   }
+  const expected = bindingOf();
   const said = Buffer.from(challengePassword.replace(/\s/g, ''), 'base64');
   if (expected && said.length === expected.value.length && timingSafeEqual(said, expected.value)) return;
-  throw new DomainError('est.channel_binding_wrong', { detail: bindingOf(expected) });
+  throw new DomainError('est.channel_binding_wrong', { detail: named(expected) });
 }
 
-function bindingOf(expected: { readonly type: string } | undefined): string {
+function named(expected: ChannelBinding | undefined): string {
   return expected ? `challengePassword: base64 of ${expected.type}` : 'the connection has no channel binding';
 }

@@ -87,7 +87,7 @@ export class EstController {
 
   private made(request: FastifyRequest, label: Label): MadeKey {
     const asked = readUnprovenRequest(requestBody(request));
-    checkChannelBinding(asked.challengePassword, label.policy.channelBinding, channelBindingOf(request.raw));
+    checkChannelBinding(asked.challengePassword, label.policy.channelBinding, () => channelBindingOf(request.raw));
     return this.keys.make(asked, label.policy);
   }
 
@@ -101,7 +101,7 @@ export class EstController {
 
 function proven(request: FastifyRequest, label: Label): ParsedCertificationRequest {
   const parsed = readRequest(requestBody(request));
-  checkChannelBinding(parsed.challengePassword, label.policy.channelBinding, channelBindingOf(request.raw));
+  checkChannelBinding(parsed.challengePassword, label.policy.channelBinding, () => channelBindingOf(request.raw));
   return parsed;
 }
 
