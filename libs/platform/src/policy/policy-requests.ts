@@ -1,4 +1,5 @@
 /** Puts what policies are asked in the words of their schema (policies/schema.cedarschema). */
+import { ACR } from '@outrider/admission';
 import type { DeviceContext } from '@outrider/contracts';
 import { localTime, type PolicyEntity, type PolicyRequest, type PolicyValue } from '@outrider/policy';
 
@@ -18,10 +19,8 @@ export interface OperatorWord {
   readonly elevation?: string | undefined;
 }
 
-const SECOND_FACTOR = 'urn:outrider:acr:mfa';
-
 export function operatorAttributes({ roles, acr, elevation }: OperatorWord): OperatorAttributes {
-  return { roles: [...roles], secondFactor: acr === SECOND_FACTOR, elevated: elevation !== undefined };
+  return { roles: [...roles], secondFactor: acr === ACR.mfa, elevated: elevation !== undefined };
 }
 
 /** `remoteControl`: it moves something on the vehicle. */
