@@ -226,6 +226,16 @@ describe('findings', () => {
     expect(await items('/v1/findings?kind=key_reused&device=device-found')).toEqual([]);
   });
 
+  it('quarantines by the label of the certificate in use too, whatever label a clone asks at', async () => {
+    const factory = await registry.registered('device-guarded');
+    const keys = newKeys();
+    const answer = await ask('strict', 'simpleenroll', factory, request('device-guarded', keys));
+    await inUse('device-guarded', received(answer, keys).certificate.thumbprint);
+    const clone = await ask('grace', 'simpleenroll', factory, request('device-guarded', newKeys()));
+    expectRefused(clone, 403, 'est.certificate_refused');
+    expect(await registry.show('device-guarded')).toMatchObject({ state: 'quarantined' });
+  });
+
   it('the same under a policy that quarantines: the device is held in the same transaction, and again after an operator let it go', async () => {
     const { factory, certificate } = await registry.enrolled('device-strict');
     await inUse('device-strict', certificate.thumbprint);

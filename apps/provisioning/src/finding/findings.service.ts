@@ -2,15 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { findingRaised } from '@outrider/contracts';
 import { Outbox } from '@outrider/platform/postgres';
-import { LOGGER, Metrics } from '@outrider/platform/service';
+import { CONFIG, LOGGER, Metrics } from '@outrider/platform/service';
 import type { Logger } from 'pino';
 import type { EntityManager } from 'typeorm';
+import type { Config } from '../config.js';
 import type { DeviceRow } from '../device/device.entity.js';
 import { Devices } from '../device/devices.repository.js';
-import type { Label } from '../label/label.js';
+import { findLabel, type Label } from '../label/label.js';
 import { transition } from '../lifecycle/lifecycle.js';
 import { distinct, type Finding, SAME_FINDING_MS } from './finding.js';
 import { FindingLog } from './findings.repository.js';
+
+const LABELS_IN_FORCE = `
+  SELECT DISTINCT label FROM certificates WHERE device_id = $1 AND not_after > $2 AND status IN ('pending', 'live')`;
 
 /** Keeps what clone detection found, tells it, and quarantines by the label's policy: all in the transaction of the decision. */
 @Injectable()
@@ -21,6 +25,7 @@ export class Findings {
     private readonly log: FindingLog,
     private readonly devices: Devices,
     private readonly outbox: Outbox,
+    @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
   ) {
@@ -41,8 +46,8 @@ export class Findings {
   ): Promise<void> {
     for (const finding of distinct(findings)) {
       this.raised.inc({ kind: finding.kind, certain: String(finding.certain) });
-      const byPolicy = finding.certain && label.policy.cloneDetection === 'quarantine';
-      const quarantined = byPolicy && !isNew && isFree(device);
+      const mayHold = finding.certain && !isNew && isFree(device);
+      const quarantined = mayHold && (quarantines(label) || (await this.isGuarded(tx, device, now)));
       const since = new Date(now.getTime() - SAME_FINDING_MS);
       if (!quarantined && (await this.log.isKnown(tx, device.deviceId, finding, since))) continue;
       const { deviceId } = device;
@@ -62,6 +67,16 @@ export class Findings {
       await this.devices.moveAll(tx, [{ device, event: { kind: 'suspected' }, act }], now);
     }
   }
+
+  /** Whoever asks names the label: what a certificate in force was given under holds as well, or a clone would ask elsewhere. */
+  private async isGuarded(tx: EntityManager, { deviceId }: DeviceRow, now: Date): Promise<boolean> {
+    const labels: { label: string }[] = await tx.query(LABELS_IN_FORCE, [deviceId, now]);
+    return labels.some(({ label }) => quarantines(findLabel(this.config.labels, label)));
+  }
+}
+
+function quarantines(label: Label | undefined): boolean {
+  return label?.policy.cloneDetection === 'quarantine';
 }
 
 /** Whether a finding would still put it into quarantine. */
