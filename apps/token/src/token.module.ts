@@ -15,12 +15,15 @@ import { KeyRotation1764000000000 } from './migrations/1764000000000-key-rotatio
 import { PolicyBasis1764510000000 } from './migrations/1764510000000-policy-basis.migration.js';
 import { Elevations1764520000000 } from './migrations/1764520000000-elevations.migration.js';
 import { People1764600000000 } from './migrations/1764600000000-people.migration.js';
+import { RefreshTokens1764610000000 } from './migrations/1764610000000-refresh-tokens.migration.js';
 import { OperatorAccountRepository } from './operator-client/operator-account.repository.js';
 import { OperatorClients } from './operator-client/operator-clients.service.js';
 import { OperatorTokenController } from './operator-token/operator-token.controller.js';
 import { OperatorTokenRepository } from './operator-token/operator-token.repository.js';
 import { OperatorTokenService } from './operator-token/operator-token.service.js';
 import { OperatorTokenIssuer } from './operator-token/operator-token-issuer.service.js';
+import { RefreshTokenRepository } from './refresh/refresh-tokens.repository.js';
+import { RefreshTokens } from './refresh/refresh-tokens.service.js';
 import { SIGN_IN_CONTROLLERS, SIGN_IN_PROVIDERS } from './sign-in/sign-in.provider.js';
 import { JwksController } from './signing-key/jwks.controller.js';
 import { SigningKeyRepository } from './signing-key/signing-key.repository.js';
@@ -52,6 +55,8 @@ import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
     CertificateSeenService,
     ControlTokenRepository,
     TokenProofs,
+    RefreshTokenRepository,
+    RefreshTokens,
     VehicleTokenService,
     OperatorAccountRepository,
     OperatorClients,
@@ -78,5 +83,6 @@ export const definition: ServiceDefinition<TokenConfig> = {
     PolicyBasis1764510000000,
     Elevations1764520000000,
     People1764600000000,
+    RefreshTokens1764610000000,
   ],
 };

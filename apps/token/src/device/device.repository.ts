@@ -3,7 +3,7 @@ import type { DeviceSnapshot } from '@outrider/contracts';
 import type { DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
 
-type KnownDevice = Pick<DeviceSnapshot, 'state' | 'grants'>;
+type KnownDevice = Pick<DeviceSnapshot, 'state' | 'grants' | 'attestation'>;
 
 /** The projection of provisioning's devices. */
 @Injectable()
@@ -11,9 +11,10 @@ export class DeviceRepository {
   constructor(private readonly database: Database) {}
 
   async find(deviceId: DeviceId): Promise<KnownDevice | undefined> {
-    const [row] = await this.database.query<KnownDevice>('SELECT state, grants FROM devices WHERE device_id = $1', [
-      deviceId,
-    ]);
+    const [row] = await this.database.query<KnownDevice>(
+      'SELECT state, grants, attestation FROM devices WHERE device_id = $1',
+      [deviceId],
+    );
     return row;
   }
 

@@ -3,7 +3,10 @@ import type { DeviceSnapshot } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 
 /** What is known of a device: its snapshot; that the registry has no such device; or nothing, neither projection nor registry having answered. */
-export type DeviceKnowledge = Pick<DeviceSnapshot, 'state' | 'grants'> | 'not_registered' | 'unknown';
+export type DeviceKnowledge =
+  | (Pick<DeviceSnapshot, 'state' | 'grants'> & Partial<Pick<DeviceSnapshot, 'attestation'>>)
+  | 'not_registered'
+  | 'unknown';
 
 /**
  * Whether the registry has to be asked: it may know more than our projection. A device that holds a fleet certificate and still
@@ -40,6 +43,17 @@ export function requireControl(device: DeviceKnowledge, scopes: readonly string[
   if (!scopes.every((scope) => grants.includes(scope))) {
     throw new DomainError('token.invalid_scope', { detail: 'the device does not have this grant' });
   }
+}
+
+/**
+ * Refresh tokens are for devices whose key the registry knows to lie in hardware: what is bound to another key can be copied with it.
+ * @param refusal what its lack is called: of a grant that is asked for, or of one that was given.
+ * @throws DomainError `service.upstream_unavailable`, `token.unauthorized_client`, and `refusal`
+ */
+export function requireAttested(device: DeviceKnowledge, refusal: 'token.invalid_scope' | 'token.invalid_grant'): void {
+  requireControl(device, []);
+  if (typeof device === 'object' && device.attestation === 'hardware') return;
+  throw new DomainError(refusal, { detail: 'refresh tokens are for devices attested in hardware' });
 }
 
 function unauthorized(detail: string): DomainError {

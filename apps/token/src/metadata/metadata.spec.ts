@@ -13,7 +13,8 @@ it('says what is built, and nothing else', () => {
       revocation_endpoint: 'https://a:8442/oauth2/revoke',
     },
     jwks_uri: 'https://a:8442/oauth2/jwks',
-    grant_types_supported: ['client_credentials'],
+    grant_types_supported: ['client_credentials', 'refresh_token'],
+    outrider_refresh_tokens: { clients: 'vehicles attested in hardware', scope: 'offline_access', seconds: 86_400 },
     response_types_supported: [],
     token_endpoint_auth_methods_supported: ['tls_client_auth', 'private_key_jwt'],
     token_endpoint_auth_signing_alg_values_supported: ['ES256'],
@@ -27,6 +28,7 @@ it('says what is built, and nothing else', () => {
       'telemetry:backfill',
       'command:receive',
       'command:critical',
+      'offline_access',
       ...OPERATOR_SCOPES,
     ],
   });

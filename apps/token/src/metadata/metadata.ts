@@ -1,5 +1,6 @@
 /** What the authorization server says of itself (RFC 8414 §2, RFC 8705 §3.3 and §5): only what is built. */
 import { DPOP_ALGORITHMS, OPERATOR_SCOPES } from '@outrider/admission';
+import { OFFLINE_SCOPE, REFRESH_SECONDS } from '../refresh/decide-refresh.js';
 import { VEHICLE_SCOPES } from '../vehicle-token/scope.js';
 
 /** URLs without a trailing slash: the issuer, which is the vehicle listener, and the operator listener. */
@@ -43,7 +44,13 @@ export function authorizationServerMetadata(urls: MetadataUrls) {
     revocation_endpoint: operator.revocation,
     mtls_endpoint_aliases: { token_endpoint: vehicle.token, revocation_endpoint: vehicle.revocation },
     jwks_uri: `${urls.issuer}/oauth2/jwks`,
-    grant_types_supported: ['client_credentials'],
+    grant_types_supported: ['client_credentials', 'refresh_token'],
+    // Who may have a refresh token: RFC 8414 has no member that says so.
+    outrider_refresh_tokens: {
+      clients: 'vehicles attested in hardware',
+      scope: OFFLINE_SCOPE,
+      seconds: REFRESH_SECONDS,
+    },
     response_types_supported: [],
     token_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION,
     token_endpoint_auth_signing_alg_values_supported: ['ES256'],
@@ -53,6 +60,6 @@ export function authorizationServerMetadata(urls: MetadataUrls) {
     revocation_endpoint_auth_signing_alg_values_supported: ['ES256'],
     tls_client_certificate_bound_access_tokens: true,
     ...(urls.takesDpop ? { dpop_signing_alg_values_supported: DPOP_ALGORITHMS } : {}),
-    scopes_supported: [...VEHICLE_SCOPES, ...OPERATOR_SCOPES],
+    scopes_supported: [...VEHICLE_SCOPES, OFFLINE_SCOPE, ...OPERATOR_SCOPES],
   } as const;
 }

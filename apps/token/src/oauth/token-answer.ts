@@ -7,6 +7,7 @@ export interface TokenAnswer {
   /** Seconds. */
   readonly expires_in: number;
   readonly scope: string;
+  readonly refresh_token?: string;
 }
 
 interface AnsweredClaims {
@@ -16,11 +17,16 @@ interface AnsweredClaims {
   readonly cnf?: { readonly jkt?: string | undefined };
 }
 
-export function tokenAnswer(accessToken: string, { iat, exp, scope, cnf }: AnsweredClaims): TokenAnswer {
+export function tokenAnswer(
+  accessToken: string,
+  { iat, exp, scope, cnf }: AnsweredClaims,
+  refreshToken?: string,
+): TokenAnswer {
   return {
     access_token: accessToken,
     token_type: cnf?.jkt === undefined ? 'Bearer' : 'DPoP',
     expires_in: exp - iat,
     scope,
+    ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
   };
 }

@@ -8,6 +8,7 @@ import { CONFIG } from '@outrider/platform/service';
 import type { TokenConfig } from '../config.js';
 import { required, type TokenForm } from '../oauth/token-form.js';
 import { OperatorAccountRepository } from '../operator-client/operator-account.repository.js';
+import { RefreshTokens } from '../refresh/refresh-tokens.service.js';
 import { authenticateVehicle, type ClientCertificate } from '../vehicle-token/authenticate-vehicle.js';
 import { denylistSubjectOf, type Introspection, type IssuedClaims, introspect, isDeviceToken } from './introspect.js';
 
@@ -21,6 +22,7 @@ export class TokenStatus {
     private readonly keys: JwksKeys,
     private readonly denylist: DenylistFeed,
     private readonly accounts: OperatorAccountRepository,
+    private readonly refreshTokens: RefreshTokens,
     private readonly nats: Nats,
   ) {}
 
@@ -36,12 +38,14 @@ export class TokenStatus {
   }
 
   /**
-   * Puts the token onto the denylist until its end. Not one of ours, or ended: nothing is left to do, and that is no error (RFC 7009 §2.2).
+   * Puts the token onto the denylist until its end; with a refresh token its whole family. Not one of ours, or ended: nothing is left to do, and that is no error (RFC 7009 §2.2).
    * @param clientId who asks: a client ends its own tokens alone.
    * @throws DomainError `token.invalid_request`, `token.unauthorized_client`, `service.upstream_unavailable`
    */
   async revoke(form: TokenForm, clientId: string, now: Date): Promise<void> {
-    const claims = this.issued(required(form, 'token'), now);
+    const token = required(form, 'token');
+    if (await this.refreshTokens.revoke(token, clientId, now)) return;
+    const claims = this.issued(token, now);
     if (!claims) return;
     if (claims.client_id !== clientId) {
       throw new DomainError('token.unauthorized_client', { detail: 'the token was issued to another client' });

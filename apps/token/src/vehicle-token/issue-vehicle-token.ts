@@ -1,8 +1,11 @@
 /** Decides what a vehicle's access token says (RFC 9068 §2.2, RFC 8705 §3.1), or why there is none. */
 import type { DeviceClaims } from '@outrider/admission';
+import { DomainError } from '@outrider/errors';
 import { type DeviceId, JwtId, type Thumbprint } from '@outrider/ids';
 import { type DeviceKnowledge, requireControl, requireTelemetry } from '../device/device.js';
+import { scopeTokens } from '../oauth/scope-tokens.js';
 import { requireClientCredentials, required, type TokenForm } from '../oauth/token-form.js';
+import { OFFLINE_SCOPE } from '../refresh/decide-refresh.js';
 import { decideLifetime, parseLifetime } from './lifetime.js';
 import { decideScope, type ScopeGrant } from './scope.js';
 
@@ -11,14 +14,38 @@ export interface VehicleTokenRequest {
   readonly clientId: string;
   readonly grant: ScopeGrant;
   readonly requestedSeconds: number | undefined;
+  /** A refresh token is asked for beside it. */
+  readonly offline: boolean;
 }
 
 /** Reads a form. @throws DomainError `token.invalid_request`, `token.unsupported_grant_type`, `token.invalid_scope`, `token.invalid_target` */
 export function readVehicleTokenRequest(form: TokenForm): VehicleTokenRequest {
   requireClientCredentials(form);
+  const asked = form.has('scope') ? scopeTokens(form.get('scope') as string) : [];
+  const scopes = asked.filter((scope) => scope !== OFFLINE_SCOPE);
+  return {
+    ...readGrant(form, scopes.length > 0 ? scopes.join(' ') : undefined),
+    offline: scopes.length < asked.length,
+  };
+}
+
+/**
+ * The same for a refresh token: the scope of its family, or less of it (RFC 6749 §6).
+ * @throws DomainError `token.invalid_request`, `token.invalid_scope`, `token.invalid_target`
+ */
+export function readRefreshRequest(form: TokenForm, familyScope: string): VehicleTokenRequest {
+  const asked = scopeTokens(form.get('scope') ?? familyScope);
+  const held = familyScope.split(' ');
+  if (!asked.every((scope) => held.includes(scope))) {
+    throw new DomainError('token.invalid_scope', { detail: 'more than the refresh token is for' });
+  }
+  return { ...readGrant(form, asked.join(' ')), offline: false };
+}
+
+function readGrant(form: TokenForm, scope: string | undefined) {
   return {
     clientId: required(form, 'client_id'),
-    grant: decideScope(form.get('scope'), form.get('resource')),
+    grant: decideScope(scope, form.get('resource')),
     requestedSeconds: parseLifetime(form.get('requested_lifetime')),
   };
 }

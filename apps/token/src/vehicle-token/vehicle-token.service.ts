@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { DpopProof } from '@outrider/admission';
+import type { DeviceClaims, DpopProof } from '@outrider/admission';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId } from '@outrider/ids';
 import { DenylistFeed } from '@outrider/platform/admission';
@@ -9,13 +9,21 @@ import { CONFIG, Metrics } from '@outrider/platform/service';
 import type { ParsedCertificate } from '@outrider/x509';
 import { CertificateSeenService } from '../certificate-seen/certificate-seen.service.js';
 import type { TokenConfig } from '../config.js';
+import { requireAttested } from '../device/device.js';
 import { DeviceService } from '../device/device.service.js';
 import { type TokenAnswer, tokenAnswer } from '../oauth/token-answer.js';
-import type { TokenForm } from '../oauth/token-form.js';
+import { required, type TokenForm } from '../oauth/token-form.js';
+import type { RefreshHolder } from '../refresh/decide-refresh.js';
+import { RefreshTokens } from '../refresh/refresh-tokens.service.js';
 import { SigningKeyService } from '../signing-key/signing-key.service.js';
 import { authenticateVehicle } from './authenticate-vehicle.js';
 import { ControlTokenRepository, type PolicyBasis } from './control-token.repository.js';
-import { issueVehicleToken, readVehicleTokenRequest } from './issue-vehicle-token.js';
+import {
+  issueVehicleToken,
+  readRefreshRequest,
+  readVehicleTokenRequest,
+  type VehicleTokenRequest,
+} from './issue-vehicle-token.js';
 import { TokenProofs } from './token-proofs.service.js';
 
 const STALE_RETRY_SECONDS = 1;
@@ -41,6 +49,7 @@ export class VehicleTokenService {
     private readonly certificatesSeen: CertificateSeenService,
     private readonly signingKeys: SigningKeyService,
     private readonly proofs: TokenProofs,
+    private readonly refreshTokens: RefreshTokens,
     metrics: Metrics,
   ) {
     this.issued = metrics.counter('outrider_token_issued_total', 'Tokens issued, by family.', ['family']);
@@ -48,13 +57,17 @@ export class VehicleTokenService {
 
   /** `certificate`: validated and not on the denylist, by the admission guard. */
   async issue(form: TokenForm, certificate: ParsedCertificate, caller: Caller): Promise<TokenAnswer> {
-    const request = readVehicleTokenRequest(form);
-    const { trustDomain, tokenIssuer } = this.config;
-    const deviceId = authenticateVehicle(request.clientId, certificate, { trustDomain, nowMs: Date.now() });
+    const refreshing = form.get('grant_type') === 'refresh_token';
+    const request = refreshing ? await this.readRefresh(form, certificate, caller) : readVehicleTokenRequest(form);
+    const { tokenIssuer } = this.config;
+    const deviceId = this.authenticate(request.clientId, certificate);
     const control = request.grant.family === 'control';
     if (control) this.requireFreshDenylist();
     if (control && caller.forwarded && !caller.proof) throw needsProof();
-    const device = await (control ? this.devices.current(deviceId) : this.devices.remembered(deviceId));
+    const exactly = control || refreshing || request.offline;
+    const device = await (exactly ? this.devices.current(deviceId) : this.devices.remembered(deviceId));
+    if (refreshing) requireAttested(device, 'token.invalid_grant');
+    else if (request.offline) requireAttested(device, 'token.invalid_scope');
     const { thumbprint, notAfter } = certificate;
     const claims = issueVehicleToken(request, {
       issuer: tokenIssuer,
@@ -69,9 +82,39 @@ export class VehicleTokenService {
     const decision = control ? await this.requireAllowed(deviceId, request.grant.scopes) : undefined;
     if (caller.proof) await this.proofs.useUp(caller.proof);
     if (decision) await this.controlTokens.record(claims, decision, caller.remoteAddress);
+    const refreshToken = await this.nextRefreshToken(form, request, claims);
     this.certificatesSeen.note({ thumbprint, deviceId, notAfter, seenAt: new Date() });
     this.issued.inc({ family: request.grant.family });
-    return tokenAnswer(this.signingKeys.sign(claims), claims);
+    return tokenAnswer(this.signingKeys.sign(claims), claims, refreshToken);
+  }
+
+  /** @throws DomainError `token.invalid_grant`, having ended the family where the token was used before */
+  private async readRefresh(
+    form: TokenForm,
+    certificate: ParsedCertificate,
+    caller: Caller,
+  ): Promise<VehicleTokenRequest> {
+    const token = required(form, 'refresh_token');
+    const deviceId = this.authenticate(required(form, 'client_id'), certificate);
+    const holder = { deviceId, thumbprint: certificate.thumbprint, jkt: caller.proof?.jkt };
+    return readRefreshRequest(form, await this.refreshTokens.scopeOf(token, holder, new Date()));
+  }
+
+  /** Last of all, since a refresh token serves once. */
+  private async nextRefreshToken(
+    form: TokenForm,
+    { offline }: VehicleTokenRequest,
+    claims: DeviceClaims,
+  ): Promise<string | undefined> {
+    const { 'x5t#S256': thumbprint, jkt } = claims.cnf;
+    const holder: RefreshHolder = { deviceId: claims.sub, thumbprint, jkt };
+    if (offline) return this.refreshTokens.begin(holder, claims, new Date());
+    const token = form.get('grant_type') === 'refresh_token' ? form.get('refresh_token') : undefined;
+    return token === undefined ? undefined : this.refreshTokens.rotate(token, holder, claims, new Date());
+  }
+
+  private authenticate(clientId: string, certificate: ParsedCertificate): DeviceId {
+    return authenticateVehicle(clientId, certificate, { trustDomain: this.config.trustDomain, nowMs: Date.now() });
   }
 
   /**
