@@ -32,7 +32,7 @@ export function nextFactors({ totp, webauthnCredentials, recoveryCodes }: Enroll
 
 /** @throws DomainError `sign_in.not_open` for one that is over: done, too old, or failed too often */
 export function requireOpen<S extends SignIn>(signIn: S | undefined, nowMs: number): S {
-  if (!signIn || signIn.state !== 'open' || nowMs >= signIn.expiresAtMs || signIn.failures >= MAX_FACTOR_FAILURES) {
+  if (signIn?.state !== 'open' || nowMs >= signIn.expiresAtMs || signIn.failures >= MAX_FACTOR_FAILURES) {
     throw new DomainError('sign_in.not_open');
   }
   return signIn;

@@ -86,8 +86,9 @@ export class OidcClient {
   }
 }
 
-/** No answer, or one that is no answer to the question: not the person's fault. */
+/** No answer is not the person's fault. The library passes the failure of `fetch` on as it is, or as a cause. */
 function isAway(error: unknown): boolean {
-  if (error instanceof TypeError && error.message === 'fetch failed') return true;
-  return error instanceof openid.ClientError && error.code === 'OAUTH_TIMEOUT';
+  if (typeof error !== 'object' || error === null) return false;
+  const { message, code, cause } = error as { message?: string; code?: string; cause?: unknown };
+  return message === 'fetch failed' || code === 'OAUTH_TIMEOUT' || isAway(cause);
 }
