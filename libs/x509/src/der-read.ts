@@ -42,74 +42,101 @@ export function malformed(detail: string, cause?: unknown): DomainError {
  * The caller bounds `bytes`; time and memory are linear in it.
  */
 export function readDer(bytes: Uint8Array): DerNode {
-  const { node, end } = readElement(bytes, 0, 0);
-  if (end !== bytes.length) throw malformed('bytes follow the outermost element');
+  const node = readElement(bytes, 0, bytes.length, 0);
+  if (node.end !== bytes.length) throw malformed('bytes follow the outermost element');
   return node;
 }
 
-function readElement(bytes: Uint8Array, start: number, depth: number): { node: DerNode; end: number } {
-  if (depth > MAX_DEPTH) throw malformed('nested too deeply');
-  const tag = byteAt(bytes, start);
-  if ((tag & 0x1f) === 0x1f) throw malformed('a tag number above 30');
-  const { length, contentStart } = readLength(bytes, start + 1);
-  const end = contentStart + length;
-  if (end > bytes.length) throw malformed('an element is longer than what holds it');
-  const content = bytes.subarray(contentStart, end);
-  const constructed = (tag & 0x20) !== 0;
-  if ((tag & 0xc0) === 0) checkUniversal(tag, content);
-  const children = constructed ? readChildren(content, depth + 1) : NO_CHILDREN;
-  return { node: { tag, der: bytes.subarray(start, end), content, children }, end };
+/** Where an element lies. Views of its bytes are made when asked for: most elements are only walked through. */
+class DerElement implements DerNode {
+  constructor(
+    readonly tag: number,
+    readonly children: readonly DerNode[],
+    private readonly bytes: Uint8Array,
+    private readonly start: number,
+    private readonly contentStart: number,
+    readonly end: number,
+  ) {}
+
+  get der(): Uint8Array {
+    return this.bytes.subarray(this.start, this.end);
+  }
+
+  get content(): Uint8Array {
+    return this.bytes.subarray(this.contentStart, this.end);
+  }
 }
 
-function readChildren(content: Uint8Array, depth: number): DerNode[] {
+/** @param limit the end of what holds the element. */
+function readElement(bytes: Uint8Array, start: number, limit: number, depth: number): DerElement {
+  if (depth > MAX_DEPTH) throw malformed('nested too deeply');
+  const tag = byteAt(bytes, start, limit);
+  if ((tag & 0x1f) === 0x1f) throw malformed('a tag number above 30');
+  const lengthOctets = lengthOctetsAt(bytes, start + 1, limit);
+  const contentStart = start + 1 + lengthOctets;
+  const end = contentStart + lengthAt(bytes, start + 1, lengthOctets);
+  if (end > limit) throw malformed('an element is longer than what holds it');
+  if ((tag & 0xc0) === 0) checkUniversal(tag, bytes, contentStart, end);
+  const children = (tag & 0x20) === 0 ? NO_CHILDREN : readChildren(bytes, contentStart, end, depth + 1);
+  return new DerElement(tag, children, bytes, start, contentStart, end);
+}
+
+function readChildren(bytes: Uint8Array, start: number, end: number, depth: number): DerNode[] {
   const children: DerNode[] = [];
-  for (let offset = 0; offset < content.length; ) {
-    const { node, end } = readElement(content, offset, depth);
+  for (let offset = start; offset < end; ) {
+    const node = readElement(bytes, offset, end, depth);
     children.push(node);
-    offset = end;
+    offset = node.end;
   }
   return children;
 }
 
-function readLength(bytes: Uint8Array, offset: number): { length: number; contentStart: number } {
-  const first = byteAt(bytes, offset);
-  if (first < 0x80) return { length: first, contentStart: offset + 1 };
+/** How many octets say the length (X.690 §8.1.3): one, or one and those it counts. */
+function lengthOctetsAt(bytes: Uint8Array, offset: number, limit: number): number {
+  const first = byteAt(bytes, offset, limit);
+  if (first < 0x80) return 1;
   const count = first & 0x7f;
   if (count === 0) throw malformed('an indefinite length');
   if (count > 4) throw malformed('a length of more than four bytes');
+  if (offset + count >= limit) throw malformed('cut short');
+  return 1 + count;
+}
+
+function lengthAt(bytes: Uint8Array, offset: number, octets: number): number {
+  if (octets === 1) return bytes[offset] as number;
   let length = 0;
-  for (let i = 1; i <= count; i += 1) length = length * 256 + byteAt(bytes, offset + i);
-  const minimal = count === 1 ? length >= 0x80 : length >= 256 ** (count - 1);
+  for (let i = 1; i < octets; i += 1) length = length * 256 + (bytes[offset + i] as number);
+  const minimal = octets === 2 ? length >= 0x80 : length >= 256 ** (octets - 2);
   if (!minimal) throw malformed('a length in more bytes than it needs');
-  return { length, contentStart: offset + 1 + count };
+  return length;
 }
 
-function byteAt(bytes: Uint8Array, offset: number): number {
-  const byte = bytes[offset];
-  if (byte === undefined) throw malformed('cut short');
-  return byte;
+function byteAt(bytes: Uint8Array, offset: number, limit: number): number {
+  if (offset >= limit) throw malformed('cut short');
+  return bytes[offset] as number;
 }
 
-function checkUniversal(tag: number, content: Uint8Array): void {
+function checkUniversal(tag: number, bytes: Uint8Array, start: number, end: number): void {
+  const length = end - start;
   switch (tag) {
     case TAG.sequence:
     case TAG.set:
       return;
     case TAG.boolean:
-      if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff)) throw malformed('a BOOLEAN not 00 or FF');
+      if (length !== 1 || (bytes[start] !== 0 && bytes[start] !== 0xff)) throw malformed('a BOOLEAN not 00 or FF');
       return;
     case TAG.integer:
     case TAG.enumerated:
-      checkInteger(content);
+      checkInteger(bytes, start, length);
       return;
     case TAG.bitString:
-      checkBitString(content);
+      checkBitString(bytes, start, end);
       return;
     case TAG.null:
-      if (content.length !== 0) throw malformed('a NULL with content');
+      if (length !== 0) throw malformed('a NULL with content');
       return;
     case TAG.oid:
-      checkOid(content);
+      checkOid(bytes, start, end);
       return;
     default:
       if ((tag & 0x20) !== 0) throw malformed(`constructed form of universal tag ${tag & 0x1f}`);
@@ -117,25 +144,26 @@ function checkUniversal(tag: number, content: Uint8Array): void {
   }
 }
 
-function checkInteger(content: Uint8Array): void {
-  const [first, second] = content;
-  if (first === undefined) throw malformed('an empty INTEGER');
-  if (second === undefined) return;
+function checkInteger(bytes: Uint8Array, start: number, length: number): void {
+  if (length === 0) throw malformed('an empty INTEGER');
+  if (length === 1) return;
+  const [first, second] = [bytes[start] as number, bytes[start + 1] as number];
   if ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80)) throw malformed('an INTEGER with padding');
 }
 
-function checkBitString(content: Uint8Array): void {
-  const unused = content[0];
+function checkBitString(bytes: Uint8Array, start: number, end: number): void {
+  const unused = start < end ? (bytes[start] as number) : undefined;
   if (unused === undefined || unused > 7) throw malformed('a BIT STRING without its unused-bits count');
   if (unused === 0) return;
-  const last = content[content.length - 1] ?? 0;
-  if (content.length < 2 || (last & ((1 << unused) - 1)) !== 0) throw malformed('a BIT STRING with unused bits set');
+  const last = bytes[end - 1] as number;
+  if (end - start < 2 || (last & ((1 << unused) - 1)) !== 0) throw malformed('a BIT STRING with unused bits set');
 }
 
-function checkOid(content: Uint8Array): void {
-  if (content.length === 0 || content.length > 64) throw malformed('an OBJECT IDENTIFIER of no sensible length');
+function checkOid(bytes: Uint8Array, start: number, end: number): void {
+  if (start === end || end - start > 64) throw malformed('an OBJECT IDENTIFIER of no sensible length');
   let atArcStart = true;
-  for (const byte of content) {
+  for (let offset = start; offset < end; offset += 1) {
+    const byte = bytes[offset] as number;
     if (atArcStart && byte === 0x80) throw malformed('an OBJECT IDENTIFIER with padding');
     atArcStart = byte < 0x80;
   }
