@@ -1,4 +1,5 @@
 import { deniedInLog } from '../harness/decisions.js';
+import { Prover, proven } from '../harness/dpop.js';
 import { file } from '../harness/folder.js';
 import { newKey } from '../harness/openssl.js';
 import { must } from '../harness/run.js';
@@ -31,6 +32,15 @@ export const stolenToken = attack(
     const challenge = answer.headers['www-authenticate'] ?? 'none';
     trial.must('WWW-Authenticate says invalid_token', /error="invalid_token"/.test(challenge), challenge);
     await deniedInLog('auth.token_binding_mismatch', { device: thief.id, service: 'telemetry' });
+    const [key, another] = [new Prover(), new Prover()];
+    const bound = await key.token(car.client, car.id, 'telemetry:write');
+    const ask: Ask = { service: 'telemetry', method: 'GET', path: '/v1/telemetry/window', token: bound };
+    trial.must('a token bound to a key, with it', said(await key.ask(car.client, ask)) === '200', 'refused');
+    trial.check('with the key of another', '401 auth.token_binding_mismatch', said(await another.ask(car.client, ask)));
+    trial.check("over another's connection", '401 auth.token_binding_mismatch', said(await key.ask(thief.client, ask)));
+    const proof = key.proof(ask, { nonce: await key.nonce(car.client, ask) });
+    trial.must('a proof', said(await car.client.ask(proven(ask, proof))) === '200', 'refused');
+    trial.check('the same proof again', '401 auth.dpop_replayed', said(await car.client.ask(proven(ask, proof))));
     await unharmed(trial);
   },
 );
@@ -47,6 +57,19 @@ export const tokenWithoutCertificate = attack(
       trial.check(`${ask.method} ${ask.path}`, /^(401 (tls|auth)\..*|no answer)$/, said(await nobody.ask(ask)));
     await nobody.close();
     await deniedInLog('tls.certificate_required', { service: 'telemetry', since: begun });
+    const prover = new Prover();
+    const bound = await prover.token(car.client, car.id, 'telemetry:write');
+    const ask: Ask = { service: 'telemetry', method: 'GET', path: '/v1/telemetry/window', token: bound };
+    const stranger = new Thief();
+    trial.check('a DPoP token as bearer', '401 auth.dpop_required', said(await car.client.ask(ask)));
+    trial.check('with its key, no certificate', '401 tls.certificate_required', said(await prover.ask(stranger, ask)));
+    const unbound = { ...ask, token: await car.token() };
+    trial.check(
+      'bound to no key, as DPoP',
+      '401 auth.token_binding_mismatch',
+      said(await prover.ask(car.client, unbound)),
+    );
+    await stranger.close();
     const key = await newKey('same-name.key', 'P-256');
     const names = `subjectAltName=URI:spiffe://fleet.example.com/vehicle/${car.id}`;
     const args = ['req', '-x509', '-key', key, '-subj', `/CN=${car.id}`, '-days', '1', '-addext', names];

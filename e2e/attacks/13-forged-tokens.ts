@@ -1,8 +1,11 @@
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { deniedInLog } from '../harness/decisions.js';
+import { Prover, proven } from '../harness/dpop.js';
+import type { Ask } from '../harness/thief.js';
 import { type Members, part, partsOf, signedJws, tokenSigningKey } from '../harness/token-signing-key.js';
 import { attack } from './attack.js';
 import { unharmed, victim } from './cast.js';
+import { forgedProofs } from './dpop-forgeries.js';
 import { said } from './said.js';
 
 /** What can be made of a good token without the signing key. */
@@ -102,6 +105,13 @@ export const forgedTokens = attack(
     for (const [what, token] of [...withoutTheKey(good, { publicKey }), ...withTheKey(good, signer)])
       trial.check(what, /^(401 auth\.token_(invalid|expired|missing)|431|400)$/, await ask(token));
     await deniedInLog('auth.token_invalid', { device: car.id, service: 'telemetry' });
+    const prover = new Prover();
+    const bound = await prover.token(car.client, car.id, 'telemetry:write');
+    const proving: Ask = { service: 'telemetry', method: 'GET', path: '/v1/telemetry/window', token: bound };
+    const nonce = await prover.nonce(car.client, proving);
+    for (const [what, proof] of forgedProofs(prover, proving, nonce))
+      trial.check(what, '401 auth.dpop_invalid', said(await car.client.ask(proven(proving, proof))));
+    trial.must('a good proof', said(await prover.ask(car.client, proving)) === '200', 'refused: these prove nothing');
     await unharmed(trial);
   },
 );

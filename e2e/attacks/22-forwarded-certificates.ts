@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { deniedInLog } from '../harness/decisions.js';
 import { plain } from '../harness/operator.js';
+import { configOf } from '../harness/service-config.js';
 import { type Ask, Thief } from '../harness/thief.js';
 import { attack } from './attack.js';
 import { attacker, type Party, unharmed, victim } from './cast.js';
@@ -36,6 +37,9 @@ export const forwardedCertificates = attack(
   'ignored and counted',
   async (trial) => {
     const [car, thief, nobody] = [await victim(), await attacker(), new Thief()];
+    // Of the infrastructure CA, as a proxy's would be, but nobody configured it as one.
+    const { certificateFile, keyFile } = configOf('command').identity;
+    const service = new Thief(certificateFile, keyFile);
     const token = await car.token();
     const before = await counted();
     const begun = new Date();
@@ -50,6 +54,7 @@ export const forwardedCertificates = attack(
       };
       const what = Object.keys(headers).join(', ');
       trial.check(`${what}, no certificate`, '401 tls.certificate_required', said(await nobody.ask(ask)));
+      trial.check(`${what}, a service's`, '401 tls.certificate_invalid', said(await service.ask(ask)));
       trial.check(`${what}, another's`, '401 auth.token_binding_mismatch', said(await thief.client.ask(ask)));
       const own = { ...ask, token: await thief.token(), body: JSON.stringify(thief.message()) };
       trial.check(`${what}, beside one's own`, '200 accepted', said(await thief.client.ask(own)));
@@ -65,7 +70,7 @@ export const forwardedCertificates = attack(
     const more = (await counted()) - before;
     trial.must('they are counted', more >= 9, `${more} more`, `${more} headers counted`);
     await deniedInLog('auth.client_cert_header_ignored', { service: 'telemetry', since: begun });
-    await nobody.close();
+    await Promise.all([nobody.close(), service.close()]);
     await unharmed(trial);
   },
 );

@@ -7,6 +7,8 @@ export interface Seen {
   /** 0: the connection was closed or could not be opened. */
   readonly status: number;
   readonly body: string;
+  /** Of the `DPoP-Nonce` header. */
+  readonly nonce?: string;
 }
 
 export interface Ask {
@@ -50,7 +52,9 @@ export class Thief {
         body: body ?? null,
         signal: AbortSignal.timeout(10_000),
       });
-      return { status: answer.statusCode, body: await answer.body.text() };
+      const nonce = answer.headers['dpop-nonce'];
+      const seen = { status: answer.statusCode, body: await answer.body.text() };
+      return typeof nonce === 'string' ? { ...seen, nonce } : seen;
     } catch (error) {
       return { status: 0, body: (error as Error).message };
     }
