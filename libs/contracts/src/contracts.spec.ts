@@ -22,7 +22,7 @@ test('docs/messages.md lists every message as it is', () => {
 test('every subject is `<owner>.<noun>.<event or verb>.v<n>`, once', () => {
   const subjects = CONTRACTS.map(({ subject }) => subject);
   expect(new Set(subjects).size).toBe(subjects.length);
-  for (const subject of subjects) expect(subject).toMatch(/^[a-z-]+\.[a-z]+\.[a-z]+\.v\d+$/);
+  for (const subject of subjects) expect(subject).toMatch(/^[a-z-]+\.[a-z_]+\.[a-z]+\.v\d+$/);
 });
 
 describe('permissions', () => {
@@ -55,6 +55,9 @@ describe('permissions', () => {
     expect(makers).toEqual([]);
     const names = durableConsumers().map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
+    // Acknowledged together, and begun at each device's latest: for whoever keeps one word a device, and no one else.
+    const latest = durableConsumers().filter((consumer) => consumer.latest);
+    expect(latest.map(({ name }) => name)).toEqual(['gateway-telemetry-message-accepted-v1']);
     for (const service of SERVICES) {
       const reads = natsPermissions(service).publish.flatMap(
         (subject) => /^\$JS\.API\.CONSUMER\.MSG\.NEXT\.EVENTS\.(.+)$/.exec(subject)?.[1] ?? [],
