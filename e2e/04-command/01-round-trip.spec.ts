@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Agent } from '../harness/agent.js';
 import { parkedDrive } from '../harness/drives.js';
+import { elevation } from '../harness/elevation.js';
 import { inFolder, newDeviceId } from '../harness/folder.js';
 import { outrider, outriderJson } from '../harness/outrider.js';
 import { until } from '../harness/until.js';
@@ -61,7 +62,9 @@ describe('a command and its answer', () => {
   });
 
   it('unlock is critical: released only against a nonce of the vehicle', async () => {
-    const shown = await send('unlock');
+    const bare = await outrider('command', 'send', id, 'unlock');
+    expect(bare).toMatchObject({ code: 4, stderr: expect.stringContaining('auth.scope_insufficient') });
+    const shown = await send('unlock', '--elevation', await elevation('command:send-critical'));
     expect(shown).toMatchObject({ name: 'unlock', critical: true, state: 'succeeded' });
     expect(shown.history.map(({ state }) => state)).toEqual([
       'queued',

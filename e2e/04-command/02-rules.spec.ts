@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { elevatedToken } from '../harness/elevation.js';
 import { newDeviceId } from '../harness/folder.js';
 import { operator } from '../harness/operator.js';
 import { outrider } from '../harness/outrider.js';
@@ -12,8 +13,12 @@ describe('the rules of sending', () => {
     id = (await Vehicle.enrol('rules')).id;
   });
 
-  const send = (key: string, body: object, device = id) =>
-    operator('command', 'POST', `/v1/vehicles/${device}/commands`, { body, headers: { 'idempotency-key': key } });
+  const send = async (key: string, body: object, device = id) =>
+    operator('command', 'POST', `/v1/vehicles/${device}/commands`, {
+      body,
+      token: await elevatedToken('command:send-critical'),
+      headers: { 'idempotency-key': key },
+    });
 
   it('one key, one command: a hundred requests at once get the same answer', async () => {
     const key = newDeviceId('key');

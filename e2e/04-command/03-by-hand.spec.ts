@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import { compactVerify, decodeProtectedHeader } from 'jose';
 import { curl } from '../harness/curl.js';
+import { elevatedToken } from '../harness/elevation.js';
 import { at, endpoints } from '../harness/endpoints.js';
 import { file, newDeviceId } from '../harness/folder.js';
 import { itWith } from '../harness/installed.js';
@@ -33,6 +34,7 @@ describe('a vehicle that speaks the protocol by hand', () => {
     const headers = { 'idempotency-key': newDeviceId('key') };
     const answer = await operator('command', 'POST', `/v1/vehicles/${vehicle.id}/commands`, {
       body: { name },
+      token: await elevatedToken('command:send-critical'),
       headers,
     });
     return answer.body.id;

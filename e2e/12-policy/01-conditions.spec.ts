@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Agent } from '../harness/agent.js';
 import { parkedDrive } from '../harness/drives.js';
+import { elevatedToken, elevation } from '../harness/elevation.js';
 import { file, inFolder, newDeviceId } from '../harness/folder.js';
 import { operator } from '../harness/operator.js';
 import { outrider, outriderJson } from '../harness/outrider.js';
@@ -39,9 +40,10 @@ describe('policies by what a vehicle says of itself', () => {
     await outrider('geofence', 'delete', FENCE);
   });
 
-  const send = (name: string) =>
+  const send = async (name: string) =>
     operator('command', 'POST', `/v1/vehicles/${id}/commands`, {
       body: { name },
+      token: await elevatedToken('command:send-critical'),
       headers: { 'idempotency-key': randomUUID() },
     });
   const denied = (detail: string) => ({ status: 403, body: { code: 'policy.denied', detail } });
@@ -55,7 +57,14 @@ describe('policies by what a vehicle says of itself', () => {
   it('nothing is moved on a vehicle that drives, and it may still honk', async () => {
     await until('its speed is known', async () => (await send('immobilise')).status === 403, { everyMs: 300 });
     expect(await send('unlock')).toMatchObject(denied('no-remote-control-while-moving'));
-    const refused = await outrider('command', 'send', id, 'unlock');
+    const refused = await outrider(
+      'command',
+      'send',
+      id,
+      'unlock',
+      '--elevation',
+      await elevation('command:send-critical'),
+    );
     expect(refused).toMatchObject({ code: 4, stderr: expect.stringContaining('no-remote-control-while-moving') });
     expect((await outriderJson<{ state: string }>('command', 'send', id, 'honk', '--wait', '30')).state).toBe(
       'succeeded',

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { query } from '../harness/database.js';
+import { elevatedToken } from '../harness/elevation.js';
 import { operator } from '../harness/operator.js';
 import { attack } from './attack.js';
 import { Party, unharmed } from './cast.js';
 
-function send(device: string, key: string, body: object) {
-  return operator('command', 'POST', `/v1/vehicles/${device}/commands`, { body, headers: { 'idempotency-key': key } });
+async function send(device: string, key: string, body: object) {
+  const token = await elevatedToken('command:send-critical');
+  const headers = { 'idempotency-key': key };
+  return operator('command', 'POST', `/v1/vehicles/${device}/commands`, { body, headers, token });
 }
 
 async function commandsOf(device: string): Promise<number> {

@@ -1,6 +1,7 @@
 /** Signed commands as someone gets hold of them who has a vehicle's key: from the command service itself. */
 import { createHash, createPrivateKey, type KeyObject, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { elevatedToken } from '../harness/elevation.js';
 import { thumbprintOf } from '../harness/openssl.js';
 import { operator } from '../harness/operator.js';
 import { Thief } from '../harness/thief.js';
@@ -27,12 +28,13 @@ export class Interceptor {
   /** Has an operator send it, takes it in the vehicle's place, and lets the service believe that it failed. */
   async capture(body: { name: string; parameters?: object; expires_in?: number }): Promise<Captured> {
     const headers = { 'idempotency-key': randomUUID() };
-    const sent = await operator('command', 'POST', `/v1/vehicles/${this.device}/commands`, { body, headers });
+    const token = await elevatedToken('command:send-critical');
+    const sent = await operator('command', 'POST', `/v1/vehicles/${this.device}/commands`, { body, headers, token });
     if (sent.status !== 202) throw new Error(`not sent: ${sent.status} ${JSON.stringify(sent.body)}`);
-    const token = await this.#client.token(this.device, 'command:receive command:critical');
+    const own = await this.#client.token(this.device, 'command:receive command:critical');
     const ask = async (method: 'GET' | 'POST', path: string, content?: object) => {
       const more = content ? { body: JSON.stringify(content) } : {};
-      const seen = await this.#client.ask({ service: 'command', method, path, token, ...more });
+      const seen = await this.#client.ask({ service: 'command', method, path, token: own, ...more });
       if (seen.status !== 200) throw new Error(`${path}: ${seen.status} ${seen.body}`);
       return JSON.parse(seen.body) as { command?: { jws?: string }; jws?: string };
     };

@@ -1,7 +1,8 @@
 /** A command, and a critical one, from the operator's request to the vehicle's signed word. */
 import { randomUUID } from 'node:crypto';
 import type { Agent } from '../harness/agent.js';
-import { operator } from '../harness/operator.js';
+import { elevatedToken } from '../harness/elevation.js';
+import { operator, operatorToken } from '../harness/operator.js';
 import { until } from '../harness/until.js';
 import type { Timeline } from './timeline.js';
 
@@ -16,6 +17,7 @@ export interface Drive {
 /** @returns the agent that runs at the end. */
 export async function commands(timeline: Timeline, deviceId: string, agent: Agent, drive: Drive): Promise<Agent> {
   await roundTrip(timeline, deviceId, 'honk', { times: 2 });
+  await elevated(timeline, deviceId);
   if (drive.moves) await whileMoving(timeline, deviceId);
   const parked = await drive.park();
   await parked.seen('accepted');
@@ -26,10 +28,24 @@ export async function commands(timeline: Timeline, deviceId: string, agent: Agen
   return parked;
 }
 
+/** A critical command is nobody's standing right. */
+async function elevated(timeline: Timeline, deviceId: string): Promise<void> {
+  const { status, body } = await operator('command', 'POST', `/v1/vehicles/${deviceId}/commands`, {
+    body: { name: 'unlock' },
+    headers: { 'idempotency-key': randomUUID() },
+  });
+  const isRefused = status === 403 && body?.code === 'auth.scope_insufficient';
+  timeline.must('nobody may unlock without being elevated', isRefused, { status, body });
+  const begun = performance.now();
+  await elevatedToken('command:send-critical');
+  timeline.line('an operator asks for command:send-critical, another approves', performance.now() - begun);
+}
+
 /** By a policy that a fleet starts with. */
 async function whileMoving(timeline: Timeline, deviceId: string): Promise<void> {
   const { status, body, ms } = await operator('command', 'POST', `/v1/vehicles/${deviceId}/commands`, {
     body: { name: 'unlock' },
+    token: await elevatedToken('command:send-critical'),
     headers: { 'idempotency-key': randomUUID() },
   });
   const isDenied = status === 403 && body?.code === 'policy.denied';
@@ -39,10 +55,12 @@ async function whileMoving(timeline: Timeline, deviceId: string): Promise<void> 
 
 async function roundTrip(timeline: Timeline, deviceId: string, name: string, parameters: object): Promise<void> {
   const key = randomUUID();
+  const token = name === 'unlock' ? await elevatedToken('command:send-critical') : operatorToken();
   const begun = performance.now();
   const send = () =>
     operator('command', 'POST', `/v1/vehicles/${deviceId}/commands`, {
       body: { name, parameters },
+      token,
       headers: { 'idempotency-key': key },
     });
   // What a vehicle said last is known to those who decide within about two seconds; a refused request leaves its key free.

@@ -40,7 +40,8 @@ export class CommandsController {
     const parsed = IdempotencyKey.safeParse(key);
     if (!parsed.success) throw new DomainError('command.idempotency_key_required');
     const fingerprint = requestFingerprint(deviceId, bodyBytes(raw));
-    const requester = { subject: operator.subject, attributes: operatorAttributes(operator.claims) };
+    const { subject, scopes, claims } = operator;
+    const requester = { subject, attributes: operatorAttributes(claims), scopes };
     return commandView(await this.sending.send(deviceId, request, requester, parsed.data, fingerprint));
   }
 

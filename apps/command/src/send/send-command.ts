@@ -1,5 +1,7 @@
 /** What an operator asks: its shape, and the queued command it makes. */
 import { createHash } from 'node:crypto';
+import type { ElevatedScope } from '@outrider/admission';
+import { DomainError } from '@outrider/errors';
 import type { CommandId, DeviceId } from '@outrider/ids';
 import { z } from 'zod';
 import { checkCommand } from '../catalogue/catalogue.js';
@@ -25,6 +27,15 @@ export interface SendContext {
   readonly now: Date;
   readonly defaultExpirySeconds: number;
   readonly defaultTimeoutSeconds: number;
+}
+
+/** What a critical command takes besides `command:send`: nobody holds it for good. */
+const CRITICAL_SCOPE: ElevatedScope = 'command:send-critical';
+
+/** @throws DomainError `auth.scope_insufficient` for a critical command without the right to send one */
+export function requireRight({ critical }: Pick<Command, 'critical'>, scopes: readonly string[]): void {
+  if (critical && !scopes.includes(CRITICAL_SCOPE))
+    throw new DomainError('auth.scope_insufficient', { detail: `a critical command needs ${CRITICAL_SCOPE}` });
 }
 
 /** Throws `command.unknown_name`, `command.parameters_invalid`. */

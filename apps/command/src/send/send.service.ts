@@ -11,17 +11,18 @@ import type { Config } from '../config.js';
 import { Devices } from '../device/devices.service.js';
 import { requireReachable } from '../device/reachable.js';
 import { DispatchPolicy } from '../policy/dispatch-policy.service.js';
-import { queueCommand, type SendRequest } from './send-command.js';
+import { queueCommand, requireRight, type SendRequest } from './send-command.js';
 
 interface KeyRow {
   command_id: CommandId;
   body_sha256: string;
 }
 
-/** Who sends: `op:<uuid>`, and what its token says of it. */
+/** Who sends: `op:<uuid>`, and what its token says of it and lets it do. */
 export interface Requester {
   readonly subject: string;
   readonly attributes: RequestedAs;
+  readonly scopes: readonly string[];
 }
 
 @Injectable()
@@ -37,12 +38,12 @@ export class SendService {
   /**
    * Queues a command once per (operator, key): the same body again gives the same command, another body
    * `command.idempotency_mismatch`. Parallel requests wait for the first one's commit on the key's row.
-   * @throws DomainError `policy.denied`, `policy.unavailable`, and what `queueCommand` and `requireReachable` throw
+   * @throws DomainError `auth.scope_insufficient`, `policy.denied`, `policy.unavailable`, and what `queueCommand` and `requireReachable` throw
    */
   async send(
     deviceId: DeviceId,
     request: SendRequest,
-    { subject: requestedBy, attributes: requestedAs }: Requester,
+    { subject: requestedBy, attributes: requestedAs, scopes }: Requester,
     key: string,
     fingerprint: string,
   ): Promise<Command> {
@@ -58,6 +59,7 @@ export class SendService {
       defaultExpirySeconds,
       defaultTimeoutSeconds,
     });
+    requireRight(command, scopes);
     await this.policy.prepare(deviceId);
     const winner = await this.database.transaction(async (tx) => {
       if (!(await this.claim(tx, requestedBy, key, fingerprint, id, now)))
