@@ -114,16 +114,11 @@ export async function startSuite() {
     key: string = randomBytes(8).toString('hex'),
     by = 'op:1',
     scopes = RIGHTS,
-  ) =>
-    app
-      .get(SendService)
-      .send(
-        deviceId,
-        request,
-        { subject: by, attributes: OPERATOR, scopes },
-        key,
-        requestFingerprint(deviceId, Buffer.from(JSON.stringify(request))),
-      );
+  ) => {
+    const requester = { subject: by, attributes: OPERATOR, scopes };
+    const fingerprint = requestFingerprint(deviceId, Buffer.from(JSON.stringify(request)));
+    return app.get(SendService).send(deviceId, request, requester, key, fingerprint);
+  };
   const deliver = (deviceId: DeviceId, mayCritical = true) => app.get(DeliveryService).next(deviceId, mayCritical);
   const stateOf = async (id: string) => (await app.get(CommandReader).show(CommandId.parse(id))).state;
   const stop = async () => {
