@@ -12,6 +12,7 @@ const plain = {
   bootstrap: 'preregistered',
   manufacturers: [],
   deviceLabels: [],
+  renewsFrom: [],
   channelBinding: 'optional',
   serverKeyGeneration: false,
   expiredGraceSeconds: 0,
@@ -25,9 +26,10 @@ export const EST_LABELS = {
   default: plain,
   approve: { ...plain, bootstrap: 'approve' },
   open: { ...plain, bootstrap: 'open' },
-  guarded: { ...plain, cloneDetection: 'quarantine' },
-  short,
+  // From the default only to where it is stricter.
+  guarded: { ...plain, cloneDetection: 'quarantine', renewsFrom: ['default'] },
+  short: { ...short, renewsFrom: ['default'] },
   keygen: { ...plain, serverKeyGeneration: true },
-  bound: { ...plain, channelBinding: 'required' },
+  bound: { ...plain, channelBinding: 'required', renewsFrom: ['default'] },
   grace: { ...short, expiredGraceSeconds: DAY_SECONDS },
 };

@@ -5,18 +5,20 @@ import { issueFactoryDevice, issueVehicle, type Party } from '@outrider/testing'
 import { expectRefused, type Registry, registryOf } from '../est/registry.fixture.js';
 import { type Answer, newKeys, received, request, type Suite, send, startSuite, until } from '../est/suite.fixture.js';
 import { labelPolicy } from '../label/label.fixture.js';
+import { DEFAULT_LABEL } from '../label/label.js';
 
 const DAY = 86_400;
+const FROM_DEFAULT = [DEFAULT_LABEL];
 let suite: Suite;
 let registry: Registry;
 
 beforeAll(async () => {
   suite = await startSuite({
-    open: labelPolicy({ bootstrap: 'open' }),
+    open: labelPolicy({ renewsFrom: FROM_DEFAULT, bootstrap: 'open' }),
     approve: labelPolicy({ bootstrap: 'approve' }),
     trucks: labelPolicy({ bootstrap: 'open', deviceLabels: ['truck'] }),
-    grace: labelPolicy({ expiredGraceSeconds: DAY }),
-    strict: labelPolicy({ cloneDetection: 'quarantine', overlapSeconds: 600 }),
+    grace: labelPolicy({ renewsFrom: FROM_DEFAULT, expiredGraceSeconds: DAY }),
+    strict: labelPolicy({ renewsFrom: FROM_DEFAULT, cloneDetection: 'quarantine', overlapSeconds: 600 }),
   });
   registry = registryOf(suite);
 }, 60_000);

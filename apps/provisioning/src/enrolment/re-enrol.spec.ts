@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { DeviceState } from '@outrider/contracts';
 import type { HeldCertificate } from '../certificate/certificate.js';
 import { label } from '../label/label.fixture.js';
+import { LabelName } from '../label/label.js';
 import { CERTIFICATES_AN_HOUR } from './decision.js';
 import { circumstances, held, hours, NOW, named } from './decisions.fixture.js';
 import { decideReEnrol } from './re-enrol.js';
@@ -146,5 +147,20 @@ describe('a lapsed certificate, an hour of grace', () => {
     };
     const given = certificates.map((one) => ({ ...one, label: 'grace' }));
     expect(decideReEnrol(circumstances(state, given, {}, parts))).toMatchObject(expected);
+  });
+});
+
+describe('a certificate is renewed where it was handed out', () => {
+  test.each<[string, string, string[], object]>([
+    ['there', 'trucks', [], SIGN],
+    ['at a label that takes it over', 'default', ['default'], SIGN],
+    ['at an easier one', 'default', [], refusal('est.label_refused')],
+    ['at one that takes over from others', 'default', ['vans'], refusal('est.label_refused')],
+  ])('%s', (_what, given, renewsFrom, expected) => {
+    const parts = {
+      client: { thumbprint: named('C'), remoteAddress: '127.0.0.1' },
+      label: label('trucks', { renewsFrom: renewsFrom.map((name) => LabelName.parse(name)) }),
+    };
+    expect(decideReEnrol(circumstances('active', [held('C', { label: given })], {}, parts))).toMatchObject(expected);
   });
 });

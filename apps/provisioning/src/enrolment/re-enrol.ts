@@ -1,6 +1,7 @@
 /** Decides on `simplereenroll`: whether a fleet certificate gets a successor, and which. */
 import { isLapsed, isLive, isPending } from '../certificate/certificate.js';
 import { inUseAfter } from '../finding/clone.js';
+import { renewsFrom } from '../label/label.js';
 import { may } from '../lifecycle/policy.js';
 import {
   again,
@@ -23,6 +24,9 @@ export function decideReEnrol(circumstances: Circumstances): Decision {
   if (!current) return refuse('est.certificate_refused', 'the certificate was not handed out here');
   if (current.status === 'revoked' || current.status === 'superseded') {
     return refuse('est.certificate_refused', `the certificate is ${current.status}`);
+  }
+  if (!renewsFrom(label, current.label)) {
+    return refuse('est.label_refused', `handed out under ${current.label}; renew there`);
   }
   if (isLapsed(current, now)) {
     if (!isInGrace(current, label.policy, now)) {

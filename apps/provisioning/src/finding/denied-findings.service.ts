@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
 import { CertificateRow } from '../certificate/certificate.entity.js';
 import type { Config } from '../config.js';
 import { Devices } from '../device/devices.repository.js';
-import { labelOfPath } from '../label/label.js';
+import { defaultLabel, findLabel } from '../label/label.js';
 import { deniedIdentity } from './clone.js';
 import { Findings } from './findings.service.js';
 
@@ -35,23 +35,24 @@ export class DeniedFindings {
     if (request.method !== 'POST' || !error.code.startsWith('denylist.')) return;
     const { certificate, remoteAddress } = peerOf(request.raw);
     if (!certificate || !this.isDue(certificate.thumbprint, Date.now())) return;
-    this.look(request.url, certificate.thumbprint, remoteAddress, error).catch((err: unknown) =>
+    this.look(certificate.thumbprint, remoteAddress, error).catch((err: unknown) =>
       this.logger.warn({ err, thumbprint: certificate.thumbprint }, 'a finding was not kept'),
     );
   }
 
-  private look(
-    url: string,
-    thumbprint: Thumbprint,
-    remoteAddress: string,
-    { code, detail }: DomainError,
-  ): Promise<void> {
+  private look(thumbprint: Thumbprint, remoteAddress: string, { code, detail }: DomainError): Promise<void> {
     return this.database.transaction(async (tx) => {
       const row = await tx.findOneBy(CertificateRow, { thumbprint });
       const device = row && (await this.devices.lock(tx, row.deviceId));
       const finding = row && deniedIdentity(row, remoteAddress, code, detail);
       if (!device || !finding) return;
-      await this.findings.raise(tx, device, [finding], labelOfPath(this.config.labels, url), new Date());
+      await this.findings.raise(
+        tx,
+        device,
+        [finding],
+        findLabel(this.config.labels, row.label) ?? defaultLabel(this.config.labels),
+        new Date(),
+      );
     });
   }
 

@@ -12,6 +12,7 @@ export function labelPolicy(parts: Partial<LabelPolicy> = {}): LabelPolicy {
     bootstrap: 'preregistered',
     manufacturers: [],
     deviceLabels: [],
+    renewsFrom: [],
     channelBinding: 'optional',
     serverKeyGeneration: false,
     expiredGraceSeconds: 0,

@@ -1,16 +1,7 @@
 import { describe, expect, it, test } from '@jest/globals';
 import { ManufacturerName } from '../manufacturer/manufacturer.js';
 import { labelPolicy } from './label.fixture.js';
-import {
-  admits,
-  defaultLabel,
-  EST_OPERATIONS,
-  findLabel,
-  LabelName,
-  LabelPolicy,
-  Labels,
-  labelOfPath,
-} from './label.js';
+import { admits, defaultLabel, EST_OPERATIONS, findLabel, LabelName, LabelPolicy, Labels } from './label.js';
 
 const labels = Labels.parse({ default: labelPolicy(), trucks: labelPolicy({ lifetimeSeconds: 600 }) });
 
@@ -61,12 +52,4 @@ describe('whom a label admits', () => {
   ])('%s', (_what, parts, manufacturer, carried, expected) => {
     expect(admits(labelPolicy(parts), manufacturer, carried)).toBe(expected);
   });
-});
-
-test.each([
-  ['/.well-known/est/trucks/simpleenroll', 'trucks'],
-  ['/.well-known/est/simpleenroll?x', 'default'],
-  ['/.well-known/est/nobody/simpleenroll', 'default'],
-])('the label of %s is %s', (path, expected) => {
-  expect(labelOfPath(labels, path).name).toBe(expected);
 });

@@ -49,6 +49,8 @@ const LabelFields = z.strictObject({
   manufacturers: z.array(ManufacturerName).max(100),
   /** The device carries one of these labels in the registry; empty: whatever it carries. */
   deviceLabels: z.array(z.string().min(1).max(63)).max(100),
+  /** Under which other labels a certificate may have been handed out that is renewed here; its own label always may. */
+  renewsFrom: z.array(LabelName).max(100),
   /** challengePassword bound to the TLS connection (RFC 7030 §3.5, RFC 9266). */
   channelBinding: z.enum(['required', 'optional']),
   serverKeyGeneration: z.boolean(),
@@ -98,12 +100,6 @@ export function defaultLabel(labels: Labels): Label {
   return label;
 }
 
-/** The label of a path below `/.well-known/est`; the default's where it names none, or none that there is. */
-export function labelOfPath(labels: Labels, path: string): Label {
-  const [first] = path.replace(/^\/\.well-known\/est\//, '').split(/[/?]/, 1);
-  return findLabel(labels, first) ?? defaultLabel(labels);
-}
-
 /** Whether the label takes a device of this manufacturer with these labels in the registry. */
 export function admits(
   policy: Pick<LabelPolicy, 'manufacturers' | 'deviceLabels'>,
@@ -113,4 +109,9 @@ export function admits(
   const ofManufacturer = policy.manufacturers.length === 0 || policy.manufacturers.some((one) => one === manufacturer);
   const labelled = policy.deviceLabels.length === 0 || deviceLabels.some((one) => policy.deviceLabels.includes(one));
   return ofManufacturer && labelled;
+}
+
+/** Whether a certificate that was handed out under `given` is renewed at the label: the vehicle names the label, and must not find an easier one for a certificate that it has. */
+export function renewsFrom({ name, policy }: Label, given: string): boolean {
+  return given === name || policy.renewsFrom.some((one) => one === given);
 }
