@@ -1,9 +1,14 @@
-import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { POLICIES_BUCKET, POLICIES_KEY, type PoliciesInForce } from '@outrider/contracts';
-import { JWS_TYP, parseJws } from '@outrider/crypto';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { verifyServiceJws } from '@outrider/admission';
+import { POLICIES_BUCKET, POLICIES_KEY, PoliciesInForce } from '@outrider/contracts';
+import { JWS_TYP } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { Nats, ServiceIdentity } from '@outrider/platform/nats';
-import { Schedule } from '@outrider/platform/service';
+import { Database } from '@outrider/platform/postgres';
+import { CONFIG, LOGGER, type Logger, Schedule, TrustFiles } from '@outrider/platform/service';
+import { PolicyBundle } from '@outrider/policy';
+import { ZodError } from 'zod';
+import type { Config } from '../config.js';
 import { Bundles } from './bundles.repository.js';
 
 const EVERY_MS = 5_000;
@@ -19,32 +24,55 @@ export class BundlePublisher implements OnApplicationBootstrap {
     private readonly identity: ServiceIdentity,
     private readonly bundles: Bundles,
     private readonly schedule: Schedule,
+    private readonly database: Database,
+    private readonly trust: TrustFiles,
+    @Inject(CONFIG) private readonly config: Config,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   onApplicationBootstrap(): void {
     this.schedule.every(EVERY_MS, 'the policies are not published', () => this.publish(new Date()));
   }
 
+  /** What lies there and is newer than what the database knows was in force before a restore: it is taken over, never taken back. */
   async publish(now: Date): Promise<void> {
     const latest = await this.bundles.latest();
     if (!latest) return;
     const bucket = await this.nats.bucket(POLICIES_BUCKET.name);
     const record = await bucket.get(POLICIES_KEY);
-    const lying = record?.operation === 'PUT' ? contentOf(record.string()) : undefined;
-    const { version, schema, policies } = latest;
-    const fresh = lying && now.getTime() - Date.parse(lying.issuedAt) < FRESH_MS;
-    if (fresh && lying.version >= version) return;
+    const lying = record?.operation === 'PUT' ? this.ownWord(record.string(), now) : undefined;
+    if (lying && lying.content.version > latest.version) await this.takeOver(lying.content, now);
+    const newest = lying && lying.content.version > latest.version ? lying.content : latest;
+    const isFresh = lying && now.getTime() - Date.parse(lying.content.issuedAt) < FRESH_MS;
+    const isOurs = lying?.signer === this.identity.certificate.thumbprint;
+    if (isFresh && isOurs && lying.content.version === newest.version) return;
+    const { version, schema, policies } = newest;
     const content: PoliciesInForce = { version, schema, policies, issuedAt: now.toISOString() };
     await bucket.put(POLICIES_KEY, this.identity.sign(JWS_TYP.policies, content));
   }
-}
 
-/** What lies there says of itself; whoever takes it into force verifies it, and what cannot be read is written anew. */
-function contentOf(jws: string): PoliciesInForce | undefined {
-  try {
-    return JSON.parse(Buffer.from(parseJws(jws, MAX_BYTES).payload).toString()) as PoliciesInForce;
-  } catch (error) {
-    if (error instanceof DomainError || error instanceof SyntaxError) return undefined;
-    throw error;
+  private async takeOver({ version, schema, policies }: PoliciesInForce, now: Date): Promise<void> {
+    const origin = { source: 'operator', changedBy: 'gateway', reason: 'found in force after a restore' } as const;
+    const found = PolicyBundle.parse({ version, schema, policies });
+    await this.database.transaction(async (tx) => {
+      const latest = await this.bundles.lockLatest(tx);
+      if (latest && latest.version >= version) return;
+      await this.bundles.add(tx, { ...found, ...origin, changedAt: now });
+    });
+    this.logger.warn({ version }, 'policies newer than the database knew');
+  }
+
+  /** A bundle that gateway signed, by whichever of its certificates; what is none is written over. */
+  private ownWord(jws: string, now: Date): { content: PoliciesInForce; signer: string } | undefined {
+    const trust = { infrastructureCas: this.trust.infrastructureCa, trustDomain: this.config.trustDomain, now };
+    try {
+      const verdict = verifyServiceJws(jws, JWS_TYP.policies, MAX_BYTES, trust);
+      if (!verdict.ok || verdict.service !== 'gateway') return undefined;
+      const content = PoliciesInForce.parse(JSON.parse(Buffer.from(verdict.payload).toString()));
+      return { content, signer: verdict.certificate.thumbprint };
+    } catch (error) {
+      if (error instanceof DomainError || error instanceof SyntaxError || error instanceof ZodError) return undefined;
+      throw error;
+    }
   }
 }

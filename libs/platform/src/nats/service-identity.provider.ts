@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { JWS_TYP, type JwsTyp, signJws } from '@outrider/crypto';
+import type { ParsedCertificate } from '@outrider/x509';
 import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { type KeyPair, TrustFiles } from '../service/trust-files.service.js';
 
@@ -24,6 +25,11 @@ export class ServiceIdentity {
     // Whoever verifies looks at the leaf alone: the infrastructure CA signs it directly.
     const x5c = chain.slice(0, 2).map(({ der }) => Buffer.from(der).toString('base64'));
     return signJws({ header: { typ, x5c }, payload: JSON.stringify(payload), key: privateKey });
+  }
+
+  /** The certificate that it signs by now. */
+  get certificate(): ParsedCertificate {
+    return this.pair().chain[0] as ParsedCertificate;
   }
 
   private pair(): KeyPair {

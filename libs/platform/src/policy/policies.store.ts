@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { verifyServiceJws } from '@outrider/admission';
+import { serialValue, verifyServiceJws } from '@outrider/admission';
 import { POLICIES_BUCKET, POLICIES_KEY, PoliciesInForce, SignedPolicies } from '@outrider/contracts';
 import { JWS_TYP } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
@@ -11,6 +11,7 @@ import {
   type PolicyDecision,
   type PolicyRequest,
 } from '@outrider/policy';
+import { DenylistFeed } from '../admission/denylist-feed.client.js';
 import { Nats } from '../nats/nats.client.js';
 import { Metrics } from '../service/metrics.service.js';
 import { Readiness } from '../service/readiness.service.js';
@@ -40,6 +41,7 @@ export class Policies implements OnApplicationBootstrap {
     private readonly nats: Nats,
     private readonly trust: TrustFiles,
     private readonly reports: PolicyReports,
+    private readonly denylist: DenylistFeed,
     private readonly schedule: Schedule,
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -112,6 +114,9 @@ export class Policies implements OnApplicationBootstrap {
     const verdict = verifyServiceJws(SignedPolicies.parse(text), JWS_TYP.policies, MAX_BYTES, trust);
     if (!verdict.ok) throw invalid(verdict.reason);
     if (verdict.service !== POLICIES_BUCKET.writer) throw invalid(`signed by ${verdict.service}`);
+    const { thumbprint, keyThumbprint, serialNumber, authorityKeyId } = verdict.certificate;
+    const serial = authorityKeyId === undefined ? undefined : serialValue(authorityKeyId, serialNumber);
+    if (this.denylist.match({ thumbprint, keyThumbprint, serial })) throw invalid('the signer is out of service');
     const parsed = PoliciesInForce.safeParse(JSON.parse(Buffer.from(verdict.payload).toString()));
     if (!parsed.success) throw invalid('out of contract');
     const { version, schema, policies } = parsed.data;
