@@ -4,12 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Service, TrustDomain } from '@outrider/ids';
+import { TrustDomain } from '@outrider/ids';
 import { OID, parseCertificate, parseCertificates, validateChain } from '@outrider/x509';
 import { AUTHORITY_NAMES } from './authorities.js';
 import { createAuthorities } from './create-authorities.command.js';
 import { issueServers } from './issue-server.command.js';
 import { readManifest } from './manifest.store.js';
+import { ServerName } from './service-certificate.js';
 
 const PASSPHRASE = 'correct horse battery staple 9172';
 const NOW = new Date();
@@ -119,7 +120,7 @@ describe('createAuthorities', () => {
 });
 
 describe('issueServers', () => {
-  const servers = (services: Service[], changes: object = {}) =>
+  const servers = (services: ServerName[], changes: object = {}) =>
     issueServers({ ...ceremony(), to: file('services'), services, hosts: { dns: [], ips: [] }, ...changes });
   const chainOf = (service: string) => parseCertificates(readFileSync(file('services', `${service}.crt`), 'utf8'));
 
@@ -139,6 +140,15 @@ describe('issueServers', () => {
     );
     expect(oracle.checkPrivateKey(createPrivateKey(readFileSync(file('services', 'token.key'))))).toBe(true);
     expect(statSync(file('services', 'token.key')).mode & 0o777).toBe(0o600);
+  });
+
+  it('certifies a proxy by a name that no service has', async () => {
+    await createAuthorities(ceremony());
+    expect(await servers(['edge-1'])).toEqual(['edge-1']);
+    expect(chainOf('edge-1')[0]?.sanUris).toEqual(['spiffe://fleet.example.com/service/edge-1']);
+    expect(
+      ['edge-1', 'token', 'edge-', 'edge', 'Edge-1', 'edge-1/x'].map((name) => ServerName.safeParse(name).success),
+    ).toEqual([true, true, ...Array(4).fill(false)]);
   });
 
   it('issues again when less than a third of the life is left, or a new host is asked for', async () => {

@@ -1,7 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Service } from '@outrider/ids';
 import { crossPath, issueCertificate, type ParsedCertificate, parseCertificates } from '@outrider/x509';
 import { activeOf } from '../authorities/manifest.js';
 import type { CaKey } from '../keys/ca-key.js';
@@ -17,21 +16,21 @@ import { openKey } from './ceremony-keys.store.js';
 import type { CeremonyOptions } from './create-authorities.command.js';
 import { ManifestFile } from './manifest.store.js';
 import { readCrosses } from './root-trust.store.js';
-import { needsReissue, type ServiceHosts, serviceDescription } from './service-certificate.js';
+import { needsReissue, type ServerName, type ServiceHosts, serviceDescription } from './service-certificate.js';
 
 export interface IssueServerOptions extends CeremonyOptions {
   /** Where `<service>.crt` (leaf, the infrastructure CA, cross certificates of the root) and `<service>.key` go. */
   readonly to: string;
-  readonly services: readonly Service[];
+  readonly services: readonly ServerName[];
   readonly hosts: ServiceHosts;
 }
 
 /** Issues what is missing or due, and sees to the chains. @returns the services that got a new certificate or chain. */
-export async function issueServers(options: IssueServerOptions): Promise<Service[]> {
+export async function issueServers(options: IssueServerOptions): Promise<ServerName[]> {
   const folder = new CaFolder(options.out);
   const issuer = infrastructureCa(options);
   mkdirSync(options.to, { recursive: true, mode: 0o700 });
-  const issued: Service[] = [];
+  const issued: ServerName[] = [];
   for (const service of options.services) {
     if (await issueServer(service, issuer, folder, options)) issued.push(service);
   }
@@ -52,7 +51,7 @@ function infrastructureCa(options: CeremonyOptions): Issuer {
 }
 
 async function issueServer(
-  service: Service,
+  service: ServerName,
   issuer: Issuer,
   folder: CaFolder,
   options: IssueServerOptions,

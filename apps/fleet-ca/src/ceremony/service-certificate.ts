@@ -1,6 +1,11 @@
 /** Server certificates of the services: what each holds, and when it is time for a new one. */
-import { type SerialNumber, type Service, serviceSpiffeId, type TrustDomain } from '@outrider/ids';
+import { type SerialNumber, Service, serviceSpiffeId, type TrustDomain } from '@outrider/ids';
 import { type CertificateDescription, canonicalIpAddress, OID, type ParsedCertificate, PROFILES } from '@outrider/x509';
+import { z } from 'zod';
+
+/** A service, or a proxy that terminates TLS for vehicles: no service of ours ever has such a name. */
+export const ServerName = z.union([Service, z.string().regex(/^edge-[a-z0-9][a-z0-9-]{0,30}$/)]);
+export type ServerName = z.infer<typeof ServerName>;
 
 export interface ServiceHosts {
   readonly dns: readonly string[];
@@ -12,7 +17,7 @@ const LOOPBACK: ServiceHosts = { dns: ['localhost'], ips: ['127.0.0.1', '::1'] }
 const BACKDATE_MS = 300_000;
 
 export function serviceDescription(
-  service: Service,
+  service: ServerName,
   trustDomain: TrustDomain,
   hosts: ServiceHosts,
   spkiDer: Uint8Array,
