@@ -8,11 +8,16 @@ export interface ServiceSpec {
   readonly operator: boolean;
   /** V8's old space, MiB: what keeps all of them together below 1.5 GiB. */
   readonly heapMiB: number;
+  /**
+   * V8's semi-space, MiB, where 8 do not suffice. A group of enrolments lives as long as its commits: in a small nursery it is taken
+   * for something that stays, and each such mistake costs a full collection.
+   */
+  readonly semiSpaceMiB?: number;
 }
 
 export const SERVICES: readonly ServiceSpec[] = [
-  { name: 'fleet-ca', n: 0, vehicle: false, operator: false, heapMiB: 128 },
-  { name: 'provisioning', n: 1, vehicle: true, operator: true, heapMiB: 160 },
+  { name: 'fleet-ca', n: 0, vehicle: false, operator: false, heapMiB: 128, semiSpaceMiB: 16 },
+  { name: 'provisioning', n: 1, vehicle: true, operator: true, heapMiB: 160, semiSpaceMiB: 16 },
   { name: 'token', n: 2, vehicle: true, operator: true, heapMiB: 160 },
   { name: 'telemetry', n: 3, vehicle: true, operator: true, heapMiB: 256 },
   { name: 'command', n: 4, vehicle: true, operator: true, heapMiB: 160 },

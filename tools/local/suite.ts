@@ -113,14 +113,16 @@ async function startServices(
   );
 }
 
-function serviceChild(settings: Settings, { name, heapMiB }: ServiceSpec) {
+function serviceChild(settings: Settings, { name, heapMiB, semiSpaceMiB }: ServiceSpec) {
   const { config, logs } = places(settings);
   return {
     name,
     program: process.execPath,
     args: [
       `--max-old-space-size=${heapMiB}`,
-      '--max-semi-space-size=8',
+      `--max-semi-space-size=${semiSpaceMiB ?? 8}`,
+      // From the start: it would grow to it by promoting what it is there to hold, and shrink again in each quiet minute.
+      ...(semiSpaceMiB === undefined ? [] : [`--min-semi-space-size=${semiSpaceMiB}`]),
       '--enable-source-maps',
       built(`apps/${name}/dist/main.js`),
       '--config',
