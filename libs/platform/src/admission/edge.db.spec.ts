@@ -41,7 +41,7 @@ let token: TestTokenService;
 let app: NestFastifyApplication;
 let bucket: KV;
 let beating: NodeJS.Timeout;
-let [a, b, proxy, stranger]: Party[] = [];
+let [a, b, proxy, named, stranger]: Party[] = [];
 let port: { vehicle: number; http: number };
 let edge: Edge;
 let publicUrl: string;
@@ -49,10 +49,11 @@ let publicUrl: string;
 beforeAll(async () => {
   ground = await startGround('telemetry');
   const { fleet, nats, config: common, directory } = ground;
-  [a, b, proxy, stranger] = await Promise.all([
+  [a, b, proxy, named, stranger] = await Promise.all([
     issueVehicle(fleet, A),
     issueVehicle(fleet, B),
     issueService(fleet, 'edge-1'),
+    issueService(fleet, 'edge-2'),
     issueService(fleet, 'telemetry'),
   ]);
   const nonceKeyFile = join(directory, 'dpop-nonce');
@@ -60,7 +61,7 @@ beforeAll(async () => {
   publicUrl = 'https://edge.example.com';
   const vehicle = {
     ...common.listeners.vehicle,
-    trustedProxies: [`spiffe://${TRUST_DOMAIN}/service/edge-1`],
+    trustedProxies: [`spiffe://${TRUST_DOMAIN}/service/edge-1`, named.certificate.thumbprint],
     dpop: { nonceKeyFile, publicUrls: [publicUrl, `https://127.0.0.1:${common.listeners.vehicle.port}`] },
   };
   const config = serviceConfig({}).parse({ ...common, listeners: { ...common.listeners, vehicle } });
@@ -189,6 +190,14 @@ describe('a vehicle behind a configured proxy', () => {
       status: 400,
       code: 'auth.forwarded_certificate_invalid',
     });
+  });
+
+  it('is believed of a proxy that is named by its thumbprint, and of no other with a name like a proxy', async () => {
+    expect((await ask((await through(named!, 'rfc9440')).port, '/certificate', a)).status).toBe(200);
+    const renewed = await through(await issueService(ground.fleet, 'edge-2'), 'rfc9440');
+    expect((await ask(renewed.port, '/certificate', a)).body?.code).toBe('tls.certificate_invalid');
+    const foreign = await through(await issueService(await createTestFleet(), 'edge-1'), 'rfc9440');
+    expect((await ask(foreign.port, '/certificate', a)).body?.code).toBe('tls.certificate_invalid');
   });
 
   it('is not believed of a service that is no configured proxy, nor of a vehicle (attack 22)', async () => {
