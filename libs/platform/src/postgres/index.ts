@@ -1,7 +1,8 @@
 export { type EntityClass, type MigrationClass, runtimeDataSource } from './data-source.provider.js';
 export { afterCommit, Database } from './database.service.js';
 export { databaseError, isDatabaseAway, isRetryableConflict } from './failure.js';
-export { appendOnly, grantRuntime, migrate, type Privilege } from './migrate.provider.js';
+export { appendOnly, grantRuntime, type Privilege } from './grants.provider.js';
+export { migrate } from './migrate.provider.js';
 export {
   INSERT as OUTBOX_INSERT,
   insertParameters as outboxParameters,

@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { grantRuntime } from '../migrate.provider.js';
+import { grantRuntime } from '../grants.provider.js';
 
 /** DPoP proofs that were used, until no nonce of their time is taken any more: what makes each serve once, on all replicas. */
 export class DpopProofs1764550000000 implements MigrationInterface {
