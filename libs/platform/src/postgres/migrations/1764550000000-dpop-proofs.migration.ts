@@ -6,14 +6,13 @@ export class DpopProofs1764550000000 implements MigrationInterface {
   readonly name = 'DpopProofs1764550000000';
 
   async up(runner: QueryRunner): Promise<void> {
-    const { schema } = runner.connection.options as { schema: string };
     await runner.query(`
       CREATE TABLE dpop_proofs (
         replay_key text PRIMARY KEY,
         expires_at timestamptz NOT NULL
       )`);
     await runner.query('CREATE INDEX dpop_proofs_expires_at ON dpop_proofs (expires_at)');
-    await runner.query(`GRANT SELECT, INSERT, DELETE ON dpop_proofs TO "${schema}"`);
+    await grantRuntime(runner, 'dpop_proofs', ['SELECT', 'INSERT', 'DELETE']);
   }
 
   async down(): Promise<void> {
