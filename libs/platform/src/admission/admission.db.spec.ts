@@ -35,6 +35,7 @@ import {
   signer,
   stranger,
 } from './access-token.fixture.js';
+import { type Answer, type Ask, askAt } from './ask.fixture.js';
 import { readDecisions } from './decision-log.fixture.js';
 import { DenylistFeed } from './denylist-feed.client.js';
 import { ProbeModule } from './probe.fixture.js';
@@ -110,44 +111,7 @@ async function deny(entry: Pick<DenylistEntry, 'kind' | 'value'> & Partial<Denyl
   await bucket.put(denylistKey(record.kind, record.value), JSON.stringify(record));
 }
 
-interface Answer {
-  status: number;
-  body: string;
-  headers: NodeJS.Dict<string | string[]>;
-}
-interface Ask {
-  party?: Party;
-  token?: string;
-  headers?: Record<string, string>;
-  listener?: 'vehicle' | 'operator';
-  agent?: https.Agent;
-}
-
-function ask(path: string, { party, token, headers = {}, listener = 'vehicle', agent }: Ask = {}): Promise<Answer> {
-  const identity = party ? { cert: party.certificatePem, key: party.privateKeyPem } : {};
-  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return new Promise((resolve, reject) => {
-    https
-      .get(
-        {
-          host: '127.0.0.1',
-          port: port[listener],
-          path,
-          ca: fleet.root.certificatePem,
-          ...identity,
-          headers: { ...headers, ...authorization },
-          agent: agent ?? false,
-        },
-        (response) => {
-          let body = '';
-          response.on('data', (chunk) => (body += chunk));
-          response.on('end', () => resolve({ status: response.statusCode!, body, headers: response.headers }));
-        },
-      )
-      .on('error', reject);
-  });
-}
-
+const ask = (path: string, asked: Ask = {}): Promise<Answer> => askAt(fleet, port, path, asked);
 const code = ({ body }: Answer) => (JSON.parse(body) as { code: string }).code;
 
 describe('a vehicle', () => {
