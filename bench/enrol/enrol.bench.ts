@@ -21,7 +21,7 @@ const EST = '/.well-known/est/simpleenroll';
 
 const own = process.env.OUTRIDER_ENDPOINTS
   ? undefined
-  : startOwnSuite(['fleet-ca', 'provisioning', 'token', 'revocation']);
+  : startOwnSuite(['fleet-ca', 'provisioning', 'token', 'revocation', 'gateway']);
 try {
   await measure(Suite.find());
 } finally {

@@ -22,7 +22,7 @@ const PROCESSES = 2;
 const INTERVAL_SECONDS = 30;
 const RAMP_MS = 100;
 const QUIET_SECONDS = Number(process.env.ROTATE_QUIET_SECONDS ?? 60);
-const SERVICES = ['fleet-ca', 'provisioning', 'token', 'telemetry', 'revocation'] as const;
+const SERVICES = ['fleet-ca', 'provisioning', 'token', 'telemetry', 'revocation', 'gateway'] as const;
 const Rotation = z.looseObject({ id: z.string(), state: z.string(), selected: z.number(), renewed: z.number() });
 
 const own = startOwnSuite(SERVICES);
