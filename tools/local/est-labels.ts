@@ -23,7 +23,8 @@ const short = { ...plain, profile: 'vehicle-short', lifetimeSeconds: TEN_MINUTES
 
 /** As provisioning's `config.ts` demands them. */
 export const EST_LABELS = {
-  default: plain,
+  // A key that the server made gives way to one made in the device.
+  default: { ...plain, renewsFrom: ['keygen'] },
   approve: { ...plain, bootstrap: 'approve' },
   open: { ...plain, bootstrap: 'open' },
   // From the default only to where it is stricter.

@@ -234,7 +234,7 @@ describe('serverkeygen', () => {
     const second = taken(await post('/keygen/serverkeygen', body, client));
     expect(second.certificate.keyThumbprint).not.toBe(first.certificate.keyThumbprint);
     const keys = newKeys();
-    const own = received(await post('/simplereenroll', request('device-keygen-again', keys), client), keys);
+    const own = received(await post('/keygen/simplereenroll', request('device-keygen-again', keys), client), keys);
     expect(own.certificate.subjectCommonName).toBe('device-keygen-again');
   });
 
