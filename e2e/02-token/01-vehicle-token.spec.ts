@@ -88,7 +88,7 @@ describe("a vehicle's token", () => {
       token_endpoint: `${at('token', 'operator')}/oauth2/token`,
       mtls_endpoint_aliases: { token_endpoint: `${issuer}/oauth2/token` },
       jwks_uri: `${issuer}/oauth2/jwks`,
-      grant_types_supported: ['client_credentials'],
+      grant_types_supported: ['client_credentials', 'refresh_token'],
       tls_client_certificate_bound_access_tokens: true,
     });
     expect((await curl(`${at('token', 'operator')}${path}`)).json()).toEqual(metadata);
