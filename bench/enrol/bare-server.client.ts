@@ -14,12 +14,15 @@ export interface BareServer {
   stop(): void;
 }
 
-/** A process of its own, with keys and a chain of the same kinds as the product's: root P-384, intermediate and leaf P-256. */
-export async function startBareServer(clientCa: string): Promise<BareServer> {
+/** `file`: another server that is told the same way, and `more`. A process of its own, with keys and a chain of the same kinds as the product's: root P-384, intermediate and leaf P-256. */
+export async function startBareServer(
+  clientCa: string,
+  file = join(import.meta.dirname, 'bare-server.command.js'),
+  more: object = {},
+): Promise<BareServer> {
   const { root, leaf, chain, key } = await serverChain();
-  const file = join(import.meta.dirname, 'bare-server.command.js');
   const child = spawn(process.execPath, [file], { stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin.end(JSON.stringify({ key, cert: `${leaf}${chain}`, ca: clientCa }));
+  child.stdin.end(JSON.stringify({ key, cert: `${leaf}${chain}`, ca: clientCa, ...more }));
   const [port] = (await once(child.stdout, 'data')) as [Buffer];
   return {
     pid: child.pid as number,
