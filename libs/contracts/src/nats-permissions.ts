@@ -75,7 +75,8 @@ function durableConsumer(durable: string): string[] {
 function bucketSubjects(bucket: BucketSpec, service: Service): string[] {
   const stream = `KV_${bucket.name}`;
   const subjects: string[] = [];
-  if (bucket.writer === service) subjects.push(`$KV.${bucket.name}.>`, `$JS.API.STREAM.PURGE.${stream}`);
+  if (bucket.writer === service) subjects.push(`$KV.${bucket.name}.>`);
+  if (bucket.writer === service && bucket.purged) subjects.push(`$JS.API.STREAM.PURGE.${stream}`);
   if (bucket.writer === null) subjects.push(`$KV.${bucket.name}.${service}.>`);
   const reads = bucket.readers === 'all' || bucket.readers.includes(service) || bucket.writer === service;
   if (reads) {

@@ -18,11 +18,14 @@ export interface BucketSpec {
   readonly readers: readonly Service[] | 'all';
   readonly ttlSeconds: number;
   readonly storage: 'file' | 'memory';
+  /** The writer clears away what its entries left; of other buckets nobody purges anything. */
+  readonly purged?: true;
 }
 
 export const DENYLIST_BUCKET: BucketSpec = {
   name: 'DENYLIST',
   writer: 'revocation',
+  purged: true,
   readers: 'all',
   ttlSeconds: 0,
   storage: 'file',
