@@ -25,7 +25,10 @@ interface Contender {
   readonly pid: number;
   readonly path: string;
   readonly connections: readonly Client[];
-  cpuSeconds: number;
+  /** One for each round. */
+  readonly cpuSeconds: number[];
+  /** CPU of a second in which nobody asks: a part of what every round counts. */
+  restingCpu: number;
   seconds: number;
 }
 
@@ -48,7 +51,7 @@ async function measure(suite: Suite): Promise<void> {
   const ceiling = await startBareServer(ca, join(import.meta.dirname, 'signing-server.command.js'));
   const contender = (name: string, pid: number, path: string, connect: (vehicle: EnrolledVehicle) => Client) => ({
     ...{ name, pid, path, connections: vehicles.map(connect) },
-    ...{ cpuSeconds: 0, seconds: 0 },
+    ...{ cpuSeconds: [], restingCpu: 0, seconds: 0 },
   });
   const to = (origin: string, anchor: string) => (vehicle: EnrolledVehicle) =>
     new Client(origin, { connect: { ...vehicle.tls, ca: anchor } });
@@ -59,6 +62,7 @@ async function measure(suite: Suite): Promise<void> {
   ];
   try {
     for (const one of contenders) await ask(one, vehicles, PER_VEHICLE);
+    await measureRest(contenders);
     for (let round = 0; round < ROUNDS; round++) {
       for (const one of contenders) await measureOnce(one, vehicles);
     }
@@ -70,6 +74,15 @@ async function measure(suite: Suite): Promise<void> {
   }
 }
 
+async function measureRest(contenders: readonly Contender[]): Promise<void> {
+  await sleep(SETTLE_MS);
+  const before = contenders.map(({ pid }) => cpuSeconds(pid));
+  await sleep(2 * SETTLE_MS);
+  contenders.forEach((one, n) => {
+    one.restingCpu = (cpuSeconds(one.pid) - (before[n] ?? 0)) / ((2 * SETTLE_MS) / 1000);
+  });
+}
+
 async function measureOnce(one: Contender, vehicles: readonly EnrolledVehicle[]): Promise<void> {
   await sleep(SETTLE_MS);
   const before = cpuSeconds(one.pid);
@@ -77,7 +90,7 @@ async function measureOnce(one: Contender, vehicles: readonly EnrolledVehicle[])
   await ask(one, vehicles, PER_VEHICLE);
   one.seconds += (performance.now() - startedAt) / 1000;
   await sleep(SETTLE_MS);
-  one.cpuSeconds += cpuSeconds(one.pid) - before;
+  one.cpuSeconds.push(cpuSeconds(one.pid) - before);
 }
 
 /** Every vehicle asks `times` times, one request after the other, over its one connection. */
@@ -106,17 +119,20 @@ function sanUri(certificate: string): string {
 }
 
 function report(contenders: readonly [Contender, Contender, Contender], admissionMicros: number): void {
-  const tokens = ROUNDS * VEHICLES * PER_VEHICLE;
-  const micros = ({ cpuSeconds: spent }: Contender) => (spent / tokens) * 1e6;
+  const perRound = VEHICLES * PER_VEHICLE;
+  const tokens = ROUNDS * perRound;
+  const micros = ({ cpuSeconds: spent }: Contender) => (spent.reduce((sum, one) => sum + one, 0) / tokens) * 1e6;
   const [baseline, ceiling, ours] = contenders;
   console.log(
     `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.version}, load average ${loadAverage()}`,
   );
   for (const one of contenders) {
-    const perCpuSecond = Math.round(tokens / one.cpuSeconds);
+    const perCpuSecond = Math.round(1e6 / micros(one));
+    const rounds = one.cpuSeconds.map((spent) => Math.round((spent / perRound) * 1e6)).join(' ');
     const perSecond = Math.round(tokens / one.seconds);
     console.log(
-      `${one.name}: ${Math.round(micros(one))} us CPU a token, ${perCpuSecond} per CPU-second, ${perSecond}/s on the wall`,
+      `${one.name}: ${Math.round(micros(one))} us CPU a token (by round: ${rounds}), ${perCpuSecond} per CPU-second,`,
+      `${perSecond}/s on the wall, ${Math.round(one.restingCpu * 1000)} ms CPU a second at rest`,
     );
   }
   console.log(
