@@ -98,7 +98,9 @@ describe('what operators report', () => {
       'est.device_state_refused',
     );
     expect(await registry.statusOf('sale-one', vehicle.certificate.thumbprint)).toBe('superseded');
-    expect(await lastEvent('provisioning.certificate.superseded.v1.sale-one')).toMatchObject({
+    const superseded = 'provisioning.certificate.superseded.v1.sale-one';
+    await until(async () => (await lastEvent(superseded)) !== undefined);
+    expect(await lastEvent(superseded)).toMatchObject({
       ref: { thumbprint: vehicle.certificate.thumbprint },
     });
     const keys = newKeys();
