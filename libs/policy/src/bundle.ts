@@ -27,35 +27,37 @@ export const PolicyBundle = z.strictObject({
 });
 export type PolicyBundle = z.infer<typeof PolicyBundle>;
 
-/** Where Cedar keeps what it parsed: one set in force, and one beside it that is tried. A slot holds the last bundle compiled into it. */
+/** Where Cedar keeps what it parsed: one set in force, and one beside it that is tried. Parsed sets are never freed, so there are no more places. */
 export type BundleSlot = 'in-force' | 'candidate';
 
-/** A bundle ready to decide by. */
+/** A bundle that holds, ready to decide by. */
 export interface CompiledBundle {
-  readonly version: number;
+  readonly bundle: PolicyBundle;
   readonly slot: BundleSlot;
 }
 
-const compiled = new Map<BundleSlot, CompiledBundle>();
+/** What each place holds: a memory of parsing, no state of ours. */
+const parsed = new Map<BundleSlot, CompiledBundle>();
 
 /**
- * Parses the bundle, holds every policy against the schema (strictly: a policy that could fail at run time is refused), and keeps it in
- * the slot. What the slot held before is gone only when all of the new bundle holds.
+ * Holds every policy against the schema (strictly: a policy that could fail at run time is refused) and parses the bundle.
  * @throws DomainError `policy.invalid` with the id of each policy that does not hold, and why.
  */
 export function compileBundle(bundle: PolicyBundle, slot: BundleSlot): CompiledBundle {
   checkPolicies(bundle);
-  const staticPolicies = bundle.policies;
-  expectParsed(preparseSchema(slot, bundle.schema), 'schema');
-  expectParsed(preparsePolicySet(slot, { staticPolicies }), 'policies');
-  const made: CompiledBundle = { version: bundle.version, slot };
-  compiled.set(slot, made);
-  return made;
+  const compiled: CompiledBundle = { bundle, slot };
+  keepParsed(compiled);
+  return compiled;
 }
 
-/** Whether the slot still holds this bundle: deciding by another than one thinks would be worse than not deciding. */
-export function isCompiled(bundle: CompiledBundle): boolean {
-  return compiled.get(bundle.slot) === bundle;
+/** Sees to it that the place holds this bundle: another one may have been compiled into it since. */
+export function keepParsed(compiled: CompiledBundle): void {
+  const { bundle, slot } = compiled;
+  if (parsed.get(slot) === compiled) return;
+  parsed.delete(slot);
+  expectParsed(preparseSchema(slot, bundle.schema), 'schema');
+  expectParsed(preparsePolicySet(slot, { staticPolicies: bundle.policies }), 'policies');
+  parsed.set(slot, compiled);
 }
 
 /** All that `compileBundle` checks, keeping nothing. @throws DomainError `policy.invalid` */

@@ -5,7 +5,7 @@ import {
   statefulIsAuthorized,
   type TypeAndId,
 } from '@cedar-policy/cedar-wasm/nodejs';
-import { type CompiledBundle, isCompiled, type PolicyId } from './bundle.js';
+import { type CompiledBundle, keepParsed, type PolicyId } from './bundle.js';
 
 /** Attribute values: text, whole numbers, truth values, sets and records of these. */
 export type PolicyValue = string | number | boolean | readonly PolicyValue[] | { readonly [name: string]: PolicyValue };
@@ -36,10 +36,10 @@ export interface PolicyDecision {
 
 /**
  * @param namespace of the schema's types, `''` for none.
- * @throws Error for a bundle whose slot was given to another: a bug.
  */
-export function decide(bundle: CompiledBundle, request: PolicyRequest, namespace = 'Outrider'): PolicyDecision {
-  if (!isCompiled(bundle)) throw new Error('another policy bundle was compiled in this place');
+export function decide(compiled: CompiledBundle, request: PolicyRequest, namespace = 'Outrider'): PolicyDecision {
+  const { slot } = compiled;
+  keepParsed(compiled);
   const typed = ({ type, id }: { type: string; id: string }): TypeAndId => ({
     type: namespace === '' ? type : `${namespace}::${type}`,
     id,
@@ -51,12 +51,12 @@ export function decide(bundle: CompiledBundle, request: PolicyRequest, namespace
     action: typed({ type: 'Action', id: request.action }),
     resource: typed(request.resource),
     context: json(request.context),
-    preparsedSchemaName: bundle.slot,
+    preparsedSchemaName: slot,
     validateRequest: true,
-    preparsedPolicySetId: bundle.slot,
+    preparsedPolicySetId: slot,
     entities: same ? [entity(request.resource)] : [entity(request.principal), entity(request.resource)],
   });
-  const { version } = bundle;
+  const { version } = compiled.bundle;
   if (answer.type === 'failure') {
     return { decision: 'deny', policies: [], errors: answer.errors.map(({ message }) => message), version };
   }

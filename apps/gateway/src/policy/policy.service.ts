@@ -83,7 +83,6 @@ export class PolicyService implements OnApplicationBootstrap {
     const content = { version: current.version + 1, schema: schema ?? current.schema, policies };
     const from = since === undefined ? new Date(now.getTime() - DAY_MS) : new Date(since);
     const recorded = await this.bundles.recorded(from, limit);
-    // Nothing is awaited from here on, so that no other trial takes the candidate's place.
     return dryRun(compileBundle(content, 'candidate'), recorded);
   }
 
