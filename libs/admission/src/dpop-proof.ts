@@ -1,7 +1,8 @@
 /** Decides whether a DPoP proof shows possession of a key for exactly this request (RFC 9449 §4.3). */
-import { constantTimeEqual, JWS_TYP, type ParsedJws, parseJws, sha256Base64url, verifyJws } from '@outrider/crypto';
-import { DomainError, type ErrorCode } from '@outrider/errors';
+import { constantTimeEqual, JWS_TYP, sha256Base64url, verifyJws } from '@outrider/crypto';
+import type { ErrorCode } from '@outrider/errors';
 import { z } from 'zod';
+import { jsonOf, readCompactJws } from './compact-jws.js';
 import { dpopKey } from './dpop-key.js';
 import { type NonceKey, type NonceWindow, nonceWindow } from './dpop-nonce.js';
 
@@ -59,13 +60,13 @@ type Claims = z.infer<typeof Claims>;
  * @param header the `DPoP` field as received; several fields arrive joined by commas, and are refused.
  */
 export function verifyDpopProof(header: string | undefined, expected: ProofExpectation): ProofVerdict {
-  const parsed = parse(header);
+  const parsed = header === undefined ? undefined : readCompactJws(header, MAX_PROOF_BYTES);
   if (!parsed) return invalid('exactly one DPoP header with a compact JWS');
   const held = dpopKey(parsed.header.jwk);
   if (!held) return invalid('jwk is no public key of P-256, P-384 or Ed25519');
   const verified = verifyJws(parsed, held.key, { typ: JWS_TYP.dpop, allowedHeaders: ['jwk'] });
   if (!verified.ok) return invalid(verified.reason);
-  const claims = Claims.safeParse(json(parsed.payload));
+  const claims = Claims.safeParse(jsonOf(parsed.payload));
   if (!claims.success) return invalid(`claims: ${String(claims.error.issues[0]?.path[0] ?? 'no object')}`);
   const { jti, htm } = claims.data;
   const refused = checkRequest(claims.data, expected) ?? checkToken(claims.data, expected);
@@ -103,24 +104,6 @@ function withoutQuery(text: string): string | undefined {
   if (!/^[\x21-\x7e]+$/.test(text) || !URL.canParse(text)) return undefined;
   const { protocol, host, pathname, username, password } = new URL(text);
   return username === '' && password === '' ? `${protocol}//${host}${pathname}` : undefined;
-}
-
-function parse(header: string | undefined): ParsedJws | undefined {
-  if (header === undefined) return undefined;
-  try {
-    return parseJws(header, MAX_PROOF_BYTES);
-  } catch (error) {
-    if (error instanceof DomainError) return undefined;
-    throw error;
-  }
-}
-
-function json(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    return undefined;
-  }
 }
 
 function invalid(reason: string): ProofRefusal {

@@ -13,6 +13,7 @@ export {
 export { admitOperator, type OperatorContext, type OperatorDecision, type OperatorRequest } from './admit-operator.js';
 export { admitDevice, checkBinding, hasScope, type NamedDevices } from './binding.js';
 export { bearerToken, challenge } from './challenge.js';
+export { jsonOf } from './compact-jws.js';
 export {
   type AggregatedDecision,
   type AggregatorLimits,

@@ -1,8 +1,9 @@
 /** Decides whether a compact JWT is an access token of ours, now, for this audience (RFC 9068 §4, RFC 8725). */
-import { JWS_TYP, type ParsedJws, parseJws, type VerificationKey, verifyJws } from '@outrider/crypto';
-import { DomainError, type ErrorCode } from '@outrider/errors';
+import { JWS_TYP, type VerificationKey, verifyJws } from '@outrider/crypto';
+import type { ErrorCode } from '@outrider/errors';
 import { z } from 'zod';
 import { DeviceClaims, OperatorClaims } from './access-token.js';
+import { jsonOf, readCompactJws } from './compact-jws.js';
 
 /** Characters of a compact token; a longer one is not parsed. */
 export const MAX_TOKEN_BYTES = 4096;
@@ -61,7 +62,7 @@ export function verifyAccessToken<S extends z.ZodType<TimedClaims>>(
   expected: TokenExpectation,
   schema: S,
 ): TokenVerdict<z.output<S>> {
-  const parsed = parse(compact);
+  const parsed = readCompactJws(compact, MAX_TOKEN_BYTES);
   if (!parsed) return invalid('malformed');
   const { kid } = parsed.header;
   if (typeof kid !== 'string' || kid.length === 0 || kid.length > 128) return invalid('kid missing');
@@ -70,7 +71,7 @@ export function verifyAccessToken<S extends z.ZodType<TimedClaims>>(
   if (key.algorithm !== 'ES256') return invalid('the key is not for tokens');
   const verified = verifyJws(parsed, key, { typ: JWS_TYP.accessToken, allowedHeaders: ['kid'] });
   if (!verified.ok) return invalid(verified.reason);
-  const claims = schema.safeParse(json(parsed.payload));
+  const claims = schema.safeParse(jsonOf(parsed.payload));
   if (!claims.success) return invalid('claims');
   return checkTimes(claims.data, expected);
 }
@@ -92,23 +93,6 @@ function checkTimes<C extends TimedClaims>(claims: C, expected: TokenExpectation
   if (claims.nbf > now + expected.skewSeconds) return invalid('not valid yet');
   if (claims.exp <= now) return { ok: false, code: 'auth.token_expired', reason: 'expired' };
   return { ok: true, claims };
-}
-
-function parse(compact: string): ParsedJws | undefined {
-  try {
-    return parseJws(compact, MAX_TOKEN_BYTES);
-  } catch (error) {
-    if (error instanceof DomainError) return undefined;
-    throw error;
-  }
-}
-
-function json(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    return undefined;
-  }
 }
 
 function invalid(reason: string): TokenRefusal {

@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { verifyServiceJws } from '@outrider/admission';
+import { jsonOf, verifyServiceJws } from '@outrider/admission';
 import { POLICIES_BUCKET, POLICIES_KEY, PoliciesInForce } from '@outrider/contracts';
 import { JWS_TYP } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
@@ -7,7 +7,6 @@ import { Nats, ServiceIdentity } from '@outrider/platform/nats';
 import { Database } from '@outrider/platform/postgres';
 import { CONFIG, LOGGER, type Logger, Schedule, TrustFiles } from '@outrider/platform/service';
 import { PolicyBundle } from '@outrider/policy';
-import { ZodError } from 'zod';
 import type { Config } from '../config.js';
 import { Bundles } from './bundles.repository.js';
 
@@ -68,10 +67,10 @@ export class BundlePublisher implements OnApplicationBootstrap {
     try {
       const verdict = verifyServiceJws(jws, JWS_TYP.policies, MAX_BYTES, trust);
       if (!verdict.ok || verdict.service !== 'gateway') return undefined;
-      const content = PoliciesInForce.parse(JSON.parse(Buffer.from(verdict.payload).toString()));
-      return { content, signer: verdict.certificate.thumbprint };
+      const content = PoliciesInForce.safeParse(jsonOf(verdict.payload));
+      return content.success ? { content: content.data, signer: verdict.certificate.thumbprint } : undefined;
     } catch (error) {
-      if (error instanceof DomainError || error instanceof SyntaxError || error instanceof ZodError) return undefined;
+      if (error instanceof DomainError) return undefined;
       throw error;
     }
   }

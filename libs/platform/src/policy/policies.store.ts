@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { serialValue, verifyServiceJws } from '@outrider/admission';
+import { jsonOf, serialValue, verifyServiceJws } from '@outrider/admission';
 import { POLICIES_BUCKET, POLICIES_KEY, PoliciesInForce, SignedPolicies } from '@outrider/contracts';
 import { JWS_TYP } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
@@ -56,7 +56,7 @@ export class Policies implements OnApplicationBootstrap {
     readiness.add('policies', () => ({
       // What takes out of service is never held up by policies that are away (Forbids): revocation is ready without.
       ok: this.inForce !== undefined || runtime.service === 'revocation',
-      detail: { version: this.inForce?.version ?? null, ...(this.complaint ? { refused: this.complaint } : {}) },
+      detail: { version: this.inForce?.bundle.version ?? null, ...(this.complaint ? { refused: this.complaint } : {}) },
     }));
   }
 
@@ -66,7 +66,7 @@ export class Policies implements OnApplicationBootstrap {
 
   /** Undefined before the first bundle. */
   get version(): number | undefined {
-    return this.inForce?.version;
+    return this.inForce?.bundle.version;
   }
 
   /** @throws DomainError `policy.unavailable` while none are in force: nothing that needs them is allowed then. */
@@ -117,10 +117,10 @@ export class Policies implements OnApplicationBootstrap {
     const { thumbprint, keyThumbprint, serialNumber, authorityKeyId } = verdict.certificate;
     const serial = authorityKeyId === undefined ? undefined : serialValue(authorityKeyId, serialNumber);
     if (this.denylist.match({ thumbprint, keyThumbprint, serial })) throw invalid('the signer is out of service');
-    const parsed = PoliciesInForce.safeParse(JSON.parse(Buffer.from(verdict.payload).toString()));
+    const parsed = PoliciesInForce.safeParse(jsonOf(verdict.payload));
     if (!parsed.success) throw invalid('out of contract');
     const { version, schema, policies } = parsed.data;
-    const before = this.inForce?.version ?? 0;
+    const before = this.inForce?.bundle.version ?? 0;
     if (version < before) throw invalid(`version ${version} after ${before}`);
     if (version === before) return;
     this.inForce = compileBundle(PolicyBundle.parse({ version, schema, policies }), 'in-force');
