@@ -3,6 +3,7 @@ import { PolicyModule } from '@outrider/platform/policy';
 import type { ServiceDefinition } from '@outrider/platform/service';
 import { CertificateSeenService } from './certificate-seen/certificate-seen.service.js';
 import { TokenConfig } from './config.js';
+import { DeniedTokens } from './denied-tokens/denied-tokens.service.js';
 import { DeviceConsumer } from './device/device.consumer.js';
 import { DeviceRepository } from './device/device.repository.js';
 import { DeviceService } from './device/device.service.js';
@@ -55,6 +56,7 @@ import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
     CertificateSeenService,
     ControlTokenRepository,
     TokenProofs,
+    DeniedTokens,
     RefreshTokenRepository,
     RefreshTokens,
     VehicleTokenService,

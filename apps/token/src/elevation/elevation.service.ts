@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { denylistAdd } from '@outrider/contracts';
 import type { OperatorAdmission } from '@outrider/platform/admission';
-import { Nats } from '@outrider/platform/nats';
 import { Database } from '@outrider/platform/postgres';
 import { CONFIG } from '@outrider/platform/service';
 import type { TokenConfig } from '../config.js';
+import { DeniedTokens } from '../denied-tokens/denied-tokens.service.js';
 import { OperatorAccountRepository } from '../operator-client/operator-account.repository.js';
 import {
   approve,
@@ -18,9 +17,6 @@ import {
 } from './elevation.js';
 import { Elevations } from './elevations.repository.js';
 
-/** Names that the denylist takes in one message. */
-const MAX_ENTRIES = 1000;
-
 /** Asks for, grants and ends rights that nobody holds for good; every step is in the history. */
 @Injectable()
 export class ElevationService {
@@ -29,7 +25,7 @@ export class ElevationService {
     private readonly database: Database,
     private readonly elevations: Elevations,
     private readonly accounts: OperatorAccountRepository,
-    private readonly nats: Nats,
+    private readonly denied: DeniedTokens,
   ) {}
 
   /** @throws DomainError `elevation.not_allowed`, `auth.role_insufficient` for an account that is switched off */
@@ -99,18 +95,7 @@ export class ElevationService {
 
   private async denyTokens(elevationId: string, now: Date): Promise<void> {
     const skewMs = this.config.tokenSkewSeconds * 1000;
-    const entries = (await this.elevations.liveTokens(elevationId, new Date(now.getTime() - skewMs))).map(
-      ({ jti, expiresAt }) => ({
-        kind: 'token' as const,
-        value: jti,
-        mode: 'deny' as const,
-        reason: 'its elevation was ended',
-        until: new Date(expiresAt.getTime() + skewMs).toISOString(),
-        lasting: true as const,
-      }),
-    );
-    for (let at = 0; at < entries.length; at += MAX_ENTRIES) {
-      await this.nats.request(denylistAdd, { entries: entries.slice(at, at + MAX_ENTRIES), waitMs: 0 });
-    }
+    const live = await this.elevations.liveTokens(elevationId, new Date(now.getTime() - skewMs));
+    await this.denied.deny(live, 'its elevation was ended');
   }
 }

@@ -1,29 +1,23 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { DeviceClaims } from '@outrider/admission';
-import { denylistAdd } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
-import { Nats } from '@outrider/platform/nats';
 import { Database } from '@outrider/platform/postgres';
-import { CONFIG } from '@outrider/platform/service';
-import type { TokenConfig } from '../config.js';
+import { DeniedTokens } from '../denied-tokens/denied-tokens.service.js';
 import { decideRefresh, REFRESH_SECONDS, type RefreshHolder } from './decide-refresh.js';
 import { type FoundRefreshToken, RefreshTokenRepository } from './refresh-tokens.repository.js';
 
 const TOKEN_BYTES = 32;
 /** Told apart from access tokens by it, which can then be revoked without the database. */
 const FORM = /^[A-Za-z0-9_-]{43}$/;
-/** Entries of one request to revocation. */
-const MAX_ENTRIES = 200;
 
 /** Refresh tokens (RFC 6749 §6): opaque, stored hashed, used once; a second use ends the family and the access tokens that came of it. */
 @Injectable()
 export class RefreshTokens {
   constructor(
-    @Inject(CONFIG) private readonly config: TokenConfig,
     private readonly database: Database,
     private readonly tokens: RefreshTokenRepository,
-    private readonly nats: Nats,
+    private readonly denied: DeniedTokens,
   ) {}
 
   /** The first one of a family, given beside the access token of these claims. */
@@ -87,19 +81,7 @@ export class RefreshTokens {
   /** First no more tokens come of it, then those that did are denied everywhere: where that fails the answer is 503, and coming again finishes it. */
   private async end({ familyId }: FoundRefreshToken, now: Date, why = 'its refresh token was used twice') {
     await this.database.transaction((tx) => this.tokens.end(tx, familyId, why, now));
-    const skewMs = this.config.tokenSkewSeconds * 1000;
-    const live = await this.tokens.liveAccessTokens(familyId, now);
-    const entries = live.map(({ jti, expiresAt }) => ({
-      kind: 'token' as const,
-      value: jti,
-      mode: 'deny' as const,
-      reason: why,
-      until: new Date(expiresAt.getTime() + skewMs).toISOString(),
-      lasting: true as const,
-    }));
-    for (let at = 0; at < entries.length; at += MAX_ENTRIES) {
-      await this.nats.request(denylistAdd, { entries: entries.slice(at, at + MAX_ENTRIES), waitMs: 0 });
-    }
+    await this.denied.deny(await this.tokens.liveAccessTokens(familyId, now), why);
   }
 }
 

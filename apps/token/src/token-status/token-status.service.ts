@@ -1,11 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { verifyIssuedToken } from '@outrider/admission';
-import { denylistAdd } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import { DenylistFeed, JwksKeys } from '@outrider/platform/admission';
-import { Nats } from '@outrider/platform/nats';
 import { CONFIG } from '@outrider/platform/service';
 import type { TokenConfig } from '../config.js';
+import { DeniedTokens } from '../denied-tokens/denied-tokens.service.js';
 import { required, type TokenForm } from '../oauth/token-form.js';
 import { OperatorAccountRepository } from '../operator-client/operator-account.repository.js';
 import { RefreshTokens } from '../refresh/refresh-tokens.service.js';
@@ -23,7 +22,7 @@ export class TokenStatus {
     private readonly denylist: DenylistFeed,
     private readonly accounts: OperatorAccountRepository,
     private readonly refreshTokens: RefreshTokens,
-    private readonly nats: Nats,
+    private readonly denied: DeniedTokens,
   ) {}
 
   /** @throws DomainError `token.invalid_request`; `revocation.stale`: nobody can say now whether it was revoked. */
@@ -50,16 +49,7 @@ export class TokenStatus {
     if (claims.client_id !== clientId) {
       throw new DomainError('token.unauthorized_client', { detail: 'the token was issued to another client' });
     }
-    const until = new Date((claims.exp + this.config.tokenSkewSeconds) * 1000).toISOString();
-    const entry = {
-      kind: 'token',
-      value: claims.jti,
-      mode: 'deny',
-      reason: 'revoked by its client',
-      until,
-      lasting: true,
-    } as const;
-    await this.nats.request(denylistAdd, { entries: [entry], waitMs: 0 });
+    await this.denied.deny([{ jti: claims.jti, expiresAt: new Date(claims.exp * 1000) }], 'revoked by its client');
   }
 
   /** The same for a vehicle, which is the client that its certificate and `client_id` name. */
