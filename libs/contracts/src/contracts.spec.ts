@@ -40,7 +40,6 @@ describe('permissions', () => {
     );
     expect(writers).toEqual(['revocation']);
     expect(SERVICES.filter((service) => natsPermissions(service).publish.includes(denylistAdd.subject))).toEqual([
-      'provisioning',
       'token',
       'gateway',
     ]);

@@ -81,7 +81,7 @@ export type Enforcement = z.infer<typeof Enforcement>;
 
 export const denylistAdd = request({
   subject: 'revocation.denylist.add.v1',
-  from: ['gateway', 'token', 'provisioning'],
+  from: ['gateway', 'token'],
   to: 'revocation',
   payload: DenylistChange,
   reply: Enforcement,
