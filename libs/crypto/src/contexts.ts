@@ -12,6 +12,8 @@ export const JWS_TYP = {
   policies: 'outrider-policies+jws',
   /** token service -> vehicle or operator: an access token (RFC 9068 §2.1) */
   accessToken: 'at+jwt',
+  /** service account -> token service: who asks (RFC 7523) */
+  clientAuthentication: 'client-authentication+jwt',
   /** vehicle -> any listener: a proof of possession (RFC 9449 §4.2) */
   dpop: 'dpop+jwt',
 } as const;

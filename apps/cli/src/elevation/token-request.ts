@@ -1,5 +1,6 @@
 /** What a service account sends to get a token with an elevated scope beside those that it holds (RFC 7523). */
-import { type KeyObject, sign } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { JWS_TYP, signJws } from '@outrider/crypto';
 import { z } from 'zod';
 
 const Held = z.looseObject({ client_id: z.string(), scope: z.string() });
@@ -22,14 +23,11 @@ export function tokenForm(
   return new URLSearchParams({
     grant_type: 'client_credentials',
     client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-    client_assertion: es256({ alg: 'ES256', typ: 'JWT' }, claims, key),
+    client_assertion: signJws({
+      header: { typ: JWS_TYP.clientAuthentication },
+      payload: JSON.stringify(claims),
+      key,
+    }),
     scope: scopes.join(' '),
   }).toString();
-}
-
-function es256(header: object, claims: object, key: KeyObject): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const input = `${part(header)}.${part(claims)}`;
-  const signature = sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' });
-  return `${input}.${signature.toString('base64url')}`;
 }
