@@ -1,15 +1,15 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createTestFleet, issueFactoryDevice, type TestFleet } from '@outrider/testing';
-import { simulatedDrive } from '../drive/simulated.js';
+import { createTestFleet, type TestFleet } from '@outrider/testing';
 import type { ReportedEvent } from '../report/vehicle-event.js';
-import { TestPlatform } from './platform.fixture.js';
-import { Vehicle, type VehicleOptions } from './vehicle.service.js';
+import type { TestPlatform } from './platform.fixture.js';
+import { Vehicle } from './vehicle.service.js';
+import { VehicleGround } from './vehicle-ground.fixture.js';
 
 let fleet: TestFleet;
+let ground: VehicleGround;
 let platform: TestPlatform;
 let home: string;
 let events: ReportedEvent[];
@@ -18,59 +18,16 @@ beforeAll(async () => {
   fleet = await createTestFleet();
 });
 beforeEach(async () => {
-  home = mkdtempSync(join(tmpdir(), 'outrider-vehicle-'));
-  const factory = await issueFactoryDevice(fleet, 'device-1');
-  writeFileSync(join(home, 'factory.crt'), factory.certificatePem);
-  writeFileSync(join(home, 'factory.key'), factory.privateKeyPem);
-  writeFileSync(join(home, 'chain.pem'), fleet.factoryCa.certificatePem);
-  events = [];
-  platform = new TestPlatform(fleet);
-  await platform.start();
+  ground = await VehicleGround.start(fleet);
+  ({ platform, home, events } = ground);
 });
-afterEach(async () => {
-  await platform.stop();
-  rmSync(home, { recursive: true });
-});
+afterEach(() => ground.stop());
 
-function options(given: Partial<VehicleOptions> = {}): VehicleOptions {
-  const { origin } = platform;
-  return {
-    stateDirectory: join(home, 'state'),
-    factoryDirectory: home,
-    platform: {
-      origins: { provisioning: origin, token: origin, telemetry: origin, command: origin },
-      serverTrust: fleet.root.certificatePem + fleet.infrastructureCa.certificatePem,
-      fleetRoot: fleet.root.certificatePem,
-    },
-    drive: simulatedDrive('device-1'),
-    sink: (event) => events.push(event),
-    intervalMs: 5,
-    ...given,
-  };
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`${what} did not happen: ${events.map(({ event }) => event)}`);
-    await sleep(5);
-  }
-}
-
-/** Runs a vehicle until `condition`, then stops it. */
-async function drive(given: Partial<VehicleOptions>, condition: () => boolean, what: string): Promise<void> {
-  const vehicle = await Vehicle.open(options(given));
-  const running = vehicle.run();
-  try {
-    await until(condition, what);
-  } finally {
-    vehicle.stop();
-    await running;
-  }
-}
-
-const names = (): string[] => events.map(({ event }) => event);
-const count = (name: string): number => names().filter((event) => event === name).length;
+const options: VehicleGround['options'] = (given) => ground.options(given);
+const until: VehicleGround['until'] = (condition, what) => ground.until(condition, what);
+const drive: VehicleGround['drive'] = (given, condition, what) => ground.drive(given, condition, what);
+const names = (): string[] => ground.names();
+const count = (name: string): number => ground.count(name);
 
 describe('renewal', () => {
   it('comes ahead of expiry, with a new key, over the certificate in force; the stream goes on', async () => {

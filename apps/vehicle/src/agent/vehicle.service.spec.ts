@@ -1,31 +1,23 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { JWS_TYP, sha256Base64url, signJws } from '@outrider/crypto';
 import { CommandId } from '@outrider/ids';
-import {
-  createTestFleet,
-  crossRoots,
-  issue,
-  issueCommandSigner,
-  issueFactoryDevice,
-  type Party,
-  type TestFleet,
-} from '@outrider/testing';
+import { createTestFleet, crossRoots, issue, issueCommandSigner, type Party, type TestFleet } from '@outrider/testing';
 import { Command } from '../command/command.js';
 import { CommandStore } from '../command/command.store.js';
-import { simulatedDrive } from '../drive/simulated.js';
 import type { ReportedEvent } from '../report/vehicle-event.js';
-import { TestPlatform } from './platform.fixture.js';
+import type { TestPlatform } from './platform.fixture.js';
 import { openStateDatabase } from './state-database.store.js';
 import { Vehicle, type VehicleOptions } from './vehicle.service.js';
+import { VehicleGround } from './vehicle-ground.fixture.js';
 
 const ID = CommandId.parse('11111111-2222-4333-8444-555555555555');
 const YEAR_MS = 365 * 86_400_000;
 let fleet: TestFleet;
 let signer: Party;
+let ground: VehicleGround;
 let platform: TestPlatform;
 let home: string;
 let events: ReportedEvent[];
@@ -35,59 +27,15 @@ beforeAll(async () => {
   signer = await issueCommandSigner(fleet);
 });
 beforeEach(async () => {
-  home = mkdtempSync(join(tmpdir(), 'outrider-vehicle-'));
-  const factory = await issueFactoryDevice(fleet, 'device-1');
-  writeFileSync(join(home, 'factory.crt'), factory.certificatePem);
-  writeFileSync(join(home, 'factory.key'), factory.privateKeyPem);
-  writeFileSync(join(home, 'chain.pem'), fleet.factoryCa.certificatePem);
-  events = [];
-  platform = new TestPlatform(fleet);
-  await platform.start();
+  ground = await VehicleGround.start(fleet);
+  ({ platform, home, events } = ground);
 });
-afterEach(async () => {
-  await platform.stop();
-  rmSync(home, { recursive: true });
-});
+afterEach(() => ground.stop());
 
-function options(given: Partial<VehicleOptions> = {}): VehicleOptions {
-  const { origin } = platform;
-  return {
-    stateDirectory: join(home, 'state'),
-    factoryDirectory: home,
-    platform: {
-      origins: { provisioning: origin, token: origin, telemetry: origin, command: origin },
-      serverTrust: fleet.root.certificatePem + fleet.infrastructureCa.certificatePem,
-      fleetRoot: fleet.root.certificatePem,
-    },
-    drive: simulatedDrive('device-1'),
-    sink: (event) => events.push(event),
-    intervalMs: 5,
-    ...given,
-  };
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`${what} did not happen: ${events.map(({ event }) => event)}`);
-    await sleep(5);
-  }
-}
-
-/** Runs a vehicle until `condition`, then stops it. */
-async function drive(given: Partial<VehicleOptions>, condition: () => boolean, what: string): Promise<void> {
-  const vehicle = await Vehicle.open(options(given));
-  const running = vehicle.run();
-  try {
-    await until(condition, what);
-  } finally {
-    vehicle.stop();
-    await running;
-  }
-}
-
-const names = (): string[] => events.map(({ event }) => event);
-const count = (name: string): number => names().filter((event) => event === name).length;
+const options: VehicleGround['options'] = (given) => ground.options(given);
+const drive: VehicleGround['drive'] = (given, condition, what) => ground.drive(given, condition, what);
+const names = (): string[] => ground.names();
+const count = (name: string): number => ground.count(name);
 
 describe.each(['P-256', 'Ed25519'] as const)('a vehicle with a %s key', (keyType) => {
   it('enrols, fetches a token and sends signed telemetry in order; its count done, it ends', async () => {
@@ -196,7 +144,7 @@ describe('the roots', () => {
     const told = ['offline', 'root_learned', 'root_given_up'].map((name) => names().indexOf(name));
     expect(told).toEqual([...told].sort((a, b) => a - b));
     expect(rootsLearned()).toMatchObject([{ thumbprint: fleet.root.certificate.thumbprint }]);
-    events = [];
+    events.length = 0;
     platform.cas = [];
     await drive(given, () => count('accepted') > 0, 'telemetry');
     expect([count('offline'), count('failed'), count('root_given_up')]).toEqual([0, 0, 0]);
