@@ -85,6 +85,8 @@ export async function createApplication<C extends CommonConfig>(
     return { ok: true };
   });
   await app.init();
+  // What was subscribed to has reached the server, before anybody is told that this instance is there.
+  await connection.flush();
   return app;
 }
 
