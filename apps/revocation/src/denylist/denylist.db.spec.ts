@@ -140,7 +140,7 @@ describe('the writer of the denylist bucket', () => {
       times.push((watcher.seen.find((record) => record.key === key)?.atMs ?? Number.NaN) - sentMs);
     }
     times.sort((a, b) => a - b);
-    expect(times[5]).toBeLessThan(400);
+    expect(times[5]).toBeLessThan(900);
     await watcher.stop();
     await other.close();
     await deny('device-c');
@@ -178,7 +178,7 @@ describe('the writer of the denylist bucket', () => {
     const compromised = await suite.post('/revoke', { device_id: 'device-a', reason: 'keyCompromise' });
     expect(compromised.status).toBe(200);
     expect(compromised.body.reason).toBe('keyCompromise');
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(1900);
     await suite.nats.restart();
     const { list } = await settled(({ list }) => list.get('device', 'device-a')?.reason === 'keyCompromise');
     expect(isDenied(list, 'device-a')).toBe(true);

