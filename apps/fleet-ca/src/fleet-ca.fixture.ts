@@ -1,0 +1,214 @@
+/** A fleet-ca under test, on PostgreSQL and NATS of its own, and what its neighbours would ask of it. */
+import 'reflect-metadata';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { entryHash } from '@outrider/admission';
+import {
+  certificatesSign,
+  crlSign,
+  DENYLIST_BUCKET,
+  DENYLIST_HEARTBEAT_KEY,
+  type DenylistEntry,
+  type DenylistHeartbeat,
+  denylistKey,
+  SignedCertificate,
+} from '@outrider/contracts';
+import { JWS_TYP, signJws } from '@outrider/crypto';
+import { InstanceId, type SerialNumber, type Service } from '@outrider/ids';
+import { DenylistFeed } from '@outrider/platform/admission';
+import { migrate } from '@outrider/platform/postgres';
+import { createApplication, createLogger } from '@outrider/platform/service';
+import {
+  createTestDatabase,
+  createTestFleet,
+  issueService,
+  type Party,
+  startNats,
+  type TestDatabase,
+  type TestFleet,
+  type TestNats,
+  testServiceConfig,
+} from '@outrider/testing';
+import { createCertificationRequest } from '@outrider/x509';
+import { Config } from './config.js';
+import { FleetCaModule } from './fleet-ca.module.js';
+import { IssuedCertificates1763801000000 } from './migrations/1763801000000-issued-certificates.migration.js';
+
+const PASSPHRASE = 'a passphrase of forty-one characters 2718';
+export const CRL_BASE = 'http://127.0.0.1:9105/crl';
+
+export let fleet: TestFleet;
+let database: TestDatabase;
+let nats: TestNats;
+export let app: NestFastifyApplication;
+export const identities = new Map<Service, Party>();
+
+async function configuration(): Promise<Config> {
+  const { config, directory } = await testServiceConfig('fleet-ca', { fleet, database, nats });
+  const file = (name: string, content: string) => {
+    writeFileSync(join(directory, name), content, { mode: 0o600 });
+    return join(directory, name);
+  };
+  const encrypted = ({ privateKey }: Party) =>
+    privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: PASSPHRASE }) as string;
+  file('vehicle-ca.key', encrypted(fleet.vehicleCa));
+  file('control-ca.key', encrypted(fleet.controlCa));
+  // testServiceConfig has written the certificates. The key of the infrastructure CA is nowhere: fleet-ca must not want it.
+  const manifest = () =>
+    JSON.stringify(
+      Object.fromEntries(
+        ['vehicle-ca', 'control-ca', 'infrastructure-ca'].map((name) => {
+          const key = { kind: 'file', file: `${name}.key` };
+          const since = new Date().toISOString();
+          const generations = [{ generation: 1, key, certificate: `${name}.crt`, state: 'active', since }];
+          return [name, { profile: name, issuer: 'fleet-root', generations }];
+        }),
+      ),
+    );
+  return Config.parse({
+    ...config,
+    listeners: { http: config.listeners.http },
+    authorities: { passphraseFile: file('passphrase', PASSPHRASE), manifestFile: file('authorities.json', manifest()) },
+    profiles: { offered: ['vehicle', 'vehicle-short', 'command-signer'] },
+    crl: { baseUrl: CRL_BASE, shardCount: 1 },
+    ocspUrl: 'http://127.0.0.1:9105/ocsp',
+    requestMaxAgeSeconds: 30,
+  });
+}
+
+export async function startFleetCa(): Promise<void> {
+  fleet = await createTestFleet();
+  [database, nats] = await Promise.all([createTestDatabase('fleet-ca'), startNats()]);
+  for (const service of ['provisioning', 'command', 'revocation'] as const) {
+    identities.set(service, await issueService(fleet, service));
+  }
+  const config = await configuration();
+  const instance = InstanceId.parse('fleet-ca-00000001');
+  const logger = createLogger('fleet-ca', instance, config.logLevel);
+  await migrate(config, [IssuedCertificates1763801000000], logger);
+  app = await createApplication(
+    { module: FleetCaModule, entities: [] },
+    { service: 'fleet-ca', instance, config, logger },
+  );
+}
+
+export async function stopFleetCa(): Promise<void> {
+  await app?.close();
+  await nats?.stop();
+  await database?.drop();
+}
+
+export function signedBy(service: Service, payload: object): string {
+  const { certificate, privateKey } = identities.get(service) as Party;
+  const x5c = [Buffer.from(certificate.der).toString('base64')];
+  const iat = Math.floor(Date.now() / 1000);
+  const body = JSON.stringify({ iat, ...payload });
+  return signJws({ header: { typ: JWS_TYP.request, x5c }, payload: body, key: privateKey });
+}
+
+/** `ok` of the reply, or `{ code }` of its error. */
+export async function ask(service: Service, subject: string, payload: object): Promise<unknown> {
+  const connection = await nats.connectAs(service);
+  try {
+    const reply = await connection.request(subject, JSON.stringify(payload), { timeout: 5000 });
+    const { ok, error } = reply.json<{ ok?: unknown; error?: { code: string } }>();
+    return ok ?? { code: error?.code };
+  } finally {
+    await connection.close();
+  }
+}
+
+let denied: readonly DenylistEntry[] = [];
+
+/** Writes what revocation would: the entry, then a heartbeat that proves the whole list. */
+export async function deny(...entries: readonly Omit<DenylistEntry, 'sequence' | 'mode' | 'reason'>[]): Promise<void> {
+  const connection = await nats.connectAs('revocation');
+  const put = (key: string, record: DenylistEntry | DenylistHeartbeat) =>
+    connection.publish(`$KV.${DENYLIST_BUCKET.name}.${key}`, JSON.stringify(record));
+  for (const entry of entries) {
+    const full: DenylistEntry = { ...entry, mode: 'deny', reason: 'keyCompromise', sequence: denied.length + 1 };
+    denied = [...denied, full];
+    put(denylistKey(full.kind, full.value), full);
+  }
+  const digest = Buffer.alloc(32);
+  for (const { kind, value, mode } of denied) {
+    for (const [i, byte] of entryHash(kind, value, mode).entries()) digest[i] = (digest[i] ?? 0) ^ byte;
+  }
+  const feed = app.get(DenylistFeed);
+  const until = Date.now() + 5000;
+  do {
+    const heartbeat = { generation: 1, sequence: denied.length, count: denied.length, digest: digest.toString('hex') };
+    put(DENYLIST_HEARTBEAT_KEY, heartbeat);
+    await new Promise((wake) => setTimeout(wake, 50));
+  } while ((feed.sequence < denied.length || feed.freshness() !== 'fresh') && Date.now() < until);
+  await connection.close();
+}
+
+export function newCsr(subject: string): string {
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return Buffer.from(createCertificationRequest({ subject, ...keys })).toString('base64');
+}
+
+export const vehicleRequest = (deviceId = 'device-12345') => ({
+  requestId: randomUUID(),
+  profile: 'vehicle',
+  authority: 'vehicle-ca',
+  csr: newCsr(deviceId),
+  deviceId,
+});
+export const signerRequest = () => ({
+  ...vehicleRequest(),
+  profile: 'command-signer',
+  authority: 'control-ca',
+  csr: newCsr('command'),
+  deviceId: undefined,
+});
+
+export const signAll = (service: Service, items: readonly object[]) =>
+  ask(service, certificatesSign.subject, {
+    request: signedBy(service, { aud: 'ca.certificate.sign.v2', items }),
+  }) as Promise<{ items: { code?: string; certificate?: string }[]; code?: string }>;
+
+export const signedReply = (reply: unknown) => SignedCertificate.parse(reply);
+
+/** One item; its own refusal, or the whole request's. */
+export async function sign(service: Service, item: object) {
+  const reply = await signAll(service, [item]);
+  if (!reply.items) return reply as unknown as ReturnType<typeof signedReply>;
+  const { code, ...rest } = reply.items[0] ?? {};
+  return (code === undefined ? rest : { code }) as ReturnType<typeof signedReply>;
+}
+
+export const crlRequest = (number: number, serialNumber?: SerialNumber) => ({
+  aud: 'ca.crl.sign.v1',
+  issuerKeyId: fleet.vehicleCa.certificate.subjectKeyId,
+  distributionPoint: `${CRL_BASE}/0.crl`,
+  number,
+  thisUpdate: new Date(Math.floor(Date.now() / 1000) * 1000).toISOString(),
+  nextUpdate: new Date(Math.floor(Date.now() / 1000) * 1000 + 3_600_000).toISOString(),
+  entries: serialNumber ? [{ serialNumber, revokedAt: new Date().toISOString(), reason: 'keyCompromise' }] : [],
+});
+export const signCrl = (service: Service, request: object) =>
+  ask('revocation', crlSign.subject, { request: signedBy(service, request) });
+
+export async function rows(sql: string, parameters: unknown[] = []): Promise<Record<string, unknown>[]> {
+  const client = await database.admin();
+  try {
+    return (await client.query(sql, parameters)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Runs `work` with the rights of the service's runtime role. */
+export async function asRuntimeRole(work: (query: (sql: string) => Promise<unknown>) => Promise<void>): Promise<void> {
+  const client = await database.admin();
+  try {
+    await client.query('SET ROLE fleet_ca');
+    await work((sql) => client.query(sql));
+  } finally {
+    await client.end();
+  }
+}
