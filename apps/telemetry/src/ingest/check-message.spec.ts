@@ -10,7 +10,7 @@ import type { Envelope } from './envelope.js';
 import { readBody } from './read-body.js';
 
 const NOW_MS = 1_800_000_000_000;
-const RULE = { nowMs: NOW_MS, skewSeconds: 120 };
+const RULE = { nowMs: NOW_MS, skewSeconds: 120, tokenId: 'token-1' };
 const thumbprint = Thumbprint.parse('A'.repeat(43));
 const ed25519 = generateKeyPairSync('ed25519').privateKey;
 const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;

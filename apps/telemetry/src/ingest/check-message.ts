@@ -2,9 +2,10 @@
 import { signedForms } from '@outrider/canonicalization';
 import { decodeSignature, type VerificationKey, verifySignature } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
-import type { DeviceId, Epoch, SequenceNumber, StreamName, Thumbprint } from '@outrider/ids';
+import type { DeviceId, Thumbprint } from '@outrider/ids';
 import type { Envelope } from './envelope.js';
 import { DEFAULT_EPOCH, DEFAULT_STREAM, parsePayload, recordDigest } from './telemetry-payload.js';
+import type { VerifiedRecord } from './verified-record.js';
 
 /** Whose key the message must verify under. */
 export interface Signer {
@@ -12,20 +13,9 @@ export interface Signer {
   readonly key: VerificationKey;
 }
 
-/** A message that passed every check but epoch and window. `ts` in seconds, as the vehicle says. */
-export interface VerifiedRecord {
-  readonly deviceId: DeviceId;
-  readonly stream: StreamName;
-  readonly epoch: Epoch;
-  readonly seq: SequenceNumber;
-  readonly ts: number;
-  /** The payload exactly as received. */
-  readonly payload: Uint8Array;
-  /** The signature's text as received. */
-  readonly signature: string;
-  readonly thumbprint: Thumbprint;
-  /** Hex SHA-256 of the canonical record. */
-  readonly canonicalSha256: string;
+/** What every message of a request shares. `tokenId`: `jti` of its access token. */
+export interface MessageContext extends SkewRule {
+  readonly tokenId: string;
 }
 
 export interface SkewRule {
@@ -43,7 +33,7 @@ export function checkBinding(envelope: Envelope, deviceId: DeviceId): void {
  * For a message that passed `checkBinding`.
  * @throws DomainError `telemetry.bad_signature`, then `telemetry.invalid`, then `telemetry.skewed`
  */
-export function checkMessage(envelope: Envelope, signer: Signer, rule: SkewRule): VerifiedRecord {
+export function checkMessage(envelope: Envelope, signer: Signer, rule: MessageContext): VerifiedRecord {
   const jcs = verifyEnvelope(envelope, signer.key);
   const value = envelope.payload.value();
   const payload = parsePayload(value);
@@ -52,16 +42,21 @@ export function checkMessage(envelope: Envelope, signer: Signer, rule: SkewRule)
       detail: `ts is more than ${rule.skewSeconds} s from ${new Date(rule.nowMs).toISOString()}`,
     });
   }
+  const { raw } = envelope.payload;
   return {
     deviceId: payload.device_id,
     stream: payload.stream ?? DEFAULT_STREAM,
     epoch: payload.epoch ?? DEFAULT_EPOCH,
     seq: payload.seq,
     ts: payload.ts,
-    payload: envelope.payload.raw,
-    signature: envelope.signature,
     thumbprint: signer.thumbprint,
+    algorithm: signer.key.algorithm,
+    tokenId: rule.tokenId,
+    format: 'json',
+    payload: raw,
+    signature: envelope.signature,
     canonicalSha256: recordDigest(value as Record<string, unknown>, jcs),
+    text: () => utf8(raw),
   };
 }
 
@@ -75,4 +70,8 @@ function verifyEnvelope({ payload, signature }: Envelope, key: VerificationKey):
     if (verifySignature(key, form, bytes)) return jcs;
   }
   throw new DomainError('telemetry.bad_signature');
+}
+
+function utf8(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }

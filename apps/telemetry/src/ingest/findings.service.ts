@@ -6,9 +6,9 @@ import type { Logger } from 'pino';
 import type { Failed } from '../store/group-commit.service.js';
 import type { Decision } from '../window/decide-batch.js';
 import type { Outcome } from './answer.js';
-import type { VerifiedRecord } from './check-message.js';
 import { alertsOf, refusalsOf } from './findings.js';
 import type { Sender } from './sender.js';
+import type { VerifiedRecord } from './verified-record.js';
 
 const ACTION = 'POST /v1/telemetry';
 

@@ -13,8 +13,12 @@ export class IngestController {
   @HttpCode(200)
   @On('vehicle')
   @AdmitToken({ scopes: ['telemetry:write'] })
-  receive(@Req() request: FastifyRequest, @Admitted() { deviceId, certificate }: VehicleAdmission): Promise<Answer> {
+  receive(
+    @Req() request: FastifyRequest,
+    @Admitted() { deviceId, certificate, claims }: VehicleAdmission,
+  ): Promise<Answer> {
     const { remoteAddress } = peerOf(request.raw);
-    return this.ingest.ingest({ deviceId, certificate, remoteAddress }, bodyBytes(request), mediaType(request));
+    const sender = { deviceId, certificate, tokenId: claims.jti, remoteAddress };
+    return this.ingest.ingest(sender, bodyBytes(request), mediaType(request));
   }
 }

@@ -10,11 +10,12 @@ import { type Failed, GroupCommit } from '../store/group-commit.service.js';
 import type { Decision, DeviceState } from '../window/decide-batch.js';
 import { windowView } from '../window/window-view.js';
 import { type Answer, answerTo, type Outcome } from './answer.js';
-import { checkBinding, checkMessage, type VerifiedRecord } from './check-message.js';
+import { checkBinding, checkMessage } from './check-message.js';
 import type { Envelope, Unreadable } from './envelope.js';
 import { Findings } from './findings.service.js';
 import { readBody } from './read-body.js';
 import type { Sender } from './sender.js';
+import type { VerifiedRecord } from './verified-record.js';
 
 /** Signatures checked before other requests get their turn. */
 const CHECKS_PER_TURN = 32;
@@ -71,7 +72,11 @@ export class IngestService {
     try {
       checkBinding(message, sender.deviceId);
       const signer = await this.signerOf(sender, message, kids);
-      return checkMessage(message, signer, { nowMs: Date.now(), skewSeconds: this.config.skewSeconds });
+      return checkMessage(message, signer, {
+        nowMs: Date.now(),
+        skewSeconds: this.config.skewSeconds,
+        tokenId: sender.tokenId,
+      });
     } catch (error) {
       if (error instanceof DomainError) return refusal(error, message.seq);
       throw error;

@@ -5,5 +5,7 @@ import type { ParsedCertificate } from '@outrider/x509';
 export interface Sender {
   readonly deviceId: DeviceId;
   readonly certificate: ParsedCertificate;
+  /** `jti` of the access token. */
+  readonly tokenId: string;
   readonly remoteAddress: string;
 }

@@ -12,7 +12,7 @@ import {
 import { CONFIG } from '@outrider/platform/service';
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.js';
-import type { VerifiedRecord } from '../ingest/check-message.js';
+import type { VerifiedRecord } from '../ingest/verified-record.js';
 import { type Decision, type DeviceState, decideBatch, settle, type Undecided } from '../window/decide-batch.js';
 import { WindowsRepository } from '../window/windows.repository.js';
 import { type Connection, inTransaction } from './connection.provider.js';
@@ -105,8 +105,7 @@ function movedWindows(accepted: readonly VerifiedRecord[], devices: ReadonlyMap<
 }
 
 function acceptedEvent(record: VerifiedRecord, receivedAt: Date): OutboxMessage {
-  const { deviceId, stream, epoch, seq, ts, payload, canonicalSha256, thumbprint } = record;
-  const text = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8');
+  const { deviceId, stream, epoch, seq, ts, canonicalSha256, thumbprint } = record;
   const event = {
     deviceId,
     stream,
@@ -114,7 +113,7 @@ function acceptedEvent(record: VerifiedRecord, receivedAt: Date): OutboxMessage 
     seq,
     ts,
     receivedAt: receivedAt.toISOString(),
-    payload: text,
+    payload: record.text(),
     canonicalSha256,
     thumbprint,
   };

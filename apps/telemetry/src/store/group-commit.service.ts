@@ -4,7 +4,7 @@ import type { DeviceId } from '@outrider/ids';
 import { CONFIG, LOGGER, Metrics } from '@outrider/platform/service';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
-import type { VerifiedRecord } from '../ingest/check-message.js';
+import type { VerifiedRecord } from '../ingest/verified-record.js';
 import type { Decision, DeviceState } from '../window/decide-batch.js';
 import { BatchRepository } from './batch.repository.js';
 import { BatchQueue, type QueuedRequest } from './batch-queue.js';

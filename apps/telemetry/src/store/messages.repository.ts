@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { VerifiedRecord } from '../ingest/check-message.js';
+import type { VerifiedRecord } from '../ingest/verified-record.js';
 import type { Connection } from './connection.provider.js';
 
 /** The raw signed messages. Insert and select are all that the runtime role may do to them. */

@@ -3,7 +3,7 @@ import { messageAccepted } from '@outrider/contracts';
 import { sha256Hex } from '@outrider/crypto';
 import { DeviceId, Epoch, SequenceNumber, StreamName } from '@outrider/ids';
 import pg from 'pg';
-import type { VerifiedRecord } from '../ingest/check-message.js';
+import type { VerifiedRecord } from '../ingest/verified-record.js';
 import {
   type Ground,
   type HttpAnswer,
@@ -310,9 +310,13 @@ function record(deviceId: string, seq: number): VerifiedRecord {
     epoch: Epoch.parse(0),
     seq: SequenceNumber.parse(seq),
     ts: Date.now() / 1000,
+    thumbprint: 'A'.repeat(43) as VerifiedRecord['thumbprint'],
+    algorithm: 'EdDSA',
+    tokenId: 'token-1',
+    format: 'json',
     payload,
     signature: 'ab',
-    thumbprint: 'A'.repeat(43) as VerifiedRecord['thumbprint'],
     canonicalSha256: sha256Hex(payload),
+    text: () => payload.toString(),
   };
 }
