@@ -94,7 +94,10 @@ export const certificateSuperseded = event({
   payload: z.strictObject({ ref: CertificateRef, supersededBy: Thumbprint.optional(), supersededAt: Instant }),
 });
 
-/** Telemetry asks for a signing certificate it does not know (`kid`). Not found: `provisioning.certificate_not_found`. */
+/**
+ * Telemetry asks for a signing certificate it does not know (`kid`). Not found: `provisioning.certificate_not_found`. The times say since
+ * when the certificate is out of service: what it signed before then may still be looked at.
+ */
 export const vehicleCertificateGet = request({
   subject: 'provisioning.certificate.get.v1',
   from: ['telemetry', 'command'],
@@ -104,6 +107,8 @@ export const vehicleCertificateGet = request({
     certificate: DerBase64,
     deviceId: DeviceId,
     status: z.enum(['live', 'pending', 'superseded', 'revoked']),
+    supersededAt: Instant.optional(),
+    revokedAt: Instant.optional(),
   }),
 });
 

@@ -20,7 +20,13 @@ export class CertificateAnswers implements OnApplicationBootstrap {
     this.subscriptions.answer(vehicleCertificateGet, async ({ thumbprint }) => {
       const held = await this.certificates.find(thumbprint);
       if (!held) throw new DomainError('provisioning.certificate_not_found', { detail: thumbprint });
-      return { certificate: held.der.toString('base64'), deviceId: held.deviceId, status: held.status };
+      return {
+        certificate: held.der.toString('base64'),
+        deviceId: held.deviceId,
+        status: held.status,
+        ...(held.supersededAt ? { supersededAt: held.supersededAt.toISOString() } : {}),
+        ...(held.revokedAt ? { revokedAt: held.revokedAt.toISOString() } : {}),
+      };
     });
     this.subscriptions.answer(deviceGet, async ({ deviceId }) => {
       const device = await this.devices.find(deviceId);
