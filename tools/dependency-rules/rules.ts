@@ -1,7 +1,7 @@
 /** "Who may import whom" of the house style, as dependency-cruiser rules. */
 import type { IRegularForbiddenRuleType } from 'dependency-cruiser';
 
-const PURE_LIBS = '(ids|errors|crypto|canonicalization|replay-window|x509|admission|policy|merkle)';
+const PURE_LIBS = '(ids|errors|crypto|canonicalization|replay-window|x509|admission|policy|evidence|merkle)';
 const ROLES =
   '(controller|service|repository|entity|module|consumer|guard|filter|interceptor|listener|store|client|migration|command|provider)';
 /** Tests, and what only tests use. */

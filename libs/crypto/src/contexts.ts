@@ -10,6 +10,10 @@ export const JWS_TYP = {
   request: 'outrider-request+jws',
   /** gateway -> services: the policies and geofences in force */
   policies: 'outrider-policies+jws',
+  /** telemetry -> vehicle: what the platform answered to a request */
+  receipt: 'outrider-receipt+jws',
+  /** telemetry -> auditor: the manifest of an export */
+  export: 'outrider-export+jws',
   /** token service -> vehicle or operator: an access token (RFC 9068 §2.1) */
   accessToken: 'at+jwt',
   /** service account -> token service: who asks (RFC 7523) */
