@@ -48,7 +48,7 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
       operatorUrl: `https://127.0.0.1:${portsOf(settings).services.token?.operator}`,
     };
   },
-  telemetry: () => ({ skewSeconds: 120, maxQueuedRecords: 20_000 }),
+  telemetry: () => ({ skewSeconds: 120, maxQueuedRecords: 20_000, retentionDays: 400 }),
   command: () => ({ defaultExpirySeconds: 300, defaultTimeoutSeconds: 60, idempotencySeconds: DAY_SECONDS }),
   revocation: (settings) => ({
     crl: { ...shards(settings), intervalSeconds: 60, validitySeconds: 3600 },

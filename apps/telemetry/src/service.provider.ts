@@ -1,6 +1,8 @@
 import type { ServiceDefinition } from '@outrider/platform/service';
 import { Config } from './config.js';
 import { TelemetryTables1763810000000 } from './store/migrations/1763810000000-telemetry-tables.migration.js';
+import { MonthlyPartitions1764600000000 } from './store/migrations/1764600000000-monthly-partitions.migration.js';
+import { setRetention } from './store/retention.provider.js';
 import { TelemetryModule } from './telemetry.module.js';
 
 /** What `boot` starts; tests and benchmarks start the same. */
@@ -9,5 +11,6 @@ export const TELEMETRY: ServiceDefinition<Config> = {
   config: Config,
   module: TelemetryModule,
   entities: [],
-  migrations: [TelemetryTables1763810000000],
+  migrations: [TelemetryTables1763810000000, MonthlyPartitions1764600000000],
+  asOwner: (owner, { retentionDays }) => setRetention(owner, retentionDays),
 };

@@ -39,6 +39,7 @@ export async function prepareGround(): Promise<Ground> {
     parsed,
     TELEMETRY.migrations,
     createLogger('telemetry', InstanceId.parse('telemetry-00000000'), 'fatal'),
+    async (owner) => TELEMETRY.asOwner?.(owner, parsed),
   );
   const authority = await Authority.start(nats);
   return {
@@ -54,7 +55,7 @@ export async function prepareGround(): Promise<Ground> {
   };
 }
 
-export const OWN_KEYS = { skewSeconds: 120, maxQueuedRecords: 8192 };
+export const OWN_KEYS = { skewSeconds: 120, maxQueuedRecords: 8192, retentionDays: 400 };
 
 export interface Service {
   readonly vehicleUrl: string;

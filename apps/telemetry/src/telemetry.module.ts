@@ -8,6 +8,7 @@ import { SigningCertificates } from './signing-certificate/signing-certificates.
 import { BatchRepository } from './store/batch.repository.js';
 import { GroupCommit } from './store/group-commit.service.js';
 import { MessagesRepository } from './store/messages.repository.js';
+import { PartitionsRepository } from './store/partitions.repository.js';
 import { Partitions } from './store/partitions.service.js';
 import { WindowController } from './window/window.controller.js';
 import { WindowService } from './window/window.service.js';
@@ -22,6 +23,7 @@ import { WindowsRepository } from './window/windows.repository.js';
     IngestService,
     MessagesRepository,
     Partitions,
+    PartitionsRepository,
     ReadingRepository,
     SigningCertificates,
     WindowService,

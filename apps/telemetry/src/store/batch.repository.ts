@@ -70,6 +70,7 @@ export class BatchRepository {
     const decisions = await this.settleAll(tx, records, decideBatch(records, devices, receivedAt.getTime()));
     const accepted = records.filter((_, index) => decisions[index]!.verdict === 'accepted');
     if (accepted.length === 0) return { decisions, devices };
+    await this.messages.insertBatches(tx, accepted);
     await this.messages.insert(tx, accepted);
     await this.windows.saveWindows(tx, devices, movedWindows(accepted, devices));
     const raised = [...devices].filter(([id, device]) => device.epoch !== epochs.get(id)).map(([id]) => id);

@@ -11,10 +11,14 @@ export class MessagesRepository {
       name: 'messages.insert',
       text: `
         INSERT INTO messages
-          (device_id, received_at, stream, epoch, seq, ts, thumbprint, canonical_sha256, signature, payload)
-        SELECT device_id, now(), stream, epoch, seq, ts, thumbprint, decode(sha256, 'hex'), signature, payload
-        FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::float8[], $6::text[], $7::text[], $8::text[], $9::bytea[])
-          AS r(device_id, stream, epoch, seq, ts, thumbprint, sha256, signature, payload)`,
+          (device_id, received_at, stream, epoch, seq, ts, thumbprint, canonical_sha256, signature, payload,
+           format, algorithm, token_id, batch_sha256, batch_index)
+        SELECT device_id, now(), stream, epoch, seq, ts, thumbprint, decode(sha256, 'hex'), signature, payload,
+          format, algorithm, token_id, batch_sha256, batch_index
+        FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::float8[], $6::text[], $7::text[], $8::text[], $9::bytea[],
+            $10::text[], $11::text[], $12::text[], $13::bytea[], $14::int[])
+          AS r(device_id, stream, epoch, seq, ts, thumbprint, sha256, signature, payload,
+            format, algorithm, token_id, batch_sha256, batch_index)`,
       values: [
         records.map((r) => r.deviceId),
         records.map((r) => r.stream),
@@ -25,13 +29,42 @@ export class MessagesRepository {
         records.map((r) => r.canonicalSha256),
         records.map((r) => r.signature),
         records.map((r) => r.payload),
+        records.map((r) => r.format),
+        records.map((r) => r.algorithm),
+        records.map((r) => r.tokenId),
+        records.map((r) => r.batch?.of.sha256 ?? null),
+        records.map((r) => r.batch?.index ?? null),
+      ],
+    });
+  }
+
+  /** The signed batches that the records came in, each once, with the same `received_at`. */
+  async insertBatches(tx: Connection, records: readonly VerifiedRecord[]): Promise<void> {
+    const batches = new Map(records.flatMap((record) => (record.batch ? [[record.batch.of, record] as const] : [])));
+    if (batches.size === 0) return;
+    const rows = [...batches];
+    await tx.query({
+      name: 'batches.insert',
+      text: `
+        INSERT INTO batches (device_id, received_at, sha256, format, bytes, signature, thumbprint)
+        SELECT device_id, now(), sha256, format, bytes, signature, thumbprint
+        FROM unnest($1::text[], $2::bytea[], $3::text[], $4::bytea[], $5::text[], $6::text[])
+          AS b(device_id, sha256, format, bytes, signature, thumbprint)
+        ON CONFLICT DO NOTHING`,
+      values: [
+        rows.map(([, { deviceId }]) => deviceId),
+        rows.map(([{ sha256 }]) => sha256),
+        rows.map(([{ format }]) => format),
+        rows.map(([{ bytes }]) => bytes),
+        rows.map(([{ signature }]) => signature),
+        rows.map(([, { thumbprint }]) => thumbprint),
       ],
     });
   }
 
   /**
    * Which of the records are stored already, by number and digest; gives indexes into `records`. The same record has the same `ts`,
-   * which was within `marginSeconds` of its receipt, so that two days' partitions at most are looked at.
+   * which was within `marginSeconds` of its receipt, so that two partitions at most are looked at.
    */
   async findStored(
     tx: Connection,

@@ -1,26 +1,43 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { Database } from '@outrider/platform/postgres';
-import { LOGGER, type Logger, Schedule } from '@outrider/platform/service';
+import { LOGGER, type Logger, Metrics, Schedule } from '@outrider/platform/service';
+import { PartitionsRepository } from './partitions.repository.js';
 
-const DAYS_AHEAD = 7;
+const DAYS_AHEAD = 45;
 const INTERVAL_MS = 6 * 3_600_000;
 
-/** Keeps a week of partitions ahead. Without one nothing is refused: the default partition takes the rows. */
+/**
+ * Keeps partitions ahead, and lets go of those that retention has outlived, oldest first. Without one ahead nothing is refused: the
+ * default partition takes the rows.
+ */
 @Injectable()
 export class Partitions implements OnApplicationBootstrap {
+  private readonly retired;
+
   constructor(
-    private readonly database: Database,
+    private readonly partitions: PartitionsRepository,
     private readonly schedule: Schedule,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+    metrics: Metrics,
+  ) {
+    this.retired = metrics.counter('outrider_telemetry_partitions_retired_total', 'Partitions that retention dropped.');
+  }
 
   onApplicationBootstrap(): void {
-    const now = this.schedule.every(INTERVAL_MS, 'partitions could not be made; tried again later', () => this.make());
-    now();
+    const every = (complaint: string, work: () => Promise<void>) => this.schedule.every(INTERVAL_MS, complaint, work)();
+    every('partitions could not be made; tried again later', () => this.make());
+    every('a partition could not be retired; tried again later', () => this.retire());
   }
 
   private async make(): Promise<void> {
-    const [row] = await this.database.query<{ made: number }>('SELECT make_partitions($1) AS made', [DAYS_AHEAD]);
-    if (row && row.made > 0) this.logger.info({ made: row.made }, 'partitions made');
+    const made = await this.partitions.make(DAYS_AHEAD);
+    if (made > 0) this.logger.info({ made }, 'partitions made');
+  }
+
+  /** Drops what the rule in force has outlived, each with its proof in `retired_partitions`. */
+  async retire(): Promise<void> {
+    for (let proof = await this.partitions.retire(); proof; proof = await this.partitions.retire()) {
+      this.retired.inc();
+      this.logger.info(proof, 'a partition was retired');
+    }
   }
 }

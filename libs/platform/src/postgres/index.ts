@@ -2,7 +2,7 @@ export { type EntityClass, type MigrationClass, runtimeDataSource } from './data
 export { afterCommit, Database } from './database.service.js';
 export { databaseError, isDatabaseAway, isRetryableConflict } from './failure.js';
 export { appendOnly, grantRuntime, type Privilege } from './grants.provider.js';
-export { migrate } from './migrate.provider.js';
+export { type AsOwner, migrate } from './migrate.provider.js';
 export {
   INSERT as OUTBOX_INSERT,
   insertParameters as outboxParameters,

@@ -5,7 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { InstanceId, type Service } from '@outrider/ids';
 import type { Logger } from 'pino';
-import type { DataSource } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import type { z } from 'zod';
 import { createFastifyAdapter } from '../http/fastify.provider.js';
 import { Listeners } from '../http/listeners.service.js';
@@ -25,6 +25,8 @@ export interface ServiceDefinition<C extends CommonConfig> {
   readonly module: Type;
   readonly entities: readonly EntityClass[];
   readonly migrations: readonly MigrationClass[];
+  /** Run by `--migrate` after the migrations, as the owner role. */
+  readonly asOwner?: (owner: QueryRunner, config: C) => Promise<void>;
 }
 
 /**
@@ -41,8 +43,9 @@ export async function boot<C extends CommonConfig>(definition: ServiceDefinition
     if (values['check-config']) return;
     const instance = InstanceId.parse(`${definition.service}-${randomBytes(4).toString('hex')}`);
     const logger = createLogger(definition.service, instance, config.logLevel);
-    if (values.migrate) await migrate(config, definition.migrations, logger);
-    else await run(definition, { service: definition.service, instance, config, logger });
+    if (values.migrate) {
+      await migrate(config, definition.migrations, logger, async (owner) => definition.asOwner?.(owner, config));
+    } else await run(definition, { service: definition.service, instance, config, logger });
   } catch (error) {
     process.stderr.write(
       `${error instanceof ConfigError ? error.message : ((error as Error).stack ?? String(error))}\n`,
