@@ -44,7 +44,7 @@ function writeNumber(value: number): string {
 }
 
 /** A literal, or what JSON.parse makes. Told by the prototype's prototype, so that objects of another realm count too. */
-function isPlainObject(value: unknown): value is Record<string, unknown> {
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
