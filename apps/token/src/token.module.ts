@@ -4,6 +4,7 @@ import type { ServiceDefinition } from '@outrider/platform/service';
 import { CertificateSeenService } from './certificate-seen/certificate-seen.service.js';
 import { TokenConfig } from './config.js';
 import { DeniedTokens } from './denied-tokens/denied-tokens.service.js';
+import { OwedDenials } from './denied-tokens/owed-denials.repository.js';
 import { DeviceConsumer } from './device/device.consumer.js';
 import { DeviceRepository } from './device/device.repository.js';
 import { DeviceService } from './device/device.service.js';
@@ -17,6 +18,7 @@ import { PolicyBasis1764510000000 } from './migrations/1764510000000-policy-basi
 import { Elevations1764520000000 } from './migrations/1764520000000-elevations.migration.js';
 import { People1764600000000 } from './migrations/1764600000000-people.migration.js';
 import { RefreshTokens1764610000000 } from './migrations/1764610000000-refresh-tokens.migration.js';
+import { OwedDenials1764700000000 } from './migrations/1764700000000-owed-denials.migration.js';
 import { OperatorAccountRepository } from './operator-client/operator-account.repository.js';
 import { OperatorClients } from './operator-client/operator-clients.service.js';
 import { OperatorTokenController } from './operator-token/operator-token.controller.js';
@@ -56,6 +58,7 @@ import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
     CertificateSeenService,
     ControlTokenRepository,
     TokenProofs,
+    OwedDenials,
     DeniedTokens,
     RefreshTokenRepository,
     RefreshTokens,
@@ -86,5 +89,6 @@ export const definition: ServiceDefinition<TokenConfig> = {
     Elevations1764520000000,
     People1764600000000,
     RefreshTokens1764610000000,
+    OwedDenials1764700000000,
   ],
 };

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { inSession } from '../session.service.js';
 
 const Elevation = z.looseObject({ elevation_id: z.string() });
-const Page = z.object({ items: z.array(Elevation) });
+const Page = z.object({ items: z.array(Elevation), next: z.string().nullish() });
 
 interface RequestOptions {
   readonly scope: string;
@@ -43,9 +43,10 @@ function listCommand(): Command {
   return new Command('list')
     .description('elevations, newest first')
     .option('--limit <n>', 'how many', '50')
-    .action(({ limit }: { limit: string }, command: Command) =>
+    .option('--after <cursor>', 'go on behind this, the `next` of a page (--json)')
+    .action(({ limit, after }: { limit: string; after?: string }, command: Command) =>
       inSession(command, async ({ operator, output }) => {
-        const page = Page.parse(await operator.call('token', 'GET', '/v1/elevations', { query: { limit } }));
+        const page = Page.parse(await operator.call('token', 'GET', '/v1/elevations', { query: { limit, after } }));
         const rows = page.items.map((one) => [
           one.elevation_id,
           one.scope,

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ACR, OPERATOR_AUDIENCE } from '@outrider/admission';
 import { denylistAdd } from '@outrider/contracts';
+import { Policies } from '@outrider/platform/policy';
 import type { TestNats } from '@outrider/testing';
 import { decodeJwt, SignJWT } from 'jose';
 import type pg from 'pg';
@@ -152,6 +153,21 @@ describe('an elevation', () => {
     expect((await api(plain, '')).status).toBe(200);
   });
 
+  it('ended while revocation is away has its tokens denied once that is back, though nobody asks again', async () => {
+    const id = await granted({ scope: 'command:send-critical' });
+    const { access_token } = (await serviceToken('ann', 'command:send-critical operator:read')).body;
+    const { jti } = decodeJwt(access_token);
+    revocationAway = true;
+    expect((await api(personToken('ben'), `/${id}/revoke`, {})).status).toBe(503);
+    const owed = async () => (await admin.query('SELECT 1 FROM token.owed_denials WHERE jti = $1', [jti])).rowCount;
+    expect(await owed()).toBe(1);
+    expect(denied).not.toContain(jti);
+    revocationAway = false;
+    await until(async () => (await owed()) === 0);
+    expect(denied).toContain(jti);
+    await until(async () => (await api(access_token, '')).body.code === 'denylist.token');
+  });
+
   it('is withdrawn by who asked, and not by a stranger without the right', async () => {
     const id = await requested();
     const eve = (await serviceToken('eve')).body.access_token;
@@ -209,6 +225,44 @@ describe('an approval', () => {
     const answer = await api(personToken('ben'), `/${id}/reject`, { reason: 'no ticket' });
     expect(answer.body).toMatchObject({ state: 'rejected', decision_reason: 'no ticket' });
   });
+});
+
+describe('policies', () => {
+  it('refuse an approval by name, and the request goes on waiting', async () => {
+    const id = await requested('ann', { scope: 'ca:revoke-bulk', duration_seconds: 7200 });
+    expect(await api(personToken('ben'), `/${id}/approve`, {})).toMatchObject({
+      status: 403,
+      body: { code: 'policy.denied', detail: 'no-long-elevation-to-what-reaches-the-fleet' },
+    });
+    expect((await api(personToken('ben'), `/${id}`)).body.state).toBe('requested');
+  });
+
+  it('of the fleet have a say, and cannot keep anyone from putting them right by failing', async () => {
+    const [critical, rules] = [await requested('eve', { scope: 'command:send-critical' }), await requested()];
+    ground.gateway.publish({
+      'elevation-by-approval':
+        'permit (principal, action == Outrider::Action::"elevate", resource) when { resource.roles.contains("x") };',
+    });
+    await until(() => app.get(Policies).version === 2);
+    const approve = (id: string) => api(personToken('ben'), `/${id}/approve`, {});
+    expect(await approve(critical)).toMatchObject({ status: 403, body: { code: 'policy.denied' } });
+    expect(await approve(rules)).toMatchObject({ status: 200 });
+    ground.gateway.publish();
+    await until(() => app.get(Policies).version === 3);
+    expect(await approve(critical)).toMatchObject({ status: 200 });
+  });
+});
+
+it('are listed the newest first, a page at a time', async () => {
+  const ids = [await requested(), await requested(), await requested()];
+  const token = personToken('ben');
+  const first = (await api(token, '?limit=2')).body;
+  const second = (await api(token, `?limit=2&after=${first.next}`)).body;
+  const listed = [...first.items, ...second.items].map((one: { elevation_id: string }) => one.elevation_id);
+  expect(listed.slice(0, 3)).toEqual(ids.toReversed());
+  expect(new Set(listed).size).toBe(4);
+  expect((await api(token, '?limit=1000')).body.next).toBeNull();
+  for (const wrong of ['?limit=1001', '?limit=0', '?after=x']) expect((await api(token, wrong)).status).toBe(400);
 });
 
 it('is not asked for by who no role lets ask', async () => {

@@ -5,8 +5,10 @@ import {
   type Elevation,
   ElevationBody,
   elevationDocument,
+  MAX_OPEN_REQUESTS,
   reject,
   requestElevation,
+  requireFewOpen,
   revoke,
   stateOf,
 } from './elevation.js';
@@ -22,6 +24,17 @@ const by = (party = OTHER, now = later(60), reason?: string) => ({ by: party, no
 const granted = approve(asked, by());
 
 describe('a request', () => {
+  it('is one of a hundred that wait at most', () => {
+    requireFewOpen(MAX_OPEN_REQUESTS - 1);
+    expect(() => requireFewOpen(MAX_OPEN_REQUESTS)).toThrow(expect.objectContaining({ code: 'elevation.too_many' }));
+  });
+
+  it('is not approved by who has had the key of the account in hand', () => {
+    const keyed = { ...asked, keyedBy: ['cleo', OTHER.identity] };
+    expect(() => approve(keyed, by())).toThrow(expect.objectContaining({ code: 'elevation.same_person' }));
+    expect(approve({ ...keyed, keyedBy: ['cleo'] }, by()).state).toBe('approved');
+  });
+
   test.each([
     ['a reason that says nothing', { reason: 'because' }],
     ['a reason of blanks', { reason: ' '.repeat(20) }],

@@ -8,6 +8,8 @@ import { mayRequest } from '../operator-token/roles.js';
 export const REQUEST_SECONDS = 3600;
 export const MIN_DURATION_SECONDS = 60;
 export const MAX_DURATION_SECONDS = 4 * 3600;
+/** Requests of one account that may wait at once. */
+export const MAX_OPEN_REQUESTS = 100;
 
 const Text = z.string().trim().max(1000);
 
@@ -18,6 +20,21 @@ export const ElevationBody = z.strictObject({
   duration_seconds: z.int().min(MIN_DURATION_SECONDS).max(MAX_DURATION_SECONDS),
 });
 export type ElevationBody = z.infer<typeof ElevationBody>;
+
+/** Newest first; the cursor is the last one shown. */
+export const ElevationQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  after: z
+    .string()
+    .transform((cursor) => Buffer.from(cursor, 'base64url').toString('latin1'))
+    .pipe(z.string().regex(/^\d{1,15}\.[0-9a-f-]{36}$/))
+    .optional(),
+});
+export type ElevationQuery = z.infer<typeof ElevationQuery>;
+
+export function elevationCursor({ requestedAt, elevationId }: Elevation): string {
+  return Buffer.from(`${requestedAt.getTime()}.${elevationId}`, 'latin1').toString('base64url');
+}
 
 export const DecisionBody = z.strictObject({ reason: Text.min(1).optional() });
 
@@ -31,6 +48,10 @@ export interface Elevation {
   /** Who stood behind the account when it asked, and who does now. */
   readonly requestedIdentity: string;
   readonly identity: string;
+  /** Of the account, now. */
+  readonly roles: readonly string[];
+  /** Who has had the account's key in hand: whoever made it by the API, or changed its key. */
+  readonly keyedBy: readonly string[];
   readonly scope: ElevatedScope;
   readonly reason: string;
   readonly durationSeconds: number;
@@ -72,6 +93,8 @@ export function requestElevation(
     accountId: by.id,
     requestedIdentity: by.identity,
     identity: by.identity,
+    roles: by.roles,
+    keyedBy: [],
     scope,
     reason,
     durationSeconds,
@@ -88,6 +111,11 @@ export function requestElevation(
   };
 }
 
+/** @throws DomainError `elevation.too_many` */
+export function requireFewOpen(open: number): void {
+  if (open >= MAX_OPEN_REQUESTS) throw new DomainError('elevation.too_many', { detail: `${open} wait for a decision` });
+}
+
 /** What the stored elevation is by now: requests and grants end by themselves. */
 export function stateOf(
   { state, requestExpiresAt, endsAt }: Pick<Elevation, 'state' | 'requestExpiresAt' | 'endsAt'>,
@@ -100,11 +128,13 @@ export function stateOf(
 
 /**
  * The grant: it starts now, whenever it was asked for.
- * @throws DomainError `elevation.closed`; `elevation.same_person` for the account that asked and for every other one of whoever stands behind it
+ * @throws DomainError `elevation.closed`; `elevation.same_person` for the account that asked, for every other one of whoever stands behind
+ * it, and for whoever may hold its key
  */
 export function approve(elevation: Elevation, { by, reason, now }: Decision): Elevation {
   requireState(elevation, ['requested'], now);
-  const same = by.id === elevation.accountId || [elevation.identity, elevation.requestedIdentity].includes(by.identity);
+  const behind = [elevation.identity, elevation.requestedIdentity, ...elevation.keyedBy];
+  const same = by.id === elevation.accountId || behind.includes(by.identity);
   if (same) throw new DomainError('elevation.same_person');
   const endsAt = new Date(now.getTime() + elevation.durationSeconds * 1000);
   return { ...elevation, state: 'approved', ...decided(by, reason, now), endsAt };

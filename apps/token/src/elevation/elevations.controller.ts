@@ -4,14 +4,13 @@ import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/pla
 import { bodyBytes, JsonBody, On, PathParam, parseJsonBody, QueryParams } from '@outrider/platform/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { DecisionBody, ElevationBody, elevationDocument } from './elevation.js';
+import { DecisionBody, ElevationBody, ElevationQuery, elevationCursor, elevationDocument } from './elevation.js';
 import { ElevationService } from './elevation.service.js';
 import { Elevations } from './elevations.repository.js';
 
 /** Who grants a right has just shown two factors: a token that lies about will not do. */
 const JUST_SIGNED_IN: StepUp = { acr: ACR.mfa, maxAgeSeconds: 300 };
 
-const ListQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).default(100) });
 const Id = z.uuid();
 
 @Controller('v1/elevations')
@@ -32,9 +31,15 @@ export class ElevationsController {
   @Get()
   @On('operator')
   @RequireOperator('operator:read')
-  async list(@QueryParams(ListQuery) { limit }: z.infer<typeof ListQuery>) {
+  async list(@QueryParams(ElevationQuery) query: ElevationQuery) {
     const now = new Date();
-    return { items: (await this.elevations.newest(limit)).map((elevation) => elevationDocument(elevation, now)) };
+    const found = await this.elevations.page(query);
+    const shown = found.slice(0, query.limit);
+    const last = shown.at(-1);
+    return {
+      items: shown.map((elevation) => elevationDocument(elevation, now)),
+      next: found.length > shown.length && last ? elevationCursor(last) : null,
+    };
   }
 
   @Get(':id')

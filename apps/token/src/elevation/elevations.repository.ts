@@ -3,13 +3,16 @@ import type { ElevatedScope } from '@outrider/admission';
 import { DomainError } from '@outrider/errors';
 import { Database } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
-import type { Elevation, StoredState } from './elevation.js';
+import type { IssuedToken } from '../denied-tokens/denied-tokens.service.js';
+import type { Elevation, ElevationQuery, StoredState } from './elevation.js';
 
 interface Row {
   readonly elevation_id: string;
   readonly account_id: string;
   readonly requested_identity: string;
   readonly identity: string;
+  readonly roles: string[];
+  readonly keyed_by: string[];
   readonly scope: ElevatedScope;
   readonly reason: string;
   readonly duration_seconds: number;
@@ -33,7 +36,8 @@ export interface ElevationEvent {
   readonly at: Date;
 }
 
-const SELECT = 'SELECT e.*, a.identity FROM elevations e JOIN operator_accounts a ON a.id = e.account_id';
+const SELECT =
+  'SELECT e.*, a.identity, a.roles, a.keyed_by FROM elevations e JOIN operator_accounts a ON a.id = e.account_id';
 
 /** Elevations and their history. */
 @Injectable()
@@ -106,12 +110,25 @@ export class Elevations {
     return rows.map(fromRow);
   }
 
-  /** Newest first. */
-  async newest(limit: number): Promise<Elevation[]> {
-    const rows = await this.database.query<Row>(`${SELECT} ORDER BY requested_at DESC, elevation_id DESC LIMIT $1`, [
-      limit,
-    ]);
+  /** Newest first, one more than `limit` where there are more. */
+  async page({ limit, after }: ElevationQuery): Promise<Elevation[]> {
+    const [ms, id] = after?.split('.') ?? [];
+    const rows = await this.database.query<Row>(
+      `${SELECT} WHERE $1::timestamptz IS NULL OR (requested_at, elevation_id) < ($1, $2::uuid)
+       ORDER BY requested_at DESC, elevation_id DESC LIMIT $3`,
+      [ms === undefined ? null : new Date(Number(ms)), id ?? null, limit + 1],
+    );
     return rows.map(fromRow);
+  }
+
+  /** Requests of the account that wait for a decision. */
+  async countOpen(tx: EntityManager, accountId: string, now: Date): Promise<number> {
+    const [row]: { open: number }[] = await tx.query(
+      `SELECT count(*)::int AS open FROM elevations
+       WHERE account_id = $1 AND state = 'requested' AND request_expires_at > $2`,
+      [accountId, now],
+    );
+    return row?.open ?? 0;
   }
 
   history(elevationId: string): Promise<ElevationEvent[]> {
@@ -122,8 +139,8 @@ export class Elevations {
   }
 
   /** Tokens of the elevation that have not ended. */
-  async liveTokens(elevationId: string, now: Date): Promise<{ readonly jti: string; readonly expiresAt: Date }[]> {
-    return this.database.query(
+  async liveTokens(tx: EntityManager, elevationId: string, now: Date): Promise<IssuedToken[]> {
+    return tx.query(
       'SELECT jti, expires_at AS "expiresAt" FROM operator_tokens WHERE elevation_id = $1 AND expires_at > $2',
       [elevationId, now],
     );
@@ -142,6 +159,8 @@ function fromRow(row: Row): Elevation {
     accountId: row.account_id,
     requestedIdentity: row.requested_identity,
     identity: row.identity,
+    roles: row.roles,
+    keyedBy: row.keyed_by,
     scope: row.scope,
     reason: row.reason,
     durationSeconds: row.duration_seconds,

@@ -6,6 +6,7 @@ export {
   type CommandWord,
   controlTokenRequest,
   dispatchRequest,
+  elevateRequest,
   type OperatorAttributes,
   operatorAttributes,
   outOfServiceRequest,

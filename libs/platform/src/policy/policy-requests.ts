@@ -80,6 +80,25 @@ export function outOfServiceRequest(
   };
 }
 
+/**
+ * Somebody is about to be given a right for a time. `approver`: by the token; `requester`: the account that is elevated. Neither is in a
+ * vehicle: the local time is UTC's.
+ */
+export function elevateRequest(
+  approver: { readonly subject: string; readonly operator: OperatorAttributes },
+  requester: { readonly subject: string; readonly roles: readonly string[] },
+  { scope, durationSeconds }: { readonly scope: string; readonly durationSeconds: number },
+  now: Date,
+): PolicyRequest {
+  const { hour, minuteOfDay, weekday } = localTime(now, 'UTC');
+  return {
+    principal: operatorEntity(approver.subject, approver.operator),
+    action: 'elevate',
+    resource: { type: 'Account', id: requester.subject, attributes: { roles: [...requester.roles] } },
+    context: { scope, durationSeconds, local: { hour, minuteOfDay, weekday } },
+  };
+}
+
 /** `state`: a word that the registry has not. */
 type VehicleWord = Omit<DeviceContext, 'state'> & { readonly state: DeviceContext['state'] | 'unknown' };
 
