@@ -1,7 +1,9 @@
 import type { ServiceDefinition } from '@outrider/platform/service';
 import { Config } from './config.js';
 import { TelemetryTables1763810000000 } from './store/migrations/1763810000000-telemetry-tables.migration.js';
+import { OfflineLogs1764590000000 } from './store/migrations/1764590000000-offline-logs.migration.js';
 import { MonthlyPartitions1764600000000 } from './store/migrations/1764600000000-monthly-partitions.migration.js';
+import { RollbacksAndEpochOrders1764610000000 } from './store/migrations/1764610000000-rollbacks-and-epoch-orders.migration.js';
 import { setRetention } from './store/retention.provider.js';
 import { TelemetryModule } from './telemetry.module.js';
 
@@ -11,6 +13,6 @@ export const TELEMETRY: ServiceDefinition<Config> = {
   config: Config,
   module: TelemetryModule,
   entities: [],
-  migrations: [TelemetryTables1763810000000, MonthlyPartitions1764600000000],
+  migrations: [TelemetryTables1763810000000, MonthlyPartitions1764600000000, RollbacksAndEpochOrders1764610000000],
   asOwner: (owner, { retentionDays }) => setRetention(owner, retentionDays),
 };

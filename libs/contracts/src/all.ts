@@ -26,6 +26,7 @@ export const CONTRACTS: readonly Contract[] = [
   token.jwksChanged,
   token.certificateSeen,
   telemetry.messageAccepted,
+  telemetry.recordBackfilled,
   command.deliveryOffered,
   command.commandChanged,
   revocation.certificateRevoked,

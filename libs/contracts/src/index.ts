@@ -63,7 +63,7 @@ export {
   POLICIES_BUCKET,
   POLICIES_KEY,
 } from './streams.js';
-export { messageAccepted } from './telemetry.js';
+export { messageAccepted, recordBackfilled } from './telemetry.js';
 export { certificateSeen, Jwk, Jwks, jwksChanged, jwksGet } from './token.js';
 export {
   CertificateRef,

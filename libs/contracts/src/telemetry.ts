@@ -8,6 +8,7 @@ export const messageAccepted = event({
   subject: 'telemetry.message.accepted.v1',
   routed: true,
   latest: true,
+  readBack: true,
   from: 'telemetry',
   to: ['gateway'],
   payload: z.strictObject({
@@ -23,5 +24,22 @@ export const messageAccepted = event({
     /** Hex SHA-256 of the canonical record. */
     canonicalSha256: z.string().regex(/^[0-9a-f]{64}$/),
     thumbprint: Thumbprint,
+  }),
+});
+
+/**
+ * A record that came by an offline log: late, and out of the order of `messageAccepted`. `standing`: `unanchored` where its certificate
+ * was revoked and nothing proves that the log was written before.
+ */
+export const recordBackfilled = event({
+  subject: 'telemetry.record.backfilled.v1',
+  routed: true,
+  from: 'telemetry',
+  to: [],
+  payload: messageAccepted.payload.extend({
+    orderId: z.uuid(),
+    log: z.string().max(64),
+    segment: z.int().positive(),
+    standing: z.enum(['trusted', 'unanchored']),
   }),
 });

@@ -2,6 +2,8 @@
 
 /** `typ` of the JOSE header, compared exactly: no `application/` prefix, no other case. */
 export const JWS_TYP = {
+  /** vehicle -> telemetry: one message, for devices that speak JWS */
+  telemetry: 'outrider-telemetry+jws',
   /** command service -> vehicle: a command (control CA's signer, x5c) */
   command: 'outrider-command+jws',
   /** vehicle -> command service: what became of a command */
@@ -38,5 +40,7 @@ export type CoseExternalAad = (typeof COSE_EXTERNAL_AAD)[keyof typeof COSE_EXTER
 export const JCS_TYP = {
   telemetryBatch: 'outrider/telemetry-batch/v1',
   logSegment: 'outrider/log-segment/v1',
+  /** vehicle -> telemetry: these segments of my log answer that fetch order */
+  logDelivery: 'outrider/log-delivery/v1',
 } as const;
 export type JcsTyp = (typeof JCS_TYP)[keyof typeof JCS_TYP];
