@@ -3,7 +3,7 @@ import { describe, expect, it, test } from '@jest/globals';
 import { DomainError } from '@outrider/errors';
 import fc from 'fast-check';
 import { JWS_TYP } from './contexts.js';
-import { type JwsExpectation, parseJws, signJws, verifyJws } from './jws.js';
+import { type JwsExpectation, parseFlattenedJws, parseJws, signJws, verifyJws } from './jws.js';
 import { sign, signDer } from './sign.js';
 import { verificationKeyOf } from './verification-key.js';
 
@@ -133,5 +133,45 @@ describe('parseJws', () => {
       ),
       { numRuns: 1_000 },
     );
+  });
+});
+
+describe('a flattened JWS (RFC 7515 §7.2.2)', () => {
+  const ed25519 = pairs[2]!;
+  const expectation: JwsExpectation = { typ: JWS_TYP.telemetry, allowedHeaders: ['kid', 'x5t#S256'] };
+  const header = Buffer.from(JSON.stringify({ alg: 'Ed25519', typ: JWS_TYP.telemetry })).toString('base64url');
+  const body = Buffer.from('{}').toString('base64url');
+  const signature = sign(ed25519.privateKey, Buffer.from(`${header}.${body}`)).toString('base64url');
+  const good = { protected: header, payload: body, signature };
+  const codeOf = (work: () => unknown) => {
+    try {
+      work();
+      return 'ok';
+    } catch (error) {
+      if (error instanceof DomainError) return error.code;
+      throw error;
+    }
+  };
+
+  it('verifies as its compact form does, a key named in the unprotected header or not', () => {
+    const verifier = verificationKeyOf(ed25519.publicKey);
+    expect(verifyJws(parseFlattenedJws(good), verifier, expectation)).toEqual({ ok: true });
+    expect(verifyJws(parseJws(`${header}.${body}.${signature}`, MAX), verifier, expectation)).toEqual({ ok: true });
+    const named = parseFlattenedJws({ ...good, header: { kid: 'a' } });
+    expect(named.header.kid).toBe('a');
+    expect(verifyJws(named, verifier, expectation)).toEqual({ ok: true });
+    expect(verifyJws(parseFlattenedJws(good), key, expectation)).toEqual({ ok: false, reason: 'alg_mismatch' });
+  });
+
+  test.each([
+    ['alg in the unprotected header', { header: { alg: 'EdDSA' } }],
+    ['typ in both', { header: { typ: JWS_TYP.telemetry } }],
+    ['crit in the unprotected header', { header: { crit: ['b64'] } }],
+    ['a key in the unprotected header', { header: { jwk: {} } }],
+    ['a payload that is no base64url', { payload: 'a+b/' }],
+    ['a payload with padding', { payload: 'e30=' }],
+    ['a protected header that is no JSON', { protected: 'AAAA' }],
+  ])('refuses %s', (_name, more) => {
+    expect(codeOf(() => parseFlattenedJws({ ...good, ...more }))).toBe('request.malformed');
   });
 });

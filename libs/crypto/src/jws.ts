@@ -1,4 +1,4 @@
-/** Compact JWS (RFC 7515 §3.1), small and strict, for hot paths: bytes are verified as they came, and headers choose nothing. */
+/** JWS, compact and flattened (RFC 7515 §7.1, §7.2.2), small and strict, for hot paths: bytes are verified as they came, and headers choose nothing. */
 import type { KeyObject } from 'node:crypto';
 import { scanJson } from '@outrider/canonicalization';
 import { DomainError } from '@outrider/errors';
@@ -60,6 +60,34 @@ export function parseJws(compact: string, maxBytes: number): ParsedJws {
   return { header: parseHeader(header), payload, signingInput, signature };
 }
 
+/** The members of a flattened JWS: all strings but `header`, which is an object where it is there. */
+export interface FlattenedJws {
+  readonly protected: string;
+  readonly payload: string;
+  readonly signature: string;
+  readonly header?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The same of the flattened form. `typ` and `alg` must be protected; an unprotected header may hold `kid` and `x5t#S256` alone, and no
+ * name that is protected too (RFC 7515 §7.2.1).
+ * @throws DomainError `request.malformed`
+ */
+export function parseFlattenedJws(jws: FlattenedJws): ParsedJws {
+  const [header, payload, signature] = [jws.protected, jws.payload, jws.signature].map((part) => decodeBase64url(part));
+  if (!header || !payload || !signature) throw malformed('a member of the JWS is not unpadded base64url');
+  const protectedHeader = parseHeader(header);
+  const unprotected = Object.entries(jws.header ?? {});
+  if (unprotected.some(([name]) => !UNPROTECTED.has(name) || Object.hasOwn(protectedHeader, name))) {
+    throw malformed('the unprotected header of the JWS has a member that must be protected, or is protected too');
+  }
+  const signingInput = Buffer.from(`${jws.protected}.${jws.payload}`, 'latin1');
+  return { header: { ...protectedHeader, ...Object.fromEntries(unprotected) }, payload, signingInput, signature };
+}
+
+/** They name a key that is checked for itself; nothing is lost where they are not signed. */
+const UNPROTECTED: ReadonlySet<string> = new Set(['kid', 'x5t#S256']);
+
 /**
  * Whether the JWS is of this context, by this key. The header is checked first: `typ` exactly as pinned, `alg` exactly the key's, and no
  * member that is not allowed. `crit`, `b64`, `jku`, `x5u` and the like can never be allowed: they would let the header choose the rules.
@@ -67,10 +95,15 @@ export function parseJws(compact: string, maxBytes: number): ParsedJws {
 export function verifyJws(parsed: ParsedJws, key: VerificationKey, expectation: JwsExpectation): JwsVerdict {
   const { header } = parsed;
   if (header.typ !== expectation.typ) return refusal('typ_mismatch');
-  if (header.alg !== key.algorithm) return refusal('alg_mismatch');
+  if (!isAlgorithmOf(header.alg, key)) return refusal('alg_mismatch');
   if (!Object.keys(header).every((name) => isAllowed(name, expectation))) return refusal('header_not_allowed');
   if (!isJoseLength(parsed.signature, key)) return refusal('bad_signature');
   return verifySignature(key, parsed.signingInput, parsed.signature) ? { ok: true } : refusal('bad_signature');
+}
+
+/** EdDSA has a fully specified name too (RFC 9864 §2.2); the ECDSA names of JOSE are so already. */
+function isAlgorithmOf(alg: unknown, { algorithm }: VerificationKey): boolean {
+  return alg === algorithm || (algorithm === 'EdDSA' && alg === 'Ed25519');
 }
 
 function isAllowed(name: string, { typ, allowedHeaders = [] }: JwsExpectation): boolean {
