@@ -228,14 +228,15 @@ export interface Call {
   readonly party?: Party | undefined;
   readonly form?: Record<string, string> | string;
   readonly headers?: Record<string, string>;
+  readonly method?: string;
 }
 
-/** One request on a connection of its own: POST with a form, else GET. */
+/** One request on a connection of its own: POST with a form, else GET, unless `method` says otherwise. */
 export function call(
   { config, fleet }: Ground,
   listener: 'vehicle' | 'operator',
   path: string,
-  { party, form, headers = {} }: Call = {},
+  { party, form, headers = {}, method }: Call = {},
 ): Promise<Answer> {
   const body = form === undefined || typeof form === 'string' ? form : new URLSearchParams(form).toString();
   const type = body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
@@ -243,7 +244,7 @@ export function call(
     host: '127.0.0.1',
     port: config.listeners[listener]!.port,
     path,
-    method: body === undefined ? 'GET' : 'POST',
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
     agent: false,
     ca: fleet.root.certificatePem,
     ...(party ? { cert: party.certificatePem, key: party.privateKeyPem } : {}),

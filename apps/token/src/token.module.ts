@@ -19,6 +19,9 @@ import { Elevations1764520000000 } from './migrations/1764520000000-elevations.m
 import { People1764600000000 } from './migrations/1764600000000-people.migration.js';
 import { RefreshTokens1764610000000 } from './migrations/1764610000000-refresh-tokens.migration.js';
 import { OwedDenials1764700000000 } from './migrations/1764700000000-owed-denials.migration.js';
+import { OperatorAccountsController } from './operator-account/operator-accounts.controller.js';
+import { OperatorAccounts } from './operator-account/operator-accounts.repository.js';
+import { OperatorAccountService } from './operator-account/operator-accounts.service.js';
 import { OperatorAccountRepository } from './operator-client/operator-account.repository.js';
 import { OperatorClients } from './operator-client/operator-clients.service.js';
 import { OperatorTokenController } from './operator-token/operator-token.controller.js';
@@ -44,6 +47,7 @@ import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
     VehicleTokenController,
     OperatorTokenController,
     ElevationsController,
+    OperatorAccountsController,
     TokenStatusController,
     JwksController,
     MetadataController,
@@ -70,6 +74,8 @@ import { VehicleTokenService } from './vehicle-token/vehicle-token.service.js';
     OperatorTokenService,
     Elevations,
     ElevationService,
+    OperatorAccounts,
+    OperatorAccountService,
     TokenStatus,
     ...SIGN_IN_PROVIDERS,
   ],

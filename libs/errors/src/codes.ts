@@ -5,6 +5,7 @@ import { COMMAND_CODES } from './codes/command.js';
 import { DEVICE_IMPORT_CODES } from './codes/device-import.js';
 import { ELEVATION_CODES } from './codes/elevation.js';
 import { GATEWAY_CODES } from './codes/gateway.js';
+import { OPERATOR_CODES } from './codes/operator.js';
 import { POLICY_CODES } from './codes/policy.js';
 import { PROVISIONING_CODES } from './codes/provisioning.js';
 import { REQUEST_CODES } from './codes/request.js';
@@ -29,6 +30,7 @@ export const CODES = {
   ...GATEWAY_CODES,
   ...POLICY_CODES,
   ...ELEVATION_CODES,
+  ...OPERATOR_CODES,
 } as const;
 
 export type ErrorCode = keyof typeof CODES;

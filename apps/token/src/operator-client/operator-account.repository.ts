@@ -48,6 +48,19 @@ export class OperatorAccountRepository {
     return rows.length === 1;
   }
 
+  /**
+   * Holds the account as it was read against changes until the transaction ends: a token is recorded before a change, which ends it, or
+   * never.
+   * @throws DomainError `token.invalid_client` where it was switched off or its roles were changed since
+   */
+  async hold(tx: EntityManager, { id, roles }: OperatorAccount): Promise<void> {
+    const held: unknown[] = await tx.query(
+      'SELECT 1 FROM operator_accounts WHERE id = $1 AND roles = $2 AND enabled FOR SHARE',
+      [id, roles],
+    );
+    if (held.length === 0) throw new DomainError('token.invalid_client', { detail: 'the account was just changed' });
+  }
+
   /** The account behind an operator token's `sub`, and who stands behind that. @throws DomainError `auth.role_insufficient` for one that is switched off */
   async mustFind(tx: EntityManager, subject: string): Promise<Party> {
     const [party]: Party[] = await tx.query(

@@ -7,6 +7,7 @@ import type { TokenConfig } from '../config.js';
 import { elevationFor } from '../elevation/elevated-scope.js';
 import { Elevations } from '../elevation/elevations.repository.js';
 import { type TokenAnswer, tokenAnswer } from '../oauth/token-answer.js';
+import { OperatorAccountRepository } from '../operator-client/operator-account.repository.js';
 import { SigningKeyService } from '../signing-key/signing-key.service.js';
 import { issueOperatorToken, type OperatorAccount, type SignIn } from './issue-operator-token.js';
 import { OperatorTokenRepository } from './operator-token.repository.js';
@@ -25,6 +26,7 @@ export class OperatorTokenIssuer {
 
   constructor(
     @Inject(CONFIG) private readonly config: TokenConfig,
+    private readonly accounts: OperatorAccountRepository,
     private readonly tokens: OperatorTokenRepository,
     private readonly elevations: Elevations,
     private readonly signingKeys: SigningKeyService,
@@ -33,13 +35,14 @@ export class OperatorTokenIssuer {
     this.issued = metrics.counter('outrider_token_issued_total', 'Tokens issued, by family.', ['family']);
   }
 
-  /** In the transaction that uses up what the operator authenticated with. The answer is good once that has committed. @throws DomainError `token.invalid_scope` */
+  /** In the transaction that uses up what the operator authenticated with. The answer is good once that has committed. @throws DomainError `token.invalid_scope`, `token.invalid_client` */
   async issueTo(
     tx: EntityManager,
     account: OperatorAccount,
     { scope, signIn, remoteAddress }: OperatorAsk,
     now: Date,
   ): Promise<TokenAnswer> {
+    await this.accounts.hold(tx, account);
     // A password alone gets no right that a role or an elevation gives.
     const asked = signIn.acr === ACR.password ? undefined : scope;
     const grants = asked === undefined ? [] : await this.elevations.heldGrants(tx, account.id);

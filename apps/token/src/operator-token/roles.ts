@@ -62,6 +62,14 @@ export function carries(roles: readonly string[], scope: StandingScope): boolean
   return rightsOf(roles).some(({ holds }) => holds.includes(scope));
 }
 
+/** Whether a role carries, or may be elevated to, something that none of these roles does. */
+export function outreaches(role: string, roles: readonly string[]): boolean {
+  return rightsOf([role]).some(
+    ({ holds, mayRequest: scopes }) =>
+      !holds.every((scope) => carries(roles, scope)) || !scopes.every((scope) => mayRequest(roles, scope)),
+  );
+}
+
 /** Whether a role of the account lets it ask for an elevation to the scope. */
 export function mayRequest(roles: readonly string[], scope: ElevatedScope): boolean {
   return rightsOf(roles).some(({ mayRequest: scopes }) => scopes.includes(scope));
