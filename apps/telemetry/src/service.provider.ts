@@ -13,6 +13,6 @@ export const TELEMETRY: ServiceDefinition<Config> = {
   config: Config,
   module: TelemetryModule,
   entities: [],
-  migrations: [TelemetryTables1763810000000, MonthlyPartitions1764600000000, RollbacksAndEpochOrders1764610000000],
+  migrations: [TelemetryTables1763810000000, OfflineLogs1764590000000, MonthlyPartitions1764600000000, RollbacksAndEpochOrders1764610000000],
   asOwner: (owner, { retentionDays }) => setRetention(owner, retentionDays),
 };

@@ -1,4 +1,10 @@
 import { Module } from '@nestjs/common';
+import { EpochOrdersController } from './epoch-order/epoch-orders.controller.js';
+import { EpochOrdersRepository } from './epoch-order/epoch-orders.repository.js';
+import { EpochOrders } from './epoch-order/epoch-orders.service.js';
+import { HighWater } from './high-water/high-water.service.js';
+import { MarksClient } from './high-water/marks.client.js';
+import { RollbacksRepository } from './high-water/rollbacks.repository.js';
 import { Findings } from './ingest/findings.service.js';
 import { IngestController } from './ingest/ingest.controller.js';
 import { IngestService } from './ingest/ingest.service.js';
@@ -15,16 +21,21 @@ import { WindowService } from './window/window.service.js';
 import { WindowsRepository } from './window/windows.repository.js';
 
 @Module({
-  controllers: [IngestController, WindowController, ReadingController],
+  controllers: [IngestController, WindowController, ReadingController, EpochOrdersController],
   providers: [
     BatchRepository,
+    EpochOrders,
+    EpochOrdersRepository,
     Findings,
     GroupCommit,
+    HighWater,
     IngestService,
+    MarksClient,
     MessagesRepository,
     Partitions,
     PartitionsRepository,
     ReadingRepository,
+    RollbacksRepository,
     SigningCertificates,
     WindowService,
     WindowsRepository,

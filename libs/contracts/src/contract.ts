@@ -11,6 +11,8 @@ export interface EventContract<P extends z.ZodType = z.ZodType> {
   readonly ephemeral: boolean;
   /** Only the latest of each routing token counts: a consumer starts at those, and acknowledges all before one at once. */
   readonly latest: boolean;
+  /** The sender reads the last one of each routing token back: what it had said before its own memory was restored from a backup. */
+  readonly readBack: boolean;
   readonly from: readonly Service[];
   readonly to: readonly Service[];
   readonly payload: P;
@@ -35,13 +37,14 @@ type EventInput<P extends z.ZodType> = {
   routed?: boolean;
   ephemeral?: boolean;
   latest?: boolean;
+  readBack?: boolean;
   payload: P;
 };
 
 /** Declares an event `<owner>.<noun>.<event>.v<n>`. */
 export function event<P extends z.ZodType>(input: EventInput<P>): EventContract<P> {
   const from = typeof input.from === 'string' ? [input.from] : input.from;
-  return { kind: 'event', routed: false, ephemeral: false, latest: false, ...input, from };
+  return { kind: 'event', routed: false, ephemeral: false, latest: false, readBack: false, ...input, from };
 }
 
 /** Declares a request `<owner>.<noun>.<verb>.v<n>`; `to` is the owner that answers. */

@@ -65,6 +65,15 @@ describe('permissions', () => {
     }
   });
 
+  it('lets a service read back the last of its own events alone, and nobody any message by its number', () => {
+    const reads = SERVICES.flatMap((service) =>
+      natsPermissions(service)
+        .publish.filter((subject) => /^\$JS\.API\.(?:DIRECT\.GET|STREAM\.MSG\.GET)\.EVENTS/.test(subject))
+        .map((subject) => `${service}: ${subject}`),
+    );
+    expect(reads).toEqual(['telemetry: $JS.API.DIRECT.GET.EVENTS.telemetry.message.accepted.v1.*']);
+  });
+
   it('lets nobody listen to another service’s inbox or to everything', () => {
     for (const service of SERVICES) {
       const inboxes = natsPermissions(service).subscribe.filter(

@@ -26,6 +26,8 @@ export function natsPermissions(service: Service): NatsPermissions {
     }
     const filter = filterOf(contract);
     if (contract.from.includes(service)) publish.add(filter);
+    if (contract.readBack && contract.from.includes(service))
+      for (const subject of lastOf(filter)) publish.add(subject);
     if (!contract.to.includes(service)) continue;
     if (contract.ephemeral) subscribe.add(filter);
     else for (const subject of durableConsumer(durableName(service, contract))) publish.add(subject);
@@ -70,6 +72,12 @@ function durableConsumer(durable: string): string[] {
     `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`,
     `$JS.ACK.${stream}.${durable}.>`,
   ];
+}
+
+/** Which subjects there are, and the last message of each: the subject is part of the question, so that nobody else's can be asked for. */
+function lastOf(filter: string): string[] {
+  const stream = EVENTS_STREAM.name;
+  return [`$JS.API.STREAM.INFO.${stream}`, `$JS.API.DIRECT.GET.${stream}.${filter}`];
 }
 
 function bucketSubjects(bucket: BucketSpec, service: Service): string[] {

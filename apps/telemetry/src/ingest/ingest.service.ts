@@ -8,7 +8,7 @@ import type { SigningCertificate } from '../signing-certificate/signing-certific
 import { SigningCertificates } from '../signing-certificate/signing-certificates.service.js';
 import { type Failed, GroupCommit } from '../store/group-commit.service.js';
 import type { Decision, DeviceState } from '../window/decide-batch.js';
-import { windowView } from '../window/window-view.js';
+import { type WindowView, windowView } from '../window/window-view.js';
 import { type Answer, answerTo, type Outcome } from './answer.js';
 import { checkBinding, checkMessage } from './check-message.js';
 import type { Envelope, Unreadable } from './envelope.js';
@@ -21,6 +21,8 @@ import type { VerifiedRecord } from './verified-record.js';
 const CHECKS_PER_TURN = 32;
 /** Certificates other than the connection's that one body may name: a device has two at most. */
 const MAX_KIDS = 4;
+/** An operator has to act first. */
+const CLOSED_RETRY_SECONDS = 30;
 
 type Checked = VerifiedRecord | { readonly refused: DomainError; readonly seq: number | null };
 
@@ -40,6 +42,7 @@ export class IngestService {
     const checked = await this.checkAll(sender, messages);
     const verified = checked.filter((one): one is VerifiedRecord => !('refused' in one));
     const { decisions, device } = await this.commits.submit(sender.deviceId, verified);
+    if (decisions.some(({ verdict }) => verdict === 'epoch_closed')) throw closed(viewsOf(verified, device!));
     let at = 0;
     const outcomes = checked.map((one) => ('refused' in one ? one : toOutcome(one, decisions[at++]!)));
     this.findings.report(sender, outcomes, decisions, verified);
@@ -104,6 +107,11 @@ function refusal(refused: DomainError, seq: number | null): Checked {
 function toOutcome({ seq }: VerifiedRecord, { verdict }: Decision | Failed): Outcome {
   if (verdict === 'accepted' || verdict === 'duplicate') return { seq, verdict };
   return { seq, refused: new DomainError(verdict === 'failed' ? 'service.internal' : `telemetry.${verdict}`) };
+}
+
+/** The device is held as a whole: nothing of the body was looked at further, and the same may be sent again. */
+function closed(windows: readonly WindowView[]): DomainError {
+  return new DomainError('telemetry.epoch_closed', { retryAfterSeconds: CLOSED_RETRY_SECONDS, members: { windows } });
 }
 
 function viewsOf(verified: readonly VerifiedRecord[], device: DeviceState) {

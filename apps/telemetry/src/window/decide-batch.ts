@@ -27,11 +27,20 @@ export interface Candidate {
 export interface DeviceState {
   epoch: number;
   minEpoch: number;
+  /** A restored backup has forgotten numbers of this device: nothing is taken before an operator opens an epoch for it. */
+  held?: boolean;
   raisedAtMs: number | undefined;
   windows: Map<StreamName, MutableReplayWindow>;
 }
 
-export type RefusedVerdict = 'replayed' | 'too_old' | 'stale_epoch' | 'epoch_refused' | 'jump' | 'too_many_streams';
+export type RefusedVerdict =
+  | 'replayed'
+  | 'too_old'
+  | 'stale_epoch'
+  | 'epoch_refused'
+  | 'epoch_closed'
+  | 'jump'
+  | 'too_many_streams';
 
 export type Decision =
   | { readonly verdict: 'accepted'; readonly jumped?: number; readonly epochRaised?: true }
@@ -78,6 +87,7 @@ function recordKey({ deviceId, stream, epoch, seq }: Candidate): string {
 }
 
 function decideOne(candidate: Candidate, device: DeviceState, nowMs: number): Decision | Undecided {
+  if (device.held) return { verdict: 'epoch_closed' };
   const epoch = decideEpoch(device, candidate.epoch, nowMs);
   if (epoch === 'stale') return { verdict: 'stale_epoch' };
   if (epoch === 'refused') return { verdict: 'epoch_refused' };

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
-import { connect, headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import { connect, createInbox, headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { type EventContract, type RequestContract, subjectOf } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
@@ -42,6 +42,11 @@ export class Nats {
       throw error;
     });
     return this.manager;
+  }
+
+  /** A fresh subject that only this connection may hear, for answers to more than one question. */
+  inbox(): string {
+    return createInbox(`_INBOX.${this.runtime.config.nats.user}`);
   }
 
   /** An existing bucket; streams and buckets are made by the provisioner, never by a service. */

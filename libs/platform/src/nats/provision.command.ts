@@ -44,6 +44,8 @@ const wanted = {
   retention: RetentionPolicy.Limits,
   discard: DiscardPolicy.Old,
   max_age: EVENTS_STREAM.maxAgeSeconds * NS,
+  // Each owner may read the last event of its own subjects, and no others.
+  allow_direct: true,
   duplicate_window: EVENTS_STREAM.duplicateWindowSeconds * NS,
 };
 const exists = await manager.streams.info(EVENTS_STREAM.name).then(
