@@ -49,7 +49,14 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
     };
   },
   telemetry: () => ({ skewSeconds: 120, maxQueuedRecords: 20_000, retentionDays: 400 }),
-  command: () => ({ defaultExpirySeconds: 300, defaultTimeoutSeconds: 60, idempotencySeconds: DAY_SECONDS }),
+  command: () => ({
+    defaultExpirySeconds: 300,
+    defaultTimeoutSeconds: 60,
+    idempotencySeconds: DAY_SECONDS,
+    catalogue: { folder: join(PROJECT, 'apps', 'command', 'catalogue') },
+    maxOpenPerDevice: 1000,
+    batches: { approvalAbove: 25, maxDevices: 10_000 },
+  }),
   revocation: (settings) => ({
     crl: { ...shards(settings), intervalSeconds: 60, validitySeconds: 3600 },
     denylist: { renewalGraceSeconds: DAY_SECONDS, skewSeconds: BACKDATE_SECONDS },

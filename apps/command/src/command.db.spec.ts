@@ -8,7 +8,7 @@ import { issueVehicle, type Party } from '@outrider/testing';
 import { OID, parseCertificate, validateChain } from '@outrider/x509';
 import { newDevice, RIGHTS, type Suite, startSuite, until } from './command.fixture.js';
 import { DeliveryService } from './delivery/delivery.service.js';
-import { Waiting } from './delivery/waiting.service.js';
+import { Interest } from './delivery/interest.service.js';
 import { Expiry } from './expiry/expiry.service.js';
 import { OutcomeService } from './outcome/outcome.service.js';
 import { CommandReader } from './send/command-reader.service.js';
@@ -49,33 +49,6 @@ function outcome(vehicle: Party, deviceId: DeviceId, id: string, jws: string, re
     key: vehicle.privateKey,
   });
 }
-
-describe('sending', () => {
-  it('makes one command of 100 parallel requests with one key, and refuses the key with another body', async () => {
-    const device = newDevice();
-    const commands = await Promise.all(Array.from({ length: 100 }, () => send(device, { name: 'honk' }, 'key-1')));
-    expect(new Set(commands.map(({ id }) => id)).size).toBe(1);
-    await expect(send(device, { name: 'locate' }, 'key-1')).rejects.toMatchObject({
-      code: 'command.idempotency_mismatch',
-      status: 422,
-    });
-    expect((await suite.app.get(CommandReader).list(device, undefined, 50)).items).toHaveLength(1);
-  });
-
-  it.each([
-    [{ name: 'fly' }, 'command.unknown_name'],
-    [{ name: 'honk', parameters: { times: 99 } }, 'command.parameters_invalid'],
-  ])('%j -> %s', async (request, code) => {
-    await expect(send(newDevice(), request)).rejects.toMatchObject({ code });
-  });
-
-  it('refuses a device without the grant, and a refused request leaves its key free', async () => {
-    const device = DeviceId.parse('device-nogrant');
-    await expect(send(device, { name: 'honk' }, 'key-2')).rejects.toMatchObject({ code: 'command.device_unavailable' });
-    const other = newDevice();
-    expect((await send(other, { name: 'honk' }, 'key-2')).deviceId).toBe(other);
-  });
-});
 
 describe('delivery', () => {
   it('releases a JWS chained to the fleet root, the same bytes each time, counters rising, in order', async () => {
@@ -137,12 +110,14 @@ describe('delivery', () => {
     expect(await deliver(device)).toMatchObject({ id, critical: true });
     expect(await deliver(device)).not.toHaveProperty('jws');
     const delivery = suite.app.get(DeliveryService);
-    await expect(delivery.answerNonce(id, newDevice(), 'n'.repeat(22))).rejects.toMatchObject({
+    await expect(
+      delivery.answerNonce(id, { deviceId: newDevice(), mayCritical: true }, 'n'.repeat(22)),
+    ).rejects.toMatchObject({
       code: 'command.not_found',
     });
     const nonces = ['a', 'b'].map((letter) => letter.repeat(22));
     const settled = await Promise.allSettled(
-      [...nonces, ...nonces].map((nonce) => delivery.answerNonce(id, device, nonce)),
+      [...nonces, ...nonces].map((nonce) => delivery.answerNonce(id, { deviceId: device, mayCritical: true }, nonce)),
     );
     const released = settled.filter((r) => r.status === 'fulfilled').map((r) => r.value);
     expect(new Set(released).size).toBe(1);
@@ -153,11 +128,12 @@ describe('delivery', () => {
 
   it('wakes the vehicle that waits on this instance', async () => {
     const device = newDevice();
-    const woken = suite.app.get(Waiting).forOffer(device, 20_000, new AbortController().signal);
-    const started = performance.now();
-    await send(device, { name: 'honk' });
+    const interest = suite.app.get(Interest);
+    await interest.in(device);
+    const woken = interest.wait(device, 60_000, new AbortController().signal);
+    const { id } = await send(device, { name: 'honk' });
     await woken;
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(await deliver(device)).toMatchObject({ id });
   });
 });
 

@@ -1,5 +1,6 @@
 /** command as it runs, on a real PostgreSQL and NATS; the services around it are real clients under their own NATS users. */
 import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { certificatesSign, deviceGet } from '@outrider/contracts';
 import { parseJws, signDer } from '@outrider/crypto';
@@ -24,6 +25,8 @@ import { Config } from './config.js';
 import { DeliveryService } from './delivery/delivery.service.js';
 import { Commands1763803000000 } from './migrations/1763803000000-commands.migration.js';
 import { PolicyBasis1764510000000 } from './migrations/1764510000000-policy-basis.migration.js';
+import { Presence1764520000000 } from './migrations/1764520000000-presence.migration.js';
+import { Sending1764700000000 } from './migrations/1764700000000-sending.migration.js';
 import { CommandReader } from './send/command-reader.service.js';
 import { SendService } from './send/send.service.js';
 import { requestFingerprint, type SendRequest } from './send/send-command.js';
@@ -99,10 +102,17 @@ export async function startSuite() {
     defaultExpirySeconds: 300,
     defaultTimeoutSeconds: 30,
     idempotencySeconds: 86_400,
+    catalogue: { folder: fileURLToPath(new URL('../catalogue', import.meta.url)) },
+    maxOpenPerDevice: 20_000,
+    batches: { approvalAbove: 5, maxDevices: 50 },
   });
   const instance = InstanceId.parse('command-00000001');
   const logger = createLogger('command', instance, parsed.logLevel);
-  await migrate(parsed, [Commands1763803000000, PolicyBasis1764510000000], logger);
+  await migrate(
+    parsed,
+    [Commands1763803000000, PolicyBasis1764510000000, Presence1764520000000, Sending1764700000000],
+    logger,
+  );
   const app: NestFastifyApplication = await createApplication(
     { module: CommandModule, entities: [CommandRow] },
     { service: 'command', instance, config: parsed, logger },
@@ -114,12 +124,20 @@ export async function startSuite() {
     key: string = randomBytes(8).toString('hex'),
     by = 'op:1',
     scopes = RIGHTS,
+    attributes = OPERATOR,
   ) => {
-    const requester = { subject: by, attributes: OPERATOR, scopes };
+    const requester = {
+      subject: by,
+      attributes,
+      scopes,
+      evidence: { token: 'jti-1' },
+      until: new Date(Date.now() + 900_000),
+    };
     const fingerprint = requestFingerprint(deviceId, Buffer.from(JSON.stringify(request)));
-    return app.get(SendService).send(deviceId, request, requester, key, fingerprint);
+    return app.get(SendService).send(deviceId, request, requester, { key, fingerprint });
   };
   const deliver = (deviceId: DeviceId, mayCritical = true) => app.get(DeliveryService).next(deviceId, mayCritical);
+  const cancel = (id: string) => app.get(SendService).cancel(CommandId.parse(id), 'op:1', { token: 'jti-2' });
   const stateOf = async (id: string) => (await app.get(CommandReader).show(CommandId.parse(id))).state;
   const stop = async () => {
     await app.close();
@@ -128,7 +146,7 @@ export async function startSuite() {
     await nats.stop();
     await database.drop();
   };
-  return { fleet, database, nats, app, gateway, send, deliver, stateOf, stop };
+  return { fleet, database, nats, app, gateway, send, cancel, deliver, stateOf, stop };
 }
 export type Suite = Awaited<ReturnType<typeof startSuite>>;
 

@@ -1,17 +1,27 @@
 import { Module } from '@nestjs/common';
 import { PolicyModule } from '@outrider/platform/policy';
+import { CatalogueStore } from './catalogue/catalogue.store.js';
 import { Commands } from './command/commands.repository.js';
+import { NewCommands } from './command/new-commands.repository.js';
+import { Transitions } from './command/transitions.repository.js';
 import { DeliveryController } from './delivery/delivery.controller.js';
 import { DeliveryService } from './delivery/delivery.service.js';
-import { Waiting } from './delivery/waiting.service.js';
+import { Heads } from './delivery/heads.repository.js';
+import { Interest } from './delivery/interest.service.js';
+import { Streams } from './delivery/streams.service.js';
 import { Devices } from './device/devices.service.js';
 import { RevokedDevices } from './device/revoked-devices.consumer.js';
+import { Elapsed } from './expiry/elapsed.repository.js';
 import { Expiry } from './expiry/expiry.service.js';
 import { OutcomeService } from './outcome/outcome.service.js';
 import { Outcomes } from './outcome/outcomes.repository.js';
 import { DispatchPolicy } from './policy/dispatch-policy.service.js';
+import { PresenceRepository } from './presence/presence.repository.js';
+import { Presence } from './presence/presence.service.js';
+import { DueService } from './schedule/due.service.js';
 import { CommandReader } from './send/command-reader.service.js';
 import { CommandsController } from './send/commands.controller.js';
+import { IdempotencyKeys } from './send/idempotency-keys.repository.js';
 import { SendService } from './send/send.service.js';
 import { CommandSigner } from './signing/signer.client.js';
 
@@ -19,13 +29,23 @@ import { CommandSigner } from './signing/signer.client.js';
   imports: [PolicyModule],
   controllers: [CommandsController, DeliveryController],
   providers: [
+    CatalogueStore,
     Commands,
+    NewCommands,
+    IdempotencyKeys,
+    DueService,
     Outcomes,
     SendService,
     DispatchPolicy,
     CommandReader,
     DeliveryService,
-    Waiting,
+    Interest,
+    Heads,
+    Streams,
+    Transitions,
+    Presence,
+    PresenceRepository,
+    Elapsed,
     OutcomeService,
     CommandSigner,
     Devices,

@@ -9,5 +9,11 @@ export const Config = serviceConfig({
   defaultTimeoutSeconds: z.int().min(1).max(3600),
   /** How long an Idempotency-Key answers the same. */
   idempotencySeconds: z.int().min(3600),
+  /** The commands there are: a folder of files, one a command. */
+  catalogue: z.strictObject({ folder: z.string().min(1) }),
+  /** How many commands may be open for one vehicle. */
+  maxOpenPerDevice: z.int().min(1).max(100_000),
+  /** Commands to many: up to how many vehicles one operator alone may send, and how many one batch may have. */
+  batches: z.strictObject({ approvalAbove: z.int().min(0).max(100_000), maxDevices: z.int().min(1).max(100_000) }),
 });
 export type Config = z.infer<typeof Config>;

@@ -28,6 +28,7 @@ export const CONTRACTS: readonly Contract[] = [
   telemetry.messageAccepted,
   telemetry.recordBackfilled,
   command.deliveryOffered,
+  command.streamRenewed,
   command.commandChanged,
   revocation.certificateRevoked,
   revocation.deviceRevoked,

@@ -28,6 +28,19 @@ export const deliveryOffered = event({
   payload: z.strictObject({ commandId: CommandId }),
 });
 
+/**
+ * A vehicle's new token for the stream that it has open, on whichever pod: that pod judges it again, whole. The token is of use over that
+ * vehicle's own connections alone, and for a minute at most.
+ */
+export const streamRenewed = event({
+  subject: 'command.stream.renewed.v1',
+  routed: true,
+  ephemeral: true,
+  from: 'command',
+  to: ['command'],
+  payload: z.strictObject({ streamId: z.uuid(), authorization: z.string().max(8192) }),
+});
+
 export const commandChanged = event({
   subject: 'command.command.changed.v1',
   routed: true,

@@ -12,7 +12,7 @@ export {
   SIGN_ITEMS_MAX,
   SignedCertificate,
 } from './ca.js';
-export { CommandState, commandChanged, deliveryOffered } from './command.js';
+export { CommandState, commandChanged, deliveryOffered, streamRenewed } from './command.js';
 export { type Contract, type EventContract, filterOf, type RequestContract, subjectOf } from './contract.js';
 export { DENYLIST_ENTRY_KEYS, DENYLIST_HEARTBEAT_KEY, denylistKey } from './denylist-key.js';
 export {

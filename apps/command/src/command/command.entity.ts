@@ -17,6 +17,8 @@ export class CommandRow implements Command {
   @Column('jsonb', { name: 'requested_as', nullable: true }) requestedAs!: RequestedAs | null;
   @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
   @Column('timestamptz', { name: 'expires_at' }) expiresAt!: Date;
+  @Column('timestamptz', { name: 'not_before', nullable: true }) notBefore!: Date | null;
+  @Column('uuid', { name: 'batch_id', nullable: true }) batchId!: string | null;
   @Column('integer', { name: 'timeout_seconds' }) timeoutSeconds!: number;
   @Column('text', { nullable: true }) nonce!: string | null;
   @Column('text', { nullable: true }) jws!: string | null;

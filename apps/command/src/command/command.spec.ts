@@ -17,6 +17,8 @@ const base: Command = {
   requestedAs: null,
   createdAt: T0,
   expiresAt: at(60),
+  notBefore: null,
+  batchId: null,
   timeoutSeconds: 30,
   nonce: null,
   jws: null,

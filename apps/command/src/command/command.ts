@@ -28,6 +28,10 @@ export interface Command {
   readonly requestedAs: RequestedAs | null;
   readonly createdAt: Date;
   readonly expiresAt: Date;
+  /** It is handed out no earlier. */
+  readonly notBefore: Date | null;
+  /** The batch that it was sent with. */
+  readonly batchId: string | null;
   /** Seconds after the release without an outcome: then `unknown`. */
   readonly timeoutSeconds: number;
   readonly nonce: string | null;
@@ -38,15 +42,37 @@ export interface Command {
   readonly reason: string | null;
 }
 
-/** A command that changed, and the history line that says so. */
+/** A command that changed, and the history line that says so. `from`: the state it is written over, and no other. */
 export interface Transition {
   readonly command: Command;
+  readonly from: CommandState;
   readonly at: Date;
   readonly reason?: string;
   readonly basis?: PolicyBasis;
+  readonly evidence?: Evidence;
 }
 
+/** What a step stood on, for who asks later: whose token, which certificate. Append-only, beside the step. */
+export type Evidence = Readonly<Record<string, unknown>>;
+
+/** The whole machine: what may follow what. `unknown` is left once, by a late outcome, and only where no outcome made it so. */
+export const NEXT: Readonly<Record<CommandState, readonly CommandState[]>> = {
+  queued: ['offered', 'challenged', 'released', 'expired', 'cancelled'],
+  offered: ['challenged', 'expired', 'cancelled'],
+  challenged: ['challenged', 'released', 'expired', 'cancelled'],
+  released: ['succeeded', 'failed', 'refused', 'unknown'],
+  unknown: ['succeeded', 'failed', 'refused', 'unknown'],
+  succeeded: [],
+  failed: [],
+  refused: [],
+  expired: [],
+  cancelled: [],
+};
+
 const BEFORE_RELEASE: readonly CommandState[] = ['queued', 'offered', 'challenged'];
+
+/** What stands between a device and its next command. */
+export const OPEN: readonly CommandState[] = [...BEFORE_RELEASE, 'released'];
 
 export function isBeforeRelease(state: CommandState): boolean {
   return BEFORE_RELEASE.includes(state);
@@ -93,19 +119,21 @@ export function resolve(command: Command, outcome: OutcomeState, detail: string 
   return move({ ...command, resolvedAt: now }, outcome, now, reason || undefined);
 }
 
-/** What time alone does: expiry before the release, `unknown` after it. */
-export function elapse(command: Command, now: Date): Transition | undefined {
+/** What time alone does: expiry before the release, `unknown` after it. `seenUntil`: when the vehicle was last known to be connected. */
+export function elapse(command: Command, now: Date, seenUntil?: Date): Transition | undefined {
   if (isBeforeRelease(command.state) && now >= command.expiresAt)
     return move(command, 'expired', now, 'not released in time');
   if (command.state !== 'released' || !command.releasedAt) return undefined;
   const deadline = command.releasedAt.getTime() + command.timeoutSeconds * 1000;
-  return now.getTime() >= deadline ? move(command, 'unknown', now, 'released, no outcome in time') : undefined;
+  if (now.getTime() < deadline) return undefined;
+  const seen = seenUntil ? `its connection was seen until ${seenUntil.toISOString()}` : 'its connection was not seen';
+  return move(command, 'unknown', now, `released at ${command.releasedAt.toISOString()}, no outcome in time; ${seen}`);
 }
 
 /** Throws `command.state_conflict` once released: it may have happened. */
-export function cancel(command: Command, reason: string, now: Date): Transition {
+export function cancel(command: Command, reason: string, now: Date, evidence?: Evidence): Transition {
   if (!isBeforeRelease(command.state)) throw conflict(command);
-  return move(command, 'cancelled', now, reason);
+  return { ...move(command, 'cancelled', now, reason), ...(evidence ? { evidence } : {}) };
 }
 
 /** Policies allowed it when it was sent, and do not at its release: it never happens. */
@@ -115,7 +143,9 @@ export function deny(command: Command, basis: PolicyBasis, now: Date): Transitio
 }
 
 function move(command: Command, state: CommandState, at: Date, reason?: string): Transition {
-  return { command: { ...command, state, reason: reason ?? null }, at, ...(reason ? { reason } : {}) };
+  const { state: from } = command;
+  if (!NEXT[from].includes(state)) throw conflict(command);
+  return { command: { ...command, state, reason: reason ?? null }, from, at, ...(reason ? { reason } : {}) };
 }
 
 function conflict(command: Command): DomainError {

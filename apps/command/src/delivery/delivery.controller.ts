@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { Controller, Get, Headers, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { CommandId } from '@outrider/ids';
 import { AdmitToken, Admitted, requireStillAdmitted, type VehicleAdmission } from '@outrider/platform/admission';
 import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
@@ -6,9 +6,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { MAX_OUTCOME_BYTES } from '../outcome/outcome.js';
 import { OutcomeService } from '../outcome/outcome.service.js';
+import { Presence } from '../presence/presence.service.js';
 import type { Offer } from './delivery.js';
 import { DeliveryService } from './delivery.service.js';
-import { Waiting } from './waiting.service.js';
+import { goneWith } from './gone.provider.js';
+import { Interest } from './interest.service.js';
+import { mayCritical } from './may-critical.js';
+import { sseSink } from './sse.provider.js';
+import { LOOK_AGAIN_MS, Streams } from './streams.service.js';
 
 /** `wait`: seconds. */
 const NextQuery = z.strictObject({ wait: z.coerce.number().int().min(0).max(55).default(0) });
@@ -16,9 +21,6 @@ const NextQuery = z.strictObject({ wait: z.coerce.number().int().min(0).max(55).
 const NonceBody = z.strictObject({ nonce: z.string().regex(/^[A-Za-z0-9_-]{22,43}$/) });
 const OutcomeBody = z.strictObject({ outcome: z.string().min(1).max(MAX_OUTCOME_BYTES) });
 
-/** A missed offer (it travels outside any transaction) is found by looking again this often. */
-const LOOK_AGAIN_MS = 5000;
-const KEEP_ALIVE_MS = 15_000;
 const TOKEN_MARGIN_MS = 1000;
 
 @Controller()
@@ -26,7 +28,9 @@ export class DeliveryController {
   constructor(
     private readonly delivery: DeliveryService,
     private readonly outcomes: OutcomeService,
-    private readonly waiting: Waiting,
+    private readonly interest: Interest,
+    private readonly presence: Presence,
+    private readonly streams: Streams,
   ) {}
 
   @Get('/v1/commands/next')
@@ -40,43 +44,53 @@ export class DeliveryController {
   ): Promise<void> {
     // Not past the token: a vehicle that waited is told that there is nothing, not that its token has expired.
     const deadline = Math.min(Date.now() + query.wait * 1000, vehicle.claims.exp * 1000 - TOKEN_MARGIN_MS);
-    const offer = await this.awaitOffer(vehicle, deadline, request, goneWith(request, reply));
+    const left = this.presence.arrived(vehicle.deviceId);
+    const offer = await this.awaitOffer(vehicle, deadline, request, goneWith(request, reply)).finally(left);
     reply.header('cache-control', 'no-store');
     if (offer) await reply.status(200).send({ command: offer });
     else await reply.status(204).send();
   }
 
-  /** Server-sent events, each `command`; ends with the token, and the vehicle comes back with a new one. */
+  /** Server-sent events: `command`; `token` asks for a new token; `token-expired` and `refused` end the stream. */
   @Get('/v1/commands/stream')
   @On('vehicle')
   @AdmitToken({ scopes: ['command:receive'], control: true })
-  async stream(
-    @Admitted() vehicle: VehicleAdmission,
-    @Req() request: FastifyRequest,
+  async stream(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { sink, end } = sseSink(request, reply);
+    try {
+      await this.streams.run(request, sink);
+      end();
+    } catch (error) {
+      // Whatever ended it, PostgreSQL's absence and a withdrawn token too: the vehicle hears it and comes again.
+      end(error);
+    }
+  }
+
+  /** The token is the one in `Authorization`. 204: the stream goes on by it; 202: passed on to the instance that has the stream. */
+  @Post('/v1/commands/stream/:stream/token')
+  @On('vehicle')
+  @AdmitToken({ scopes: ['command:receive'], control: true })
+  async renew(
+    @PathParam('stream', z.uuid()) streamId: string,
+    @Headers('authorization') authorization: string,
+    @Admitted() { deviceId }: VehicleAdmission,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const gone = goneWith(request, reply);
-    reply.hijack();
-    reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-    try {
-      await this.streamOffers(vehicle, request, reply, gone);
-      if (!gone.aborted) reply.raw.write('event: token-expired\ndata: {}\n\n');
-    } finally {
-      // Whatever ended it, PostgreSQL's absence and a withdrawn token too: the vehicle hears it and comes again.
-      reply.raw.end();
-    }
+    const taken = this.streams.renew(streamId, deviceId, authorization);
+    await reply.status(taken ? 204 : 202).send();
   }
 
   @Post('/v1/commands/:id/nonce')
   @On('vehicle')
-  @AdmitToken({ scopes: ['command:critical'], control: true })
+  @AdmitToken({ scopes: ['command:receive'], control: true })
   @HttpCode(200)
   async nonce(
     @PathParam('id', CommandId) id: CommandId,
     @JsonBody(NonceBody) { nonce }: z.infer<typeof NonceBody>,
     @Admitted() vehicle: VehicleAdmission,
   ) {
-    return { jws: await this.delivery.answerNonce(id, vehicle.deviceId, nonce) };
+    const { deviceId } = vehicle;
+    return { jws: await this.delivery.answerNonce(id, { deviceId, mayCritical: mayCritical(vehicle) }, nonce) };
   }
 
   @Post('/v1/commands/:id/outcome')
@@ -92,49 +106,19 @@ export class DeliveryController {
     return { id: command.id, state: command.state };
   }
 
-  /** Returns when the token has expired, the vehicle is gone or this instance stops. */
-  private async streamOffers(
-    vehicle: VehicleAdmission,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    gone: AbortSignal,
-  ): Promise<void> {
-    const end = vehicle.claims.exp * 1000;
-    let shown: string | undefined;
-    while (!gone.aborted && !this.waiting.stopping && Date.now() < end) {
-      const offer = await this.handOut(vehicle, request);
-      if (offer && offer.id !== shown)
-        reply.raw.write(`event: command\ndata: ${JSON.stringify({ command: offer })}\n\n`);
-      else reply.raw.write(': here\n\n');
-      shown = offer?.id;
-      await this.waiting.forOffer(
-        vehicle.deviceId,
-        Math.min(offer ? LOOK_AGAIN_MS : KEEP_ALIVE_MS, Math.max(0, end - Date.now())),
-        gone,
-      );
-    }
-  }
-
-  /** What was admitted when the request began may have been taken out of service while it waited. */
-  private handOut(vehicle: VehicleAdmission, request: FastifyRequest): Promise<Offer | undefined> {
-    requireStillAdmitted(request);
-    return this.delivery.next(vehicle.deviceId, mayCritical(vehicle));
-  }
-
   private async awaitOffer(
     vehicle: VehicleAdmission,
     deadline: number,
     request: FastifyRequest,
     gone: AbortSignal,
   ): Promise<Offer | undefined> {
+    const { deviceId } = vehicle;
+    if (deadline > Date.now()) await this.interest.in(deviceId);
     for (;;) {
       // Interest first, then the look: an offer between the two wakes the wait.
       const look = new AbortController();
-      const offered = this.waiting.forOffer(
-        vehicle.deviceId,
-        Math.max(0, Math.min(LOOK_AGAIN_MS, deadline - Date.now())),
-        AbortSignal.any([gone, look.signal]),
-      );
+      const wait = Math.max(0, Math.min(LOOK_AGAIN_MS, deadline - Date.now()));
+      const offered = this.interest.wait(deviceId, wait, AbortSignal.any([gone, look.signal]));
       const offer = await this.handOut(vehicle, request).catch((error: unknown) => {
         look.abort();
         throw error;
@@ -144,19 +128,13 @@ export class DeliveryController {
         return offer;
       }
       await offered;
-      if (this.waiting.stopping) return undefined;
+      if (this.interest.stopping) return undefined;
     }
   }
-}
 
-function mayCritical({ claims }: VehicleAdmission): boolean {
-  return claims.scope.split(' ').includes('command:critical');
-}
-
-/** Aborts when the vehicle hangs up, or has its answer. Asked of the response: a connection outlives many of them. */
-function goneWith(request: FastifyRequest, reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  if (request.raw.socket.destroyed) gone.abort();
-  reply.raw.once('close', () => gone.abort());
-  return gone.signal;
+  /** What was admitted when the request began may have been taken out of service while it waited. */
+  private handOut(vehicle: VehicleAdmission, request: FastifyRequest): Promise<Offer | undefined> {
+    requireStillAdmitted(request);
+    return this.delivery.next(vehicle.deviceId, mayCritical(vehicle));
+  }
 }

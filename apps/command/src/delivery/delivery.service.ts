@@ -2,83 +2,141 @@ import { Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import type { CommandId, DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
-import { type EntityManager } from 'typeorm';
-import { CommandRow } from '../command/command.entity.js';
-import { type Command, challenge, deny, elapse, isBeforeRelease, offer, release } from '../command/command.js';
-import { Commands } from '../command/commands.repository.js';
+import { type Command, challenge, deny, type PolicyBasis, release, type Transition } from '../command/command.js';
+import { Transitions } from '../command/transitions.repository.js';
 import { DispatchPolicy } from '../policy/dispatch-policy.service.js';
-import { commandPayload } from '../signing/command-payload.js';
+import { type Counter, commandPayload } from '../signing/command-payload.js';
 import { CommandSigner } from '../signing/signer.client.js';
-import { type Offer, offerOf } from './delivery.js';
+import { needsNonce, nextStep, type Offer, type Step, withContent } from './delivery.js';
+import { Gathering, type Settled } from './gathering.js';
+import { Heads } from './heads.repository.js';
 
-/** Hands a device its commands: the oldest open one first, each until its outcome is in. */
+/** Devices of one round, and rounds at once: while one waits for the disk the next one is decided. */
+const ROUND = { most: 64, rounds: 2 };
+
+interface Ask {
+  readonly deviceId: DeviceId;
+  readonly mayCritical: boolean;
+}
+
+type Decision = PolicyBasis & { readonly decision: 'allow' | 'deny' };
+
+/** A head that has to change before it is shown. `decision`: of one that is about to be released. */
+interface Change {
+  readonly ask: Ask;
+  readonly command: Command;
+  readonly step: Exclude<Step, { kind: 'show' | 'nothing' }>;
+  readonly decision?: Decision;
+}
+
+/** Hands devices their commands: the oldest open one first, each until its outcome is in. Devices that ask at the same time share a commit. */
 @Injectable()
 export class DeliveryService {
+  private readonly asked = new Gathering<Ask, Offer | undefined>((asks) => this.round(asks), ROUND);
+
   constructor(
     private readonly database: Database,
-    private readonly commands: Commands,
+    private readonly heads: Heads,
+    private readonly transitions: Transitions,
     private readonly signer: CommandSigner,
     private readonly policy: DispatchPolicy,
   ) {}
 
   /** The head of the device's queue, released (or offered, if critical) by this call; undefined when there is none. `mayCritical`: the token's scope. */
   next(deviceId: DeviceId, mayCritical: boolean): Promise<Offer | undefined> {
-    return this.database.transaction(async (tx) => {
-      for (;;) {
-        const command = await this.head(tx, deviceId);
-        if (!command || (command.critical && !mayCritical)) return undefined;
-        if (command.critical) {
-          const offered = offer(command, new Date());
-          if (offered) await this.commands.save(tx, offered);
-          return offerOf(command);
-        }
-        const handed = isBeforeRelease(command.state) ? await this.release(tx, command) : command;
-        if (handed) return offerOf(handed);
-      }
-    });
+    return this.asked.add({ deviceId, mayCritical });
   }
 
   /**
-   * Releases a critical command against the vehicle's nonce, exactly once: the same nonce again gets the identical JWS, another is refused.
-   * Throws `command.not_found`, `command.nonce_refused`, `command.expired`, `command.state_conflict` (for one that policies do not allow
-   * now, too: which, its sender reads in its history).
+   * Releases a command against the vehicle's nonce, exactly once: the same nonce again gets the identical JWS, another is refused.
+   * Throws `command.not_found`, `command.nonce_refused`, `command.expired`, `auth.scope_insufficient`, `command.state_conflict` (for one that
+   * policies do not allow now, too: which, its sender reads in its history).
    */
-  async answerNonce(id: CommandId, deviceId: DeviceId, nonce: string): Promise<string> {
-    const jws = await this.database.transaction(async (tx) => {
-      const command = await this.commands.lock(tx, id, deviceId);
-      if (!command) throw new DomainError('command.not_found');
-      const challenged = challenge(command, nonce, new Date());
-      if (!challenged) return command.jws!;
-      await this.commands.save(tx, challenged);
-      return (await this.release(tx, challenged.command))?.jws;
-    });
-    // After the commit: that it is cancelled stays.
-    if (!jws) throw new DomainError('command.state_conflict', { detail: 'the command is cancelled' });
-    return jws;
-  }
-
-  /** Steps over what time has ended. */
-  private async head(tx: EntityManager, deviceId: DeviceId): Promise<CommandRow | undefined> {
+  async answerNonce(id: CommandId, { deviceId, mayCritical }: Ask, nonce: string): Promise<string> {
     for (;;) {
-      const command = await this.commands.lockHead(tx, deviceId);
-      if (!command) return undefined;
-      const over = elapse(command, new Date());
-      if (!over) return command;
-      await this.commands.save(tx, over);
+      const head = await this.heads.find(id, deviceId);
+      if (!head) throw new DomainError('command.not_found');
+      if (head.command.critical && !mayCritical)
+        throw new DomainError('auth.scope_insufficient', { detail: 'a critical command needs command:critical' });
+      const challenged = challenge({ ...head.command, critical: needsNonce(head) }, nonce, new Date());
+      if (!challenged) return head.command.jws!;
+      const decision = await this.policy.decide(head.command, new Date());
+      const released = await this.database.transaction(async (tx) => {
+        const claimed = await this.heads.claim(tx, [{ command: head.command, counts: decision.decision === 'allow' }]);
+        if (!claimed.has(id)) return undefined;
+        const last = this.decided(challenged.command, decision, claimed.get(id));
+        await this.transitions.save(tx, [challenged, last]);
+        return last.command;
+      });
+      // Undefined: another request was faster, and what it did decides. After the commit: that it is cancelled stays.
+      if (released?.jws) return released.jws;
+      if (released) throw new DomainError('command.state_conflict', { detail: 'the command is cancelled' });
     }
   }
 
-  /** Undefined where policies do not allow it any more: it is cancelled. @throws DomainError where they cannot be asked: it waits */
-  private async release(tx: EntityManager, command: Command): Promise<Command | undefined> {
-    const now = new Date();
-    const decision = await this.policy.decide(command, now);
-    if (decision.decision === 'deny') {
-      await this.commands.save(tx, deny(command, decision, now));
-      return undefined;
+  /** Looks once for all devices; what has to change first changes in one transaction, and what changed under it is looked at again. */
+  private async round(asks: readonly Ask[]): Promise<Settled<Offer | undefined>[]> {
+    const settled = new Map<Ask, Settled<Offer | undefined>>();
+    for (let open = asks; open.length > 0; open = asks.filter((ask) => !settled.has(ask))) {
+      const now = new Date();
+      const heads = await this.heads.of([...new Set(open.map(({ deviceId }) => deviceId))], now);
+      const changes: Change[] = [];
+      for (const ask of open) {
+        const head = heads.get(ask.deviceId);
+        const step = nextStep(head, ask.mayCritical, now);
+        if (step.kind === 'nothing') settled.set(ask, { ok: undefined });
+        else if (step.kind === 'show') settled.set(ask, { ok: step.offer });
+        // Of two connections of one device the second looks again once the first one's change is made.
+        else if (!changes.some(({ command }) => command.id === head!.command.id))
+          changes.push({ ask, command: head!.command, step });
+      }
+      const ready = await this.ask(changes, settled);
+      if (ready.length > 0) await this.change(ready, settled);
     }
-    const counter = await this.commands.nextCounter(tx, command.deviceId);
-    const released = release(command, this.signer.sign(commandPayload(command, counter, now), now), decision, now);
-    await this.commands.save(tx, released);
-    return released.command;
+    return asks.map((ask) => settled.get(ask)!);
+  }
+
+  /** Policies before the transaction: it then waits for nobody. Where they cannot be asked the command waits, and only that one. */
+  private async ask(changes: readonly Change[], settled: Map<Ask, Settled<Offer | undefined>>): Promise<Change[]> {
+    const ready = await Promise.all(
+      changes.map(async (change) => {
+        if (change.step.kind !== 'release') return change;
+        try {
+          return { ...change, decision: await this.policy.decide(change.command, new Date()) };
+        } catch (error) {
+          settled.set(change.ask, { error });
+          return undefined;
+        }
+      }),
+    );
+    return ready.filter((change) => change !== undefined);
+  }
+
+  private async change(changes: readonly Change[], settled: Map<Ask, Settled<Offer | undefined>>): Promise<void> {
+    const offers = await this.database.transaction(async (tx) => {
+      const counts = ({ decision }: Change) => decision?.decision === 'allow';
+      const claims = changes.map((change) => ({ command: change.command, counts: counts(change) }));
+      const claimed = await this.heads.claim(tx, claims);
+      const saved: Transition[] = [];
+      const made = new Map<Ask, Offer>();
+      for (const { ask, command, step, decision } of changes) {
+        if (!claimed.has(command.id)) continue;
+        const transition =
+          step.kind === 'offer' ? step.transition : this.decided(command, decision!, claimed.get(command.id));
+        saved.push(transition);
+        if (step.kind === 'offer') made.set(ask, step.offer);
+        else if (transition.command.jws !== null) made.set(ask, withContent(transition.command));
+      }
+      await this.transitions.save(tx, saved);
+      return made;
+    });
+    for (const [ask, offer] of offers) settled.set(ask, { ok: offer });
+  }
+
+  /** Signed and released, or cancelled where policies do not allow it any more. */
+  private decided(command: Command, decision: Decision, counter: Counter | undefined): Transition {
+    const now = new Date();
+    if (decision.decision === 'deny' || !counter) return deny(command, decision, now);
+    return release(command, this.signer.sign(commandPayload(command, counter, now), now), decision, now);
   }
 }

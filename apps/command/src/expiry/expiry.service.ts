@@ -2,7 +2,9 @@ import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { Database } from '@outrider/platform/postgres';
 import { Schedule } from '@outrider/platform/service';
 import { elapse } from '../command/command.js';
-import { Commands } from '../command/commands.repository.js';
+import { Transitions } from '../command/transitions.repository.js';
+import { PresenceRepository } from '../presence/presence.repository.js';
+import { Elapsed } from './elapsed.repository.js';
 
 const EVERY_MS = 1000;
 const BATCH = 200;
@@ -12,7 +14,9 @@ const BATCH = 200;
 export class Expiry implements OnApplicationBootstrap {
   constructor(
     private readonly database: Database,
-    private readonly commands: Commands,
+    private readonly elapsed: Elapsed,
+    private readonly presence: PresenceRepository,
+    private readonly transitions: Transitions,
     private readonly schedule: Schedule,
   ) {}
 
@@ -25,10 +29,13 @@ export class Expiry implements OnApplicationBootstrap {
   /** Returns how many commands changed. */
   sweep(now: Date): Promise<number> {
     return this.database.transaction(async (tx) => {
-      const changed = (await this.commands.lockElapsed(tx, now, BATCH)).flatMap(
-        (command) => elapse(command, now) ?? [],
+      const over = await this.elapsed.lock(tx, now, BATCH);
+      const seen = await this.presence.of(
+        tx,
+        over.filter(({ state }) => state === 'released').map(({ deviceId }) => deviceId),
       );
-      for (const transition of changed) await this.commands.save(tx, transition);
+      const changed = over.flatMap((command) => elapse(command, now, seen.get(command.deviceId)) ?? []);
+      await this.transitions.save(tx, changed);
       return changed.length;
     });
   }

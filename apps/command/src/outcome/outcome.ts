@@ -11,6 +11,7 @@ import { DomainError } from '@outrider/errors';
 import { CommandId, DeviceId, Thumbprint } from '@outrider/ids';
 import { z } from 'zod';
 import type { Command, OutcomeState } from '../command/command.js';
+import type { Counter } from '../signing/command-payload.js';
 
 export const MAX_OUTCOME_BYTES = 32_768;
 
@@ -25,6 +26,14 @@ export const OutcomePayload = z.strictObject({
   time: z.number().min(0).max(99_999_999_999),
 });
 export type OutcomePayload = z.infer<typeof OutcomePayload>;
+
+/** The limit of an epoch leaves room for the next one. */
+const LastCounter = z.object({
+  last: z.strictObject({
+    epoch: z.int().min(0).max(1_000_000_000),
+    counter: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  }),
+});
 
 /** The certificate that the outcome says signed it. Attacker-controlled until the signature holds. Throws `command.outcome_invalid`. */
 export function signerOf(compact: string): Thumbprint {
@@ -53,14 +62,21 @@ export function stateOf(result: OutcomePayload['result']): OutcomeState {
   return result === 'uncertain' ? 'unknown' : result;
 }
 
-/** Whether every text in a JSON value is one that PostgreSQL can keep. At most MAX_OUTCOME_BYTES deep, walked without recursion. */
-function isStorable(value: unknown): boolean {
+/** Whether every text in a JSON value is one that PostgreSQL can keep. Walked without recursion. */
+export function isStorable(value: unknown): boolean {
   const open = [value];
   for (let next = open.pop(); next !== undefined || open.length > 0; next = open.pop()) {
     if (typeof next === 'string' && (next.includes('\0') || !next.isWellFormed())) return false;
     if (typeof next === 'object' && next !== null) for (const entry of Object.entries(next)) open.push(...entry);
   }
   return true;
+}
+
+/** What a vehicle that refused a command by its counter says it took last; undefined where it says nothing of the kind. */
+export function lastCounterOf({ result, data }: OutcomePayload): Counter | undefined {
+  if (result !== 'refused') return undefined;
+  const said = LastCounter.safeParse(data);
+  return said.success ? said.data.last : undefined;
 }
 
 function parse(compact: string) {

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import type { CommandId, Thumbprint } from '@outrider/ids';
+import type { CommandId, DeviceId, Thumbprint } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, In } from 'typeorm';
+import { CommandRow } from '../command/command.entity.js';
 import type { OutcomeView } from '../send/command-view.js';
+import type { Counter } from '../signing/command-payload.js';
 import type { OutcomePayload } from './outcome.js';
 
 interface OutcomeRow {
@@ -14,30 +16,64 @@ interface OutcomeRow {
   received_at: Date;
 }
 
+/** A command under lock, and the outcome that stands for it, as it came. */
+export interface Answered {
+  readonly command: CommandRow;
+  readonly standing: string | undefined;
+}
+
+/** A verified outcome as it came, by the certificate `thumbprint`. */
+export interface Word {
+  readonly compact: string;
+  readonly thumbprint: Thumbprint;
+  readonly payload: OutcomePayload;
+}
+
 @Injectable()
 export class Outcomes {
   constructor(private readonly database: Database) {}
 
-  /** Keeps the vehicle's word as it came, for good. */
-  async insert(
-    tx: EntityManager,
-    compact: string,
-    thumbprint: Thumbprint,
-    payload: OutcomePayload,
-    now: Date,
-  ): Promise<void> {
-    const { command_id, result, detail = null, data = null, time } = payload;
+  /** Locks the commands, in the order of their devices; `standing`: of those that are answered already, by what. */
+  async lock(tx: EntityManager, ids: readonly CommandId[]): Promise<Map<CommandId, Answered>> {
+    const rows = await tx.find(CommandRow, {
+      where: { id: In([...ids]) },
+      order: { deviceId: 'ASC' },
+      lock: { mode: 'pessimistic_write' },
+    });
+    const answered = rows.filter(({ resolvedAt }) => resolvedAt !== null).map(({ id }) => id);
+    const standing: { command_id: CommandId; jws: string }[] =
+      answered.length > 0
+        ? await tx.query('SELECT command_id, jws FROM outcomes WHERE command_id = ANY($1)', [answered])
+        : [];
+    const words = new Map(standing.map(({ command_id, jws }) => [command_id, jws]));
+    return new Map(rows.map((command) => [command.id, { command, standing: words.get(command.id) }]));
+  }
+
+  /** Keeps the vehicles' words as they came, for good. */
+  async insert(tx: EntityManager, words: readonly Word[], now: Date): Promise<void> {
+    if (words.length === 0) return;
     await tx.query(
       `INSERT INTO outcomes (command_id, jws, thumbprint, result, detail, data, executed_at, received_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-      [command_id, compact, thumbprint, result, detail, data && JSON.stringify(data), new Date(time * 1000), now],
+       SELECT w.*, $2 FROM jsonb_to_recordset($1::jsonb) AS w (command_id uuid, jws text, thumbprint text, result text,
+         detail text, data jsonb, executed_at timestamptz)`,
+      [JSON.stringify(words.map(rowOf)), now],
     );
   }
 
-  /** The compact JWS that stands for this command, if any. */
-  async standing(tx: EntityManager, id: CommandId): Promise<string | undefined> {
-    const [row] = await tx.query<{ jws: string }[]>('SELECT jws FROM outcomes WHERE command_id = $1', [id]);
-    return row?.jws;
+  /** A device that refuses by a counter that was never assigned remembers more than we: its next command begins a new epoch, by nonce. */
+  async resync(tx: EntityManager, deviceId: DeviceId, last: Counter): Promise<boolean> {
+    const [, raised] = await tx.query<[unknown, number]>(
+      `UPDATE counters SET epoch = $2::integer + 1, counter = 0, nonce_bound = true
+       WHERE device_id = $1 AND (epoch, counter) < ($2::integer, $3::bigint)`,
+      [deviceId, last.epoch, last.counter],
+    );
+    return raised > 0;
+  }
+
+  /** The devices took a command by their nonce: they know the epoch. */
+  async synced(tx: EntityManager, deviceIds: readonly DeviceId[]): Promise<void> {
+    if (deviceIds.length === 0) return;
+    await tx.query('UPDATE counters SET nonce_bound = false WHERE device_id = ANY($1) AND nonce_bound', [deviceIds]);
   }
 
   async find(id: CommandId): Promise<OutcomeView | undefined> {
@@ -52,4 +88,9 @@ export class Outcomes {
       jws: row.jws,
     };
   }
+}
+
+function rowOf({ compact, thumbprint, payload }: Word) {
+  const { command_id, result, detail, data, time } = payload;
+  return { command_id, jws: compact, thumbprint, result, detail, data, executed_at: new Date(time * 1000) };
 }

@@ -58,7 +58,9 @@ describe('policies', () => {
     expect(await deliver(device)).toMatchObject({ id, critical: true });
     suite.gateway.tell(device, MOVING);
     await later();
-    await expect(suite.app.get(DeliveryService).answerNonce(id, device, 'n'.repeat(22))).rejects.toMatchObject({
+    await expect(
+      suite.app.get(DeliveryService).answerNonce(id, { deviceId: device, mayCritical: true }, 'n'.repeat(22)),
+    ).rejects.toMatchObject({
       code: 'command.state_conflict',
     });
     expect(await suite.app.get(CommandReader).show(id)).toMatchObject({

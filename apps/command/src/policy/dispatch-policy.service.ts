@@ -4,7 +4,8 @@ import type { DeviceId } from '@outrider/ids';
 import { Decisions } from '@outrider/platform/admission';
 import { DeviceContexts, dispatchRequest, Policies } from '@outrider/platform/policy';
 import { currentTrace } from '@outrider/platform/service';
-import { isRemoteControl } from '../catalogue/catalogue.js';
+import { policyWordOf } from '../catalogue/catalogue.js';
+import { CatalogueStore } from '../catalogue/catalogue.store.js';
 import type { Command, PolicyBasis, RequestedAs } from '../command/command.js';
 
 /** Of a command that was sent before its sender's roles were kept. */
@@ -17,6 +18,7 @@ export class DispatchPolicy {
     private readonly contexts: DeviceContexts,
     private readonly policies: Policies,
     private readonly decisions: Decisions,
+    private readonly catalogue: CatalogueStore,
   ) {}
 
   /** Asks for what is known of the vehicle ahead of a transaction, which then need not hold a connection for it. A failure is told there. */
@@ -42,7 +44,9 @@ export class DispatchPolicy {
 
   private async ask({ requestedBy, requestedAs, name, critical, deviceId }: Command, now: Date) {
     const context = await this.contexts.get(deviceId);
-    const word = { name, critical, remoteControl: isRemoteControl(name) };
+    const { remoteControl, recovery } = policyWordOf(this.catalogue.kinds, name);
+    // Only where it says something: a schema that an operator put in force earlier may not know the word.
+    const word = { name, critical, remoteControl, ...(recovery ? ({ recovery } as const) : {}) };
     return this.policies.decide(dispatchRequest(requestedBy, requestedAs ?? NOBODY, word, deviceId, context, now));
   }
 

@@ -1,15 +1,16 @@
-import { Controller, Get, Headers, HttpCode, Post, Req } from '@nestjs/common';
-import { DomainError } from '@outrider/errors';
+import { Controller, Get, HttpCode, Post, Req } from '@nestjs/common';
 import { CommandId, DeviceId } from '@outrider/ids';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
-import { bodyBytes, JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
-import { operatorAttributes } from '@outrider/platform/policy';
+import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { kindDocument } from '../catalogue/catalogue.js';
+import { CatalogueStore } from '../catalogue/catalogue.store.js';
 import { CommandReader } from './command-reader.service.js';
 import { commandView } from './command-view.js';
+import { evidenceOf, requesterOf, requestKeyOf } from './requester.provider.js';
 import { SendService } from './send.service.js';
-import { IdempotencyKey, requestFingerprint, SendRequest } from './send-command.js';
+import { SendRequest } from './send-command.js';
 
 const ListQuery = z.strictObject({
   before: z
@@ -24,25 +25,27 @@ export class CommandsController {
   constructor(
     private readonly sending: SendService,
     private readonly reader: CommandReader,
+    private readonly catalogue: CatalogueStore,
   ) {}
+
+  @Get('/v1/command-kinds')
+  @On('operator')
+  @RequireOperator('command:send')
+  kinds() {
+    return { items: [...this.catalogue.kinds.values()].map(kindDocument) };
+  }
 
   @Post('/v1/vehicles/:device/commands')
   @On('operator')
   @RequireOperator('command:send')
   @HttpCode(202)
-  async send(
+  send(
     @PathParam('device', DeviceId) deviceId: DeviceId,
-    @JsonBody(SendRequest) request: SendRequest,
-    @Headers('idempotency-key') key: string | undefined,
-    @Req() raw: FastifyRequest,
+    @JsonBody(SendRequest) body: SendRequest,
+    @Req() request: FastifyRequest,
     @Admitted() operator: OperatorAdmission,
   ) {
-    const parsed = IdempotencyKey.safeParse(key);
-    if (!parsed.success) throw new DomainError('command.idempotency_key_required');
-    const fingerprint = requestFingerprint(deviceId, bodyBytes(raw));
-    const { subject, scopes, claims } = operator;
-    const requester = { subject, attributes: operatorAttributes(claims), scopes };
-    return commandView(await this.sending.send(deviceId, request, requester, parsed.data, fingerprint));
+    return this.sending.send(deviceId, body, requesterOf(operator, request), requestKeyOf(request, deviceId));
   }
 
   @Get('/v1/vehicles/:device/commands')
@@ -63,7 +66,11 @@ export class CommandsController {
   @On('operator')
   @RequireOperator('command:send')
   @HttpCode(200)
-  async cancel(@PathParam('id', CommandId) id: CommandId, @Admitted() operator: OperatorAdmission) {
-    return commandView(await this.sending.cancel(id, operator.subject));
+  async cancel(
+    @PathParam('id', CommandId) id: CommandId,
+    @Req() request: FastifyRequest,
+    @Admitted() operator: OperatorAdmission,
+  ) {
+    return commandView(await this.sending.cancel(id, operator.subject, evidenceOf(operator, request)));
   }
 }

@@ -4,122 +4,98 @@ import { DomainError } from '@outrider/errors';
 import { CommandId, type DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
 import { CONFIG } from '@outrider/platform/service';
-import type { EntityManager } from 'typeorm';
-import { type Command, cancel, type RequestedAs } from '../command/command.js';
+import { CatalogueStore } from '../catalogue/catalogue.store.js';
+import { type Command, cancel, type Evidence } from '../command/command.js';
 import { Commands } from '../command/commands.repository.js';
+import { type Accepted, NewCommands } from '../command/new-commands.repository.js';
 import type { Config } from '../config.js';
 import { Devices } from '../device/devices.service.js';
 import { requireReachable } from '../device/reachable.js';
 import { DispatchPolicy } from '../policy/dispatch-policy.service.js';
-import { queueCommand, requireRight, type SendRequest } from './send-command.js';
+import { commandView } from './command-view.js';
+import { IdempotencyKeys } from './idempotency-keys.repository.js';
+import { type CheckedWords, checkWords, queueCommand, type Requester, type SendRequest } from './send-command.js';
 
-interface KeyRow {
-  command_id: CommandId;
-  body_sha256: string;
+export type CommandDocument = ReturnType<typeof commandView>;
+
+/** A key as it came, and what it stands for. */
+export interface RequestKey {
+  readonly key: string;
+  readonly fingerprint: string;
 }
 
-/** Who sends: `op:<uuid>`, and what its token says of it and lets it do. */
-export interface Requester {
-  readonly subject: string;
-  readonly attributes: RequestedAs;
-  readonly scopes: readonly string[];
-}
+/** Another's claim on a key that ran out this very moment. */
+const CLAIMS = 3;
 
 @Injectable()
 export class SendService {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly database: Database,
+    private readonly catalogue: CatalogueStore,
     private readonly commands: Commands,
+    private readonly newCommands: NewCommands,
+    private readonly keys: IdempotencyKeys,
     private readonly devices: Devices,
     private readonly policy: DispatchPolicy,
   ) {}
 
   /**
-   * Queues a command once per (operator, key): the same body again gives the same command, another body
-   * `command.idempotency_mismatch`. Parallel requests wait for the first one's commit on the key's row.
-   * @throws DomainError `auth.scope_insufficient`, `policy.denied`, `policy.unavailable`, and what `queueCommand` and `requireReachable` throw
+   * Queues a command once per (operator, key): the same body again gets the same answer, another body
+   * `command.idempotency_mismatch`. Parallel requests wait for the first one's commit on the key's row. What is refused leaves the key free.
+   * @throws DomainError `policy.denied`, `policy.unavailable`, `command.queue_full`, and what `checkWords` and `requireReachable` throw
    */
   async send(
     deviceId: DeviceId,
     request: SendRequest,
-    { subject: requestedBy, attributes: requestedAs, scopes }: Requester,
-    key: string,
-    fingerprint: string,
-  ): Promise<Command> {
+    requester: Requester,
+    { key, fingerprint }: RequestKey,
+  ): Promise<CommandDocument> {
     const now = new Date();
-    const { defaultExpirySeconds, defaultTimeoutSeconds } = this.config;
+    const by = requester.subject;
+    const oldest = new Date(now.getTime() - this.config.idempotencySeconds * 1000);
+    const known = await this.keys.find(by, key, fingerprint, oldest);
+    if (known !== undefined) return JSON.parse(known) as CommandDocument;
+    const words = checkWords(request, this.catalogue.kinds, requester, this.config, now);
+    const accepted = await this.accept(words, deviceId, requester, null, now);
+    const answer = commandView(accepted.command);
+    const claim = { by, key, fingerprint, answer: JSON.stringify(answer), at: now };
+    for (let attempt = 0; attempt < CLAIMS; attempt += 1) {
+      if (await this.newCommands.addOnce(accepted, claim)) return answer;
+      const earlier = await this.keys.find(by, key, fingerprint, oldest);
+      if (earlier !== undefined) return JSON.parse(earlier) as CommandDocument;
+      await this.keys.release(by, key, oldest);
+    }
+    throw new DomainError('service.unavailable', { detail: 'the key is released just now', retryAfterSeconds: 1 });
+  }
+
+  /** One command of these words for this vehicle, if it may have it now; nothing is stored. @throws as `send` */
+  async accept(
+    words: CheckedWords,
+    deviceId: DeviceId,
+    { subject, attributes, evidence }: Pick<Requester, 'subject' | 'attributes' | 'evidence'>,
+    batchId: string | null,
+    now: Date,
+  ): Promise<Accepted> {
     const id = CommandId.parse(randomUUID());
-    const command = queueCommand(request, {
-      id,
-      deviceId,
-      requestedBy,
-      requestedAs,
-      now,
-      defaultExpirySeconds,
-      defaultTimeoutSeconds,
-    });
-    requireRight(command, scopes);
-    await this.policy.prepare(deviceId);
-    const winner = await this.database.transaction(async (tx) => {
-      if (!(await this.claim(tx, requestedBy, key, fingerprint, id, now)))
-        return this.earlier(tx, requestedBy, key, fingerprint);
-      requireReachable(await this.devices.get(tx, deviceId), command.critical);
-      await this.commands.insert(tx, command, await this.policy.require(command, now));
-      return id;
-    });
-    return winner === id ? command : this.get(winner);
+    const context = { id, deviceId, requestedBy: subject, requestedAs: attributes, batchId, now };
+    const command = queueCommand(words, context);
+    const { maxOpenPerDevice } = this.config;
+    const [device] = await Promise.all([this.devices.find(deviceId, maxOpenPerDevice), this.policy.prepare(deviceId)]);
+    requireReachable(device, words.kind);
+    if (device.open >= maxOpenPerDevice)
+      throw new DomainError('command.queue_full', { detail: `${device.open} are open` });
+    return { command, basis: await this.policy.require(command, now), evidence };
   }
 
-  /** Throws `command.not_found`. */
-  async get(id: CommandId): Promise<Command> {
-    const command = await this.commands.find(id);
-    if (!command) throw new DomainError('command.not_found');
-    return command;
-  }
-
-  /** Before the release only: `command.state_conflict` afterwards, since it may have happened. */
-  cancel(id: CommandId, by: string): Promise<Command> {
+  /** Before the release only: `command.state_conflict` afterwards, since it may have happened. @throws DomainError `command.not_found` */
+  cancel(id: CommandId, by: string, evidence: Evidence): Promise<Command> {
     return this.database.transaction(async (tx) => {
       const command = await this.commands.lock(tx, id);
       if (!command) throw new DomainError('command.not_found');
-      const cancelled = cancel(command, `cancelled by ${by}`, new Date());
+      const cancelled = cancel(command, `cancelled by ${by}`, new Date(), evidence);
       await this.commands.save(tx, cancelled);
       return cancelled.command;
     });
-  }
-
-  /** True when the key was free or had run out; blocks while another transaction holds it. */
-  private async claim(
-    tx: EntityManager,
-    by: string,
-    key: string,
-    fingerprint: string,
-    id: CommandId,
-    now: Date,
-  ): Promise<boolean> {
-    const oldest = new Date(now.getTime() - this.config.idempotencySeconds * 1000);
-    await tx.query('DELETE FROM idempotency_keys WHERE requested_by = $1 AND key = $2 AND created_at < $3', [
-      by,
-      key,
-      oldest,
-    ]);
-    const claimed: unknown[] = await tx.query(
-      `INSERT INTO idempotency_keys (requested_by, key, body_sha256, command_id, created_at)
-       VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING command_id`,
-      [by, key, fingerprint, id, now],
-    );
-    return claimed.length === 1;
-  }
-
-  private async earlier(tx: EntityManager, by: string, key: string, fingerprint: string): Promise<CommandId> {
-    const [row] = await tx.query<KeyRow[]>(
-      'SELECT command_id, body_sha256 FROM idempotency_keys WHERE requested_by = $1 AND key = $2',
-      [by, key],
-    );
-    if (!row)
-      throw new DomainError('service.unavailable', { detail: 'the key was released meanwhile', retryAfterSeconds: 1 });
-    if (row.body_sha256 !== fingerprint) throw new DomainError('command.idempotency_mismatch');
-    return row.command_id;
   }
 }

@@ -24,4 +24,9 @@ export const COMMAND_CODES = {
     title: 'The device cannot take commands in its state.',
     retry: 'changed',
   },
+  'command.queue_full': {
+    status: 429,
+    title: 'Too many commands are open for this vehicle.',
+    retry: 'later',
+  },
 } as const satisfies CodeTable;

@@ -111,6 +111,8 @@ export class AdmissionGuard implements CanActivate {
     setRecheck(request, () => {
       const again = this.decideVehicle(route, request, peer, proof);
       if (again.decision === 'deny') this.refuse(again, request, reply, peer, route.scopes);
+      const { deviceId, claims, recovery } = again;
+      if (certificate && claims && deviceId) setAdmission(request, { certificate, deviceId, claims, recovery });
     });
     this.record({ decision: 'allow', code: 'ok', deviceId }, request, peer);
   }
@@ -160,6 +162,10 @@ export class AdmissionGuard implements CanActivate {
     if (decision.decision === 'deny') this.refuse(decision, request, reply, peer, [rule.scope], rule.stepUp);
     const { claims } = decision;
     setAdmission(request, { subject: claims.sub, roles: claims.roles, scopes: claims.scope.split(' '), claims });
+    setRecheck(request, () => {
+      const again = this.decideOperator(rule, request, peer);
+      if (again.decision === 'deny') this.refuse(again, request, reply, peer, [rule.scope], rule.stepUp);
+    });
     this.record({ decision: 'allow', code: 'ok', subject: claims.sub }, request, peer);
   }
 

@@ -48,13 +48,29 @@ export function setRecheck(request: FastifyRequest, recheck: () => void): void {
 }
 
 /**
- * Judges a vehicle's request again, as the guard did: for one that waits or streams, before each thing that it hands out. Token,
- * denylist and the feed's age may have changed since. Throws what the guard would have thrown.
+ * Judges a request of a vehicle or an operator again, as the guard did: for one that waits or streams, before each thing that it hands
+ * out. Token, denylist and the feed's age may have changed since. Throws what the guard would have thrown.
  */
 export function requireStillAdmitted(request: FastifyRequest): void {
   const recheck = rechecks.get(request);
-  if (!recheck) throw new Error('a request that no vehicle was admitted with was judged again');
+  if (!recheck) throw new Error('a request that nobody was admitted with was judged again');
   recheck();
+}
+
+/**
+ * Judges a vehicle's request again with another access token, by which it goes on from here. Throws what the guard would have thrown; the
+ * request then goes on by the token that it has.
+ */
+export function readmit(request: FastifyRequest, authorization: string): Admission {
+  const before = request.headers.authorization;
+  request.headers.authorization = authorization;
+  try {
+    requireStillAdmitted(request);
+  } catch (error) {
+    if (before !== undefined) request.headers.authorization = before;
+    throw error;
+  }
+  return admissionOf(request);
 }
 
 /** Parameter decorator: `@Admitted() admission: VehicleAdmission`, the kind that the route's rule gives. */

@@ -4,6 +4,7 @@ export {
   admissionOf,
   type CertificateAdmission,
   type OperatorAdmission,
+  readmit,
   requireStillAdmitted,
   type VehicleAdmission,
 } from './admitted.provider.js';

@@ -89,6 +89,16 @@ export class Nats {
     await this.jetstream.publish(subject, payload, { msgID: messageId, headers: this.traceHeaders(trace) });
   }
 
+  /** Resolves once the server has everything that was sent to it, subscriptions too; after `ms` at the latest, when it is away. */
+  async reached(ms: number): Promise<void> {
+    let late: NodeJS.Timeout | undefined;
+    const given = new Promise<void>((resolve) => {
+      late = setTimeout(resolve, ms);
+    });
+    await Promise.race([this.connection.flush().catch(() => undefined), given]);
+    clearTimeout(late);
+  }
+
   private traceHeaders(trace: string | undefined = traceparent()): MsgHdrs {
     const carried = headers();
     if (trace) carried.set('traceparent', trace);

@@ -1,7 +1,14 @@
 import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { durableName, EVENTS_STREAM, type EventContract, filterOf, type RequestContract } from '@outrider/contracts';
+import {
+  durableName,
+  EVENTS_STREAM,
+  type EventContract,
+  filterOf,
+  type RequestContract,
+  subjectOf,
+} from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
@@ -73,13 +80,38 @@ export class Subscriptions implements OnApplicationShutdown {
     );
   }
 
-  /** Hears an ephemeral event: every instance hears each. `routing` narrows a routed contract to one token. */
+  /** Hears an ephemeral event: every instance hears each. */
   hear<P extends z.ZodType>(
     contract: EventContract<P>,
     handler: (payload: z.output<P>, routing?: string) => void | Promise<void>,
   ): void {
+    this.listen(contract, filterOf(contract), handler);
+  }
+
+  /**
+   * Hears a routed ephemeral event of one routing token, until the returned function is called: the server sends this instance nothing
+   * else. What is published before the server has heard of the interest is missed: `Nats.reached` waits for that.
+   */
+  hearOf<P extends z.ZodType>(
+    contract: EventContract<P>,
+    routing: string,
+    handler: (payload: z.output<P>) => void | Promise<void>,
+  ): () => void {
+    const subscription = this.listen(contract, subjectOf(contract, routing), handler);
+    return () => {
+      subscription.unsubscribe();
+      const at = this.open.indexOf(subscription);
+      if (at >= 0) this.open.splice(at, 1);
+    };
+  }
+
+  private listen<P extends z.ZodType>(
+    contract: EventContract<P>,
+    subject: string,
+    handler: (payload: z.output<P>, routing?: string) => void | Promise<void>,
+  ): Subscription {
     if (!contract.ephemeral) throw new Error(`${contract.subject} is kept: consume it`);
-    const subscription = this.nats.connection.subscribe(filterOf(contract));
+    const subscription = this.nats.connection.subscribe(subject);
     this.open.push(subscription);
     this.track(
       (async () => {
@@ -97,6 +129,7 @@ export class Subscriptions implements OnApplicationShutdown {
         }
       })(),
     );
+    return subscription;
   }
 
   /** Consumes a kept event by the service's durable consumer: at least once, in order; replicas share it. Handlers are idempotent. */

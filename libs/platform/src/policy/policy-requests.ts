@@ -23,11 +23,12 @@ export function operatorAttributes({ roles, acr, elevation }: OperatorWord): Ope
   return { roles: [...roles], secondFactor: acr === ACR.mfa, elevated: elevation !== undefined };
 }
 
-/** `remoteControl`: it moves something on the vehicle. */
+/** `remoteControl`: it moves something on the vehicle. `recovery`: a quarantined vehicle may have it; absent where it may not. */
 export interface CommandWord {
   readonly name: string;
   readonly critical: boolean;
   readonly remoteControl: boolean;
+  readonly recovery?: true;
 }
 
 export function controlTokenRequest(
@@ -54,12 +55,11 @@ export function dispatchRequest(
   context: DeviceContext,
   now: Date,
 ): PolicyRequest {
-  const { name, critical, remoteControl } = command;
   return {
     principal: operatorEntity(subject, operator),
     action: 'dispatch_command',
     resource: vehicleEntity(deviceId, context),
-    context: { command: { name, critical, remoteControl }, ...circumstances(context, now) },
+    context: { command: { ...command }, ...circumstances(context, now) },
   };
 }
 
