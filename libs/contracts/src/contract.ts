@@ -15,6 +15,8 @@ export interface EventContract<P extends z.ZodType = z.ZodType> {
   readonly readBack: boolean;
   readonly from: readonly Service[];
   readonly to: readonly Service[];
+  /** Of a kept event: who may also listen to it as it happens, by core NATS, and misses what he does not hear. */
+  readonly live: readonly Service[];
   readonly payload: P;
 }
 
@@ -38,13 +40,14 @@ type EventInput<P extends z.ZodType> = {
   ephemeral?: boolean;
   latest?: boolean;
   readBack?: boolean;
+  live?: readonly Service[];
   payload: P;
 };
 
 /** Declares an event `<owner>.<noun>.<event>.v<n>`. */
 export function event<P extends z.ZodType>(input: EventInput<P>): EventContract<P> {
   const from = typeof input.from === 'string' ? [input.from] : input.from;
-  return { kind: 'event', routed: false, ephemeral: false, latest: false, readBack: false, ...input, from };
+  return { kind: 'event', routed: false, ephemeral: false, latest: false, readBack: false, live: [], ...input, from };
 }
 
 /** Declares a request `<owner>.<noun>.<verb>.v<n>`; `to` is the owner that answers. */

@@ -26,6 +26,7 @@ export function natsPermissions(service: Service): NatsPermissions {
     }
     const filter = filterOf(contract);
     if (contract.from.includes(service)) publish.add(filter);
+    if (contract.live.includes(service)) subscribe.add(filter);
     if (contract.readBack && contract.from.includes(service))
       for (const subject of lastOf(filter)) publish.add(subject);
     if (!contract.to.includes(service)) continue;

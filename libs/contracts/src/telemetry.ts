@@ -11,6 +11,7 @@ export const messageAccepted = event({
   readBack: true,
   from: 'telemetry',
   to: ['gateway'],
+  live: ['telemetry'],
   payload: z.strictObject({
     deviceId: DeviceId,
     stream: StreamName,

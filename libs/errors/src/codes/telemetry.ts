@@ -44,4 +44,5 @@ export const TELEMETRY_CODES = {
     title: 'The segment is another than the one announced before.',
     retry: 'never',
   },
+  'telemetry.range_too_large': { status: 422, title: 'The range holds too much: ask for less.', retry: 'changed' },
 } as const satisfies CodeTable;
