@@ -6,7 +6,7 @@ import { DomainError } from '@outrider/errors';
 import { type ParsedCertificate, parseCertificate } from '@outrider/x509';
 import type { z } from 'zod';
 import { BATCHES_KEPT, type BatchLine, ExportLine, Manifest, type RecordLine, toEvidence } from './export-line.js';
-import { scan } from './record.js';
+import { scan } from './scan.js';
 import { verifyStatement } from './service-statement.js';
 import { signingKey } from './signing-certificate.js';
 import { type RecordFault, verifyRecord } from './verify-record.js';

@@ -2,7 +2,7 @@
 import { JWS_TYP } from '@outrider/crypto';
 import type { ParsedCertificate } from '@outrider/x509';
 import { z } from 'zod';
-import { scan } from './record.js';
+import { scan } from './scan.js';
 import { verifyStatement } from './service-statement.js';
 
 const Hex = z.string().regex(/^[0-9a-f]{64}$/);

@@ -1,7 +1,7 @@
 /** A stored record as its row says, and what its raw bytes say; nothing is believed before `verifyRecord`. */
-import { scanJson } from '@outrider/canonicalization';
-import { parseJws } from '@outrider/crypto';
-import { DomainError } from '@outrider/errors';
+import { decodeCbor, parseCoseSign1 } from '@outrider/canonicalization';
+import { LIMITS, scan } from './scan.js';
+import { storedJws } from './verify-envelope.js';
 
 export type RecordFormat = 'json' | 'cose' | 'jws' | 'json-batch' | 'cose-batch';
 
@@ -27,9 +27,6 @@ export interface EvidenceRecord {
   readonly batch?: { readonly of: EvidenceBatch; readonly index: number } | undefined;
 }
 
-/** More than ingest takes of one body. */
-const LIMITS = { maxBytes: 4 * 1_048_576, maxDepth: 64 };
-
 export function isBatchFormat(format: RecordFormat): boolean {
   return format === 'json-batch' || format === 'cose-batch';
 }
@@ -37,10 +34,6 @@ export function isBatchFormat(format: RecordFormat): boolean {
 /** Whether the raw bytes are text: JSON and JWS are, CBOR is not. */
 export function isText(format: RecordFormat): boolean {
   return format === 'json' || format === 'jws' || format === 'json-batch';
-}
-
-export function scan(bytes: Uint8Array) {
-  return scanJson(bytes, LIMITS).root;
 }
 
 /**
@@ -53,13 +46,10 @@ export function payloadOf({ format, payload }: Pick<EvidenceRecord, 'format' | '
     case 'json-batch':
       return scan(payload).value();
     case 'jws':
-      return scan(compactJws(payload).payload).value();
-    default:
-      throw new DomainError('request.malformed', { detail: `${format} is not read here` });
+      return scan(storedJws(payload).payload).value();
+    case 'cose':
+      return decodeCbor(parseCoseSign1(payload, LIMITS.maxBytes).payload, LIMITS);
+    case 'cose-batch':
+      return decodeCbor(payload, LIMITS);
   }
-}
-
-/** The compact form of a JWS stored compact or flattened (RFC 7515 §7.1, §7.2.2). */
-export function compactJws(bytes: Uint8Array) {
-  return parseJws(Buffer.from(bytes).toString('latin1'), LIMITS.maxBytes);
 }

@@ -3,7 +3,8 @@ import { signedForms } from '@outrider/canonicalization';
 import { decodeSignature, type VerificationKey, verifySignature } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { BatchPayload, canonicalDigest, RecordPayload, recordOfBatch } from './canonical-record.js';
-import { type EvidenceRecord, isBatchFormat, scan } from './record.js';
+import { type EvidenceRecord, isBatchFormat } from './record.js';
+import { scan } from './scan.js';
 import { verifyCose, verifyJwsRecord } from './verify-envelope.js';
 
 /** Why a record does not stand. `row_mismatch`: its columns are not what was signed; `unreadable`: its bytes are no message. */
