@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `outrider`: what an operator types. */
 import { Command, CommanderError } from 'commander';
+import { accountCommand } from './account/account.command.js';
 import { bundleCommand } from './bundle/bundle.command.js';
 import { commandCommand } from './command/command.command.js';
 import { deviceCommand } from './device/device.command.js';
@@ -16,6 +17,7 @@ import { loginCommand } from './login/login.command.js';
 import { Problem } from './operator/problem.js';
 import { orderCommand } from './order/order.command.js';
 import { printable } from './output/text-table.js';
+import { personCommand } from './person/person.command.js';
 import { policyCommand } from './policy/policy.command.js';
 import { revokeCommand } from './revocation/revoke.command.js';
 import { telemetryCommand } from './telemetry/telemetry.command.js';
@@ -45,6 +47,8 @@ const program = new Command('outrider')
   .addCommand(policyCommand())
   .addCommand(tokenCommand())
   .addCommand(loginCommand())
+  .addCommand(personCommand())
+  .addCommand(accountCommand())
   .addCommand(elevationCommand())
   .addCommand(bundleCommand());
 everyCommand(program, (command) =>

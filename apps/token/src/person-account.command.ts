@@ -11,14 +11,13 @@ import { TokenConfig } from './config.js';
 import { isRole, ROLES } from './operator-token/roles.js';
 import { Factors } from './person/factors.repository.js';
 import { hashPassword, SALT_BYTES } from './person/password-hash.js';
+import { isPasswordText, MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS } from './person/password-text.js';
 import { Persons } from './person/persons.repository.js';
 import { parseTotpSecret } from './person/totp.js';
 import { Sealer } from './sealing/sealer.service.js';
 
 const USAGE = `usage: person-account.command.js --config FILE --username NAME --identity WHO --roles ${ROLES.join('|')}[,...]
   [--password-file FILE] [--totp-secret-file FILE] [--oidc-subject SUBJECT]`;
-const MIN_PASSWORD_CHARACTERS = 12;
-const MAX_PASSWORD_CHARACTERS = 256;
 
 /** Exit codes: 0 done, 2 bad usage, configuration or secret, 1 anything else. */
 async function main(): Promise<void> {
@@ -83,7 +82,7 @@ function role(name: string): string {
 
 function password(file: string): string {
   const text = readSecret(file);
-  if ([...text].length < MIN_PASSWORD_CHARACTERS || text.length > MAX_PASSWORD_CHARACTERS)
+  if (!isPasswordText(text))
     throw new ConfigError(
       `${file}: a password has ${MIN_PASSWORD_CHARACTERS} to ${MAX_PASSWORD_CHARACTERS} characters`,
     );

@@ -1,7 +1,6 @@
 /** `login --as NAME`: a person signs in by password and code; `--as NAME` then acts with the token that this leaves in a file. */
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { z } from 'zod';
@@ -11,6 +10,7 @@ import type { OperatorClient } from '../operator/operator.client.js';
 import { Problem } from '../operator/problem.js';
 import { inSession } from '../session.service.js';
 import { codeAt, untilNextStepMs } from './code.js';
+import { hidden } from './hidden.client.js';
 
 const Answer = z.object({
   sign_in_id: z.string().optional(),
@@ -98,18 +98,6 @@ async function secondFactor(operator: OperatorClient, { sign_in_id }: Answer, co
 function refusal(error: unknown): undefined {
   if (error instanceof Problem && error.code === 'sign_in.refused') return undefined;
   throw error;
-}
-
-/** Asks on the terminal without showing what is typed. */
-async function hidden(question: string): Promise<string> {
-  process.stderr.write(question);
-  const lines = createInterface({ input: process.stdin, terminal: true });
-  try {
-    return await lines.question('');
-  } finally {
-    lines.close();
-    process.stderr.write('\n');
-  }
 }
 
 /** Whole or not at all, and its owner's alone. */

@@ -1,21 +1,27 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Database } from '@outrider/platform/postgres';
 import { decodeJwt } from 'jose';
 import type pg from 'pg';
-import { ask, codeOf, factor, makePerson, password } from '../sign-in/people.fixture.js';
+import { ask, codeOf, factor, PASSWORD, password } from '../sign-in/people.fixture.js';
 import { type Ground, prepareGround, startService } from '../token.fixture.js';
 import { SoftAuthenticator } from './authenticator.fixture.js';
+import { hashPassword, SALT_BYTES } from './password-hash.js';
+import { Persons } from './persons.repository.js';
 import { parseTotpSecret } from './totp.js';
 
 let ground: Ground;
 let app: NestFastifyApplication;
 let admin: pg.Client;
 let people = 0;
+let hash: string;
 
 beforeAll(async () => {
   ground = await prepareGround();
   admin = await ground.database.admin();
   app = await startService(ground, 1);
+  hash = await hashPassword(PASSWORD, randomBytes(SALT_BYTES));
 }, 60_000);
 
 afterAll(async () => {
@@ -31,7 +37,14 @@ const post = (path: string, token: string, body: object = {}) => ask(ground, pat
 /** A person without a factor, and the token that a password alone gives. */
 async function newcomer() {
   people += 1;
-  const person = await makePerson(ground, `person-${people}`, { totp: false });
+  const username = `person-${people}`;
+  const persons = app.get(Persons);
+  const { id } = await app.get(Database).transaction(async (tx) => {
+    const made = await persons.upsert(tx, { username, identity: username, roles: ['viewer'] });
+    await persons.setPassword(tx, made!.id, hash);
+    return made!;
+  });
+  const person = { username, sub: `op:${id}` };
   const { body } = await password(ground, person.username);
   return { ...person, token: body.access_token as string, next: body.next as string[] };
 }
@@ -112,6 +125,92 @@ it('a code of enrolment is used up by it', async () => {
   expect((await post('/v1/person/totp/confirm', person.token, { code })).status).toBe(204);
   const { body: begun } = await password(ground, person.username);
   expect((await factor(ground, begun.sign_in_id, 'totp', code)).status).toBe(401);
+});
+
+describe('one of several factors', () => {
+  const change = (method: string, path: string, token: string, body?: object) =>
+    ask(ground, `/v1/person/${path}`, { method, token, ...(body ? { body } : {}) });
+  const last = { status: 409, body: { code: 'sign_in.last_factor' } };
+
+  it('is taken away, and the last one never', async () => {
+    const { token, username } = await withKey();
+    const [{ id }] = (await ask(ground, '/v1/person', { token })).body.webauthn_keys;
+    expect((await change('DELETE', 'totp', token)).status).toBe(204);
+    expect((await password(ground, username)).body.next).toEqual(['webauthn']);
+    expect(await change('DELETE', 'totp', token)).toMatchObject({ body: { code: 'sign_in.factor_missing' } });
+    expect(await change('DELETE', `webauthn/${id}`, token)).toMatchObject(last);
+    expect((await password(ground, username)).body.next).toEqual(['webauthn']);
+  });
+
+  it('is taken away by one of two at once', async () => {
+    const { token } = await withKey();
+    const [{ id }] = (await ask(ground, '/v1/person', { token })).body.webauthn_keys;
+    const answers = await Promise.all([change('DELETE', 'totp', token), change('DELETE', `webauthn/${id}`, token)]);
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([204, 409]);
+  });
+
+  it('is called otherwise by its owner alone', async () => {
+    const { token } = await withKey();
+    const [{ id, name }] = (await ask(ground, '/v1/person', { token })).body.webauthn_keys;
+    expect(name).toBe('key');
+    expect((await change('PATCH', `webauthn/${id}`, token, { name: 'the blue one' })).status).toBe(204);
+    const other = await enrolled();
+    for (const [method, body] of [
+      ['PATCH', { name: 'mine' }],
+      ['DELETE', undefined],
+    ] as const)
+      expect(await change(method, `webauthn/${id}`, other.token, body)).toMatchObject({ status: 409 });
+    const { webauthn_keys } = (await ask(ground, '/v1/person', { token })).body;
+    expect(webauthn_keys).toMatchObject([{ id, name: 'the blue one', used_at: null }]);
+  });
+
+  it('stays with a token of the password alone', async () => {
+    const { password: old } = await enrolled();
+    for (const [method, path] of [
+      ['DELETE', 'totp'],
+      ['DELETE', 'webauthn/x'],
+      ['PATCH', 'webauthn/x'],
+    ] as const)
+      expect(await change(method, path, old, method === 'PATCH' ? { name: 'x' } : undefined)).toMatchObject({
+        body: { code: 'auth.step_up_required' },
+      });
+  });
+});
+
+describe('a password', () => {
+  const NEW = 'another horse, another battery';
+  const changed = (token: string, current: string, next: string) =>
+    post('/v1/person/password', token, { current_password: current, new_password: next });
+
+  it('is changed by who shows the old one and a factor; whatever the old one has led to is over', async () => {
+    const { token, username, sub } = await enrolled();
+    const { body: underWay } = await password(ground, username);
+    const elsewhere = decodeJwt(token);
+    const code = { code: 'sign_in.refused' };
+    expect(await changed(token, 'a horse that was never correct', NEW)).toMatchObject({ status: 401, body: code });
+    expect((await changed(token, PASSWORD, 'short')).status).toBe(400);
+    const { body: codes } = await post('/v1/person/recovery-codes', token);
+    const { body: begun } = await password(ground, username);
+    const second = (await factor(ground, begun.sign_in_id, 'recovery', codes.codes[0])).body.access_token as string;
+    expect((await changed(second, PASSWORD, NEW)).status).toBe(204);
+    expect((await factor(ground, underWay.sign_in_id, 'recovery', codes.codes[1])).status).toBe(401);
+    expect((await password(ground, username)).status).toBe(401);
+    expect((await password(ground, username, { password: NEW })).status).toBe(200);
+    const { rows } = await admin.query(
+      `SELECT o.jti FROM token.owed_denials o JOIN token.operator_tokens t ON t.jti::text = o.jti WHERE t.account_id = $1`,
+      [sub.slice('op:'.length)],
+    );
+    const owed = rows.map(({ jti }: { jti: string }) => jti);
+    expect(owed).toContain(elsewhere.jti);
+    expect(owed).not.toContain(decodeJwt(second).jti);
+  });
+
+  it('is not changed by a token of the password alone, nor guessed', async () => {
+    const { password: old, token } = await enrolled();
+    expect(await changed(old, PASSWORD, NEW)).toMatchObject({ body: { code: 'auth.step_up_required' } });
+    const tries = await Promise.all(Array.from({ length: 12 }, (_, n) => changed(token, `guess number ${n}`, NEW)));
+    expect(tries.some(({ body }) => body.code === 'sign_in.slow_down')).toBe(true);
+  });
 });
 
 describe('recovery codes', () => {

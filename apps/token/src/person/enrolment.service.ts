@@ -7,7 +7,7 @@ import type { EntityManager } from 'typeorm';
 import type { OperatorAccount } from '../operator-token/issue-operator-token.js';
 import { type EnrolledFactors, nextFactors } from '../sign-in/sign-in.js';
 import { Factors } from './factors.repository.js';
-import { Persons } from './persons.repository.js';
+import { type Person, Persons } from './persons.repository.js';
 import { RECOVERY_CODE_BYTES, RECOVERY_CODES, recoveryCode } from './recovery-codes.js';
 import { TOTP_SECRET_BYTES, totpSecretText, totpUri } from './totp.js';
 import { CHALLENGE_SECONDS, WebAuthn } from './webauthn.service.js';
@@ -30,6 +30,7 @@ export class Enrolment {
   show(claims: OperatorClaims) {
     return this.database.transaction(async (tx) => {
       const { account, enrolled } = await this.person(tx, claims);
+      const keys = await this.credentials.named(tx, account.id);
       return {
         username: account.clientId,
         roles: account.roles,
@@ -38,6 +39,7 @@ export class Enrolment {
           webauthn: enrolled.webauthnCredentials,
           recovery_codes: enrolled.recoveryCodes,
         },
+        webauthn_keys: keys,
       };
     });
   }
@@ -83,6 +85,33 @@ export class Enrolment {
     if (!registered) throw new DomainError('sign_in.refused');
   }
 
+  /** @throws DomainError `sign_in.factor_missing`, `sign_in.last_factor` */
+  removeTotp(claims: OperatorClaims): Promise<void> {
+    return this.database.transaction(async (tx) => {
+      const { account, enrolled } = await this.mayChange(tx, claims);
+      if (!enrolled.totp) throw new DomainError('sign_in.factor_missing');
+      requireAnother({ ...enrolled, totp: false });
+      await this.factors.removeTotp(tx, account.id);
+    });
+  }
+
+  /** @throws DomainError `sign_in.factor_missing`, `sign_in.last_factor` */
+  removeKey(claims: OperatorClaims, id: string): Promise<void> {
+    return this.database.transaction(async (tx) => {
+      const { account, enrolled } = await this.mayChange(tx, claims);
+      if (!(await this.credentials.remove(tx, account.id, id))) throw new DomainError('sign_in.factor_missing');
+      requireAnother({ ...enrolled, webauthnCredentials: enrolled.webauthnCredentials - 1 });
+    });
+  }
+
+  /** @throws DomainError `sign_in.factor_missing` */
+  renameKey(claims: OperatorClaims, id: string, name: string): Promise<void> {
+    return this.database.transaction(async (tx) => {
+      const { account } = await this.mayChange(tx, claims);
+      if (!(await this.credentials.rename(tx, account.id, id, name))) throw new DomainError('sign_in.factor_missing');
+    });
+  }
+
   /** Ten fresh codes; those before are gone. They are shown this once. @throws DomainError `sign_in.factor_missing` before there is a factor to recover */
   recoveryCodes(claims: OperatorClaims): Promise<{ readonly codes: readonly string[] }> {
     return this.database.transaction(async (tx) => {
@@ -94,8 +123,12 @@ export class Enrolment {
     });
   }
 
-  /** A token of a password alone, got before there was a factor, is worth nothing once there is one. */
-  private async mayChange(tx: EntityManager, claims: OperatorClaims) {
+  /**
+   * The person, held until the transaction ends. A token of a password alone, got before there was a factor, is worth nothing once
+   * there is one.
+   * @throws DomainError `auth.step_up_required`, `sign_in.not_a_person`
+   */
+  async mayChange(tx: EntityManager, claims: OperatorClaims) {
     // Before the question whether there is a factor: two first enrolments must not both find none.
     await tx.query('SELECT FROM operator_accounts WHERE id = $1 FOR UPDATE', [claims.sub.slice('op:'.length)]);
     const found = await this.person(tx, claims);
@@ -107,10 +140,15 @@ export class Enrolment {
   private async person(
     tx: EntityManager,
     claims: OperatorClaims,
-  ): Promise<{ account: OperatorAccount; enrolled: EnrolledFactors }> {
+  ): Promise<{ person: Person; account: OperatorAccount; enrolled: EnrolledFactors }> {
     const accountId = claims.sub.slice('op:'.length);
     const person = await this.persons.byId(tx, accountId);
     if (!person) throw new DomainError('sign_in.not_a_person');
-    return { account: person.account, enrolled: await this.factors.enrolled(tx, accountId) };
+    return { person, account: person.account, enrolled: await this.factors.enrolled(tx, accountId) };
   }
+}
+
+/** Who has factors keeps one: without any the password alone would be enough to enrol a stranger's. @throws DomainError `sign_in.last_factor` */
+function requireAnother(left: EnrolledFactors): void {
+  if (nextFactors(left).length === 0) throw new DomainError('sign_in.last_factor');
 }

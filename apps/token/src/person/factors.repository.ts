@@ -65,6 +65,11 @@ export class Factors {
     await tx.query(`UPDATE person_totps SET state = 'active', changed_at = now() WHERE account_id = $1`, [accountId]);
   }
 
+  /** The active secret, and one that waits for its first code. */
+  async removeTotp(tx: EntityManager, accountId: string): Promise<void> {
+    await tx.query('DELETE FROM person_totps WHERE account_id = $1', [accountId]);
+  }
+
   async replaceRecoveryCodes(tx: EntityManager, accountId: string, codes: readonly string[]): Promise<void> {
     await tx.query('DELETE FROM person_recovery_codes WHERE account_id = $1', [accountId]);
     await tx.query(

@@ -23,10 +23,15 @@ export class Passwords {
     const right = await this.inTurn(first, async () => isPassword(password, stored ?? (await this.decoy)));
     if (!person || stored === undefined || !right) return false;
     if (needsRehash(stored)) {
-      const hash = await this.inTurn(true, () => hashPassword(password, randomBytes(SALT_BYTES)));
+      const hash = await this.hash(password);
       await this.persons.replaceHash(person.account.id, stored, hash);
     }
     return true;
+  }
+
+  /** In its turn, as checks are. */
+  hash(password: string): Promise<string> {
+    return this.inTurn(true, () => hashPassword(password, randomBytes(SALT_BYTES)));
   }
 
   private async inTurn<T>(first: boolean, work: () => Promise<T>): Promise<T> {

@@ -9,6 +9,14 @@ export interface WebAuthnKey {
   readonly transports: string[];
 }
 
+/** As its owner called it. */
+export interface NamedKey {
+  readonly id: string;
+  readonly name: string;
+  readonly created_at: Date;
+  readonly used_at: Date | null;
+}
+
 interface Row {
   readonly credential_id: string;
   readonly public_key: Uint8Array<ArrayBuffer>;
@@ -32,6 +40,33 @@ export class WebAuthnCredentials {
       id,
     ]);
     return row && key(row);
+  }
+
+  /** For their owner to tell them apart. */
+  async named(tx: EntityManager, accountId: string): Promise<NamedKey[]> {
+    return tx.query(
+      `SELECT credential_id AS id, name, created_at, used_at FROM person_webauthn_credentials
+       WHERE account_id = $1 ORDER BY created_at, credential_id`,
+      [accountId],
+    );
+  }
+
+  /** False where the account has no such key. */
+  async remove(tx: EntityManager, accountId: string, id: string): Promise<boolean> {
+    const [, removed]: [unknown, number] = await tx.query(
+      'DELETE FROM person_webauthn_credentials WHERE account_id = $1 AND credential_id = $2',
+      [accountId, id],
+    );
+    return removed === 1;
+  }
+
+  /** False where the account has no such key. */
+  async rename(tx: EntityManager, accountId: string, id: string, name: string): Promise<boolean> {
+    const [, renamed]: [unknown, number] = await tx.query(
+      'UPDATE person_webauthn_credentials SET name = $3 WHERE account_id = $1 AND credential_id = $2',
+      [accountId, id, name],
+    );
+    return renamed === 1;
   }
 
   /** False where the credential is registered already, to whomever. */

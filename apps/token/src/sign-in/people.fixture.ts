@@ -58,20 +58,21 @@ export interface JsonCall {
   readonly headers?: Record<string, string>;
   /** The loopback address that the call comes from. */
   readonly from?: string;
+  readonly method?: string;
 }
 
-/** POST with a body, else GET, on the operator listener. */
+/** POST with a body, else GET, unless `method` says otherwise, on the operator listener. */
 export function ask(
   { config, fleet }: Ground,
   path: string,
-  { body, token, headers = {}, from = '127.0.0.1' }: JsonCall = {},
+  { body, token, headers = {}, from = '127.0.0.1', method }: JsonCall = {},
 ): Promise<Answer> {
   const options: https.RequestOptions = {
     host: '127.0.0.1',
     localAddress: from,
     port: config.listeners.operator!.port,
     path,
-    method: body === undefined ? 'GET' : 'POST',
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
     agent: false,
     ca: fleet.root.certificatePem,
     headers: {

@@ -1,6 +1,7 @@
 /** All that the service needs for people, in one list for its module. */
 import { Enrolment } from '../person/enrolment.service.js';
 import { Factors } from '../person/factors.repository.js';
+import { PasswordChange } from '../person/password-change.service.js';
 import { Passwords } from '../person/passwords.service.js';
 import { PersonController } from '../person/person.controller.js';
 import { Persons } from '../person/persons.repository.js';
@@ -28,6 +29,7 @@ export const SIGN_IN_PROVIDERS = [
   WebAuthn,
   Passwords,
   Enrolment,
+  PasswordChange,
   SignIns,
   Throttle,
   AttemptLog,

@@ -56,6 +56,11 @@ export class SignIns implements OnApplicationBootstrap {
     return signIn(await tx.query('SELECT * FROM sign_ins WHERE id = $1 FOR UPDATE', [id]));
   }
 
+  /** Those of the account that owe a second factor. */
+  async endOf(tx: EntityManager, accountId: string): Promise<void> {
+    await tx.query(`DELETE FROM sign_ins WHERE account_id = $1 AND state = 'open'`, [accountId]);
+  }
+
   async save(tx: EntityManager, { id, state, failures, challenge }: StoredSignIn): Promise<void> {
     await tx.query('UPDATE sign_ins SET state = $2, failures = $3, challenge = $4 WHERE id = $1', [
       id,

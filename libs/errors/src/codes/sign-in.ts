@@ -11,6 +11,11 @@ export const SIGN_IN_CODES = {
     title: 'The account has as many of these factors as it may.',
     retry: 'changed',
   },
+  'sign_in.last_factor': {
+    status: 409,
+    title: 'The last second factor stays; enrol another one first.',
+    retry: 'changed',
+  },
   'sign_in.not_a_person': {
     status: 403,
     title: 'Only people have factors; this is a service account.',
