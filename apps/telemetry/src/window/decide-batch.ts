@@ -8,6 +8,8 @@ import {
   judge,
   type MutableReplayWindow,
   mutableWindow,
+  type SequenceRange,
+  WINDOW_BITS,
   type WindowLimits,
 } from '@outrider/replay-window';
 import { decideEpoch } from './epoch.js';
@@ -30,6 +32,10 @@ export interface DeviceState {
   /** A restored backup has forgotten numbers of this device: nothing is taken before an operator opens an epoch for it. */
   held?: boolean;
   raisedAtMs: number | undefined;
+  /** Some fetch order may be open until then. */
+  ordersUntil?: Date | undefined;
+  /** Records of its offline logs are stored beside the live ones. */
+  backfilled?: boolean;
   windows: Map<StreamName, MutableReplayWindow>;
 }
 
@@ -43,7 +49,7 @@ export type RefusedVerdict =
   | 'too_many_streams';
 
 export type Decision =
-  | { readonly verdict: 'accepted'; readonly jumped?: number; readonly epochRaised?: true }
+  | { readonly verdict: 'accepted'; readonly jumped?: number; readonly skipped?: SequenceRange; readonly epochRaised?: true }
   | { readonly verdict: 'duplicate' }
   | { readonly verdict: RefusedVerdict };
 
@@ -105,9 +111,13 @@ function intoWindow({ stream, seq }: Candidate, device: DeviceState): Decision |
   const known = device.windows.get(stream);
   if (!known && device.windows.size >= MAX_STREAMS) return { verdict: 'too_many_streams' };
   const window = known ?? mutableWindow(emptyWindow());
+  const before = window.highest;
   const judgement = acceptInto(window, seq, LIMITS);
-  if (!known && judgement.verdict === 'accepted') device.windows.set(stream, window);
-  return fromJudgement(judgement);
+  if (judgement.verdict !== 'accepted') return fromJudgement(judgement);
+  if (!known) device.windows.set(stream, window);
+  // What leaves the window in one step can come by an offline log alone.
+  const leaves = before > 0 && seq - before > WINDOW_BITS;
+  return leaves ? { ...judgement, skipped: [before + 1, seq - WINDOW_BITS] } : judgement;
 }
 
 function fromJudgement(judgement: Judgement): Decision | Undecided {

@@ -11,6 +11,8 @@ interface DeviceRow {
   min_epoch: number;
   held_epoch: number | null;
   raised_at: Date | null;
+  orders_until: Date | null;
+  backfilled: boolean;
   received_at: Date;
 }
 
@@ -50,7 +52,7 @@ export class WindowsRepository {
   async lock(tx: Connection, deviceIds: readonly DeviceId[]): Promise<LockedDevices> {
     const locked = await tx.query<DeviceRow>({
       name: 'devices.lock',
-      text: `SELECT device_id, epoch, min_epoch, held_epoch, raised_at, now() AS received_at FROM devices
+      text: `SELECT device_id, epoch, min_epoch, held_epoch, raised_at, orders_until, backfilled, now() AS received_at FROM devices
         WHERE device_id = ANY($1::text[]) ORDER BY device_id FOR NO KEY UPDATE`,
       values: [deviceIds],
     });
@@ -63,7 +65,7 @@ export class WindowsRepository {
   /** One device without its lock, to be told to the vehicle; undefined when it has never sent anything. */
   async find(deviceId: DeviceId): Promise<DeviceState | undefined> {
     const rows = await this.database.query<DeviceRow>(
-      'SELECT device_id, epoch, min_epoch, held_epoch, raised_at FROM devices WHERE device_id = $1',
+      'SELECT device_id, epoch, min_epoch, held_epoch, raised_at, orders_until, backfilled FROM devices WHERE device_id = $1',
       [deviceId],
     );
     if (rows.length === 0) return undefined;
@@ -117,6 +119,8 @@ function toState(row: DeviceRow): DeviceState {
     minEpoch: row.min_epoch,
     held: row.held_epoch !== null,
     raisedAtMs: row.raised_at?.getTime(),
+    ordersUntil: row.orders_until ?? undefined,
+    backfilled: row.backfilled,
     windows: new Map(),
   };
 }
