@@ -5,6 +5,7 @@ import { EpochOrders } from './epoch-order/epoch-orders.service.js';
 import { HighWater } from './high-water/high-water.service.js';
 import { MarksClient } from './high-water/marks.client.js';
 import { RollbacksRepository } from './high-water/rollbacks.repository.js';
+import { CheckMessages } from './ingest/check-messages.service.js';
 import { Findings } from './ingest/findings.service.js';
 import { IngestController } from './ingest/ingest.controller.js';
 import { IngestService } from './ingest/ingest.service.js';
@@ -24,6 +25,7 @@ import { WindowsRepository } from './window/windows.repository.js';
   controllers: [IngestController, WindowController, ReadingController, EpochOrdersController],
   providers: [
     BatchRepository,
+    CheckMessages,
     EpochOrders,
     EpochOrdersRepository,
     Findings,

@@ -5,9 +5,10 @@ import { sha256Hex, sign, verificationKeyOf } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { DeviceId, Thumbprint } from '@outrider/ids';
 import fc from 'fast-check';
-import { checkBinding, checkMessage } from './check-message.js';
+import { checkMessage as checkAll, checkBinding } from './check-message.js';
 import type { Envelope } from './envelope.js';
 import { readBody } from './read-body.js';
+import type { VerifiedRecord } from './verified-record.js';
 
 const NOW_MS = 1_800_000_000_000;
 const RULE = { nowMs: NOW_MS, skewSeconds: 120, tokenId: 'token-1' };
@@ -33,6 +34,13 @@ function envelope(body: string): Envelope {
 function sealed(sentText: string, signedText = sentText, key = ed25519): Envelope {
   const signature = Buffer.from(sign(key, Buffer.from(signedText))).toString('hex');
   return envelope(`{"payload":${sentText},"signature":"${signature}"}`);
+}
+
+/** Of a single message: its record, or its refusal thrown. */
+function checkMessage(...input: Parameters<typeof checkAll>): VerifiedRecord {
+  const [checked] = checkAll(...input);
+  if (!checked || 'refused' in checked) throw checked?.refused ?? new Error('nothing');
+  return checked;
 }
 
 const codeOf = (work: () => unknown): string => {

@@ -1,28 +1,20 @@
 /** Decides all that can be said of one message without the window: binding, signature, shape, skew, in this order (DESIGN §6). */
-import { signedForms } from '@outrider/canonicalization';
-import { decodeSignature, type VerificationKey, verifySignature } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
-import type { DeviceId, Thumbprint } from '@outrider/ids';
+import type { DeviceId } from '@outrider/ids';
+import { checkBatch } from './check-batch.js';
 import type { Envelope } from './envelope.js';
-import { DEFAULT_EPOCH, DEFAULT_STREAM, parsePayload, recordDigest } from './telemetry-payload.js';
-import type { VerifiedRecord } from './verified-record.js';
-
-/** Whose key the message must verify under. */
-export interface Signer {
-  readonly thumbprint: Thumbprint;
-  readonly key: VerificationKey;
-}
-
-/** What every message of a request shares. `tokenId`: `jti` of its access token. */
-export interface MessageContext extends SkewRule {
-  readonly tokenId: string;
-}
-
-export interface SkewRule {
-  readonly nowMs: number;
-  /** How far ahead or behind `ts` may be. */
-  readonly skewSeconds: number;
-}
+import type { MessageContext, Signer } from './message-context.js';
+import { inTime } from './skew.js';
+import {
+  DEFAULT_EPOCH,
+  DEFAULT_STREAM,
+  parsePayload,
+  recordDigest,
+  TEXT_TOO_LONG,
+  textFits,
+} from './telemetry-payload.js';
+import type { Checked, VerifiedRecord } from './verified-record.js';
+import { type SignedContent, verifyEnvelope } from './verify-envelope.js';
 
 /** @throws DomainError `telemetry.wrong_device` unless the payload names the device that token and certificate agree on. */
 export function checkBinding(envelope: Envelope, deviceId: DeviceId): void {
@@ -30,48 +22,48 @@ export function checkBinding(envelope: Envelope, deviceId: DeviceId): void {
 }
 
 /**
- * For a message that passed `checkBinding`.
- * @throws DomainError `telemetry.bad_signature`, then `telemetry.invalid`, then `telemetry.skewed`
+ * For a message that passed `checkBinding`: its record, or those of a signed batch, each verified or refused with
+ * `telemetry.bad_signature`, then `telemetry.invalid`, then `telemetry.skewed`.
  */
-export function checkMessage(envelope: Envelope, signer: Signer, rule: MessageContext): VerifiedRecord {
-  const jcs = verifyEnvelope(envelope, signer.key);
-  const value = envelope.payload.value();
-  const payload = parsePayload(value);
-  if (Math.abs(payload.ts * 1000 - rule.nowMs) > rule.skewSeconds * 1000) {
-    throw new DomainError('telemetry.skewed', {
-      detail: `ts is more than ${rule.skewSeconds} s from ${new Date(rule.nowMs).toISOString()}`,
-    });
+export function checkMessage(envelope: Envelope, signer: Signer, context: MessageContext): readonly Checked[] {
+  if (envelope.batchOf !== undefined) return checkBatch(envelope, envelope.batchOf, signer, context);
+  try {
+    const record = readRecord(envelope, signer, context);
+    return [inTime(record, record.ts, context)];
+  } catch (error) {
+    if (error instanceof DomainError) return [{ refused: error, seq: envelope.seq }];
+    throw error;
   }
-  const { raw } = envelope.payload;
+}
+
+function readRecord(envelope: Envelope, { thumbprint, key }: Signer, { tokenId }: MessageContext): VerifiedRecord {
+  const content = verifyEnvelope(envelope, key);
+  const { device_id, stream, epoch, seq, ts } = parsePayload(content.value);
   return {
-    deviceId: payload.device_id,
-    stream: payload.stream ?? DEFAULT_STREAM,
-    epoch: payload.epoch ?? DEFAULT_EPOCH,
-    seq: payload.seq,
-    ts: payload.ts,
-    thumbprint: signer.thumbprint,
-    algorithm: signer.key.algorithm,
-    tokenId: rule.tokenId,
-    format: 'json',
-    payload: raw,
-    signature: envelope.signature,
-    canonicalSha256: recordDigest(value as Record<string, unknown>, jcs),
-    text: () => utf8(raw),
+    deviceId: device_id,
+    stream: stream ?? DEFAULT_STREAM,
+    epoch: epoch ?? DEFAULT_EPOCH,
+    seq,
+    ts,
+    thumbprint,
+    algorithm: key.algorithm,
+    tokenId,
+    ...storedForm(envelope, content),
+    canonicalSha256: recordDigest(content.value, content.jcs),
   };
 }
 
-/** JCS first, then the token-preserving forms where they differ. Gives the JCS bytes, whichever form was signed. */
-function verifyEnvelope({ payload, signature }: Envelope, key: VerificationKey): Uint8Array {
-  const bytes = decodeSignature(signature, key.algorithm);
-  if (!bytes) throw new DomainError('telemetry.bad_signature', { detail: 'the signature does not fit the key' });
-  let jcs: Uint8Array | undefined;
-  for (const form of signedForms(payload)) {
-    jcs ??= form;
-    if (verifySignature(key, form, bytes)) return jcs;
+function storedForm(
+  envelope: Envelope,
+  { jcs }: SignedContent,
+): Pick<VerifiedRecord, 'format' | 'payload' | 'signature' | 'text'> {
+  if (envelope.format === 'cose') {
+    const text = String(jcs);
+    if (!textFits(text)) throw new DomainError('telemetry.invalid', { detail: TEXT_TOO_LONG });
+    return { format: 'cose', payload: envelope.bytes, signature: null, text: () => text };
   }
-  throw new DomainError('telemetry.bad_signature');
-}
-
-function utf8(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const { raw } = envelope.payload;
+  const text = () => Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('utf8');
+  if (envelope.format === 'jws') return { format: 'jws', payload: envelope.bytes, signature: null, text };
+  return { format: 'json', payload: raw, signature: envelope.signature, text };
 }

@@ -1,58 +1,73 @@
-/** Reads the envelope of one message: which bytes are signed, by what signature, under whose certificate it claims to be. */
-import type { JsonNode } from '@outrider/canonicalization';
+/** What a message is before its signature has been verified: who it claims to be, and the parts that its format needs for verifying. */
+import type { CoseSign1, JsonNode } from '@outrider/canonicalization';
+import { JCS_TYP, type ParsedJws } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
-import { Thumbprint } from '@outrider/ids';
+import type { Thumbprint } from '@outrider/ids';
 
-/** Of one payload as sent: an accepted record must fit an event of NATS (1 MiB), where JSON text may double in a string. */
-export const MAX_PAYLOAD_BYTES = 262_144;
-/** Hex of the longest signature taken, P-384 in DER. */
-const MAX_SIGNATURE_CHARACTERS = 208;
-const MEMBERS = new Set(['payload', 'signature', 'kid']);
-
-/** `deviceId` and `seq` are what the payload says, unverified: for the binding and for naming the message in the answer. */
-export interface Envelope {
-  readonly payload: JsonNode;
-  readonly signature: string;
+/** What a message says of itself, unverified: for the binding, for finding its key and for naming it in the answer. */
+export interface Claims {
   readonly kid: Thumbprint | undefined;
   readonly deviceId: string | undefined;
+  /** Of a signed batch: the first record's. */
   readonly seq: number | null;
+  /** How many records it holds; undefined when it is no signed batch. */
+  readonly batchOf: number | undefined;
 }
 
-/** A message that has not the shape of an envelope, with the seq it seems to carry. */
+export interface JsonEnvelope extends Claims {
+  readonly format: 'json';
+  readonly payload: JsonNode;
+  readonly signature: string;
+}
+
+/** `value`: the payload decoded. `bytes`: the whole COSE_Sign1. */
+export interface CoseEnvelope extends Claims {
+  readonly format: 'cose';
+  readonly cose: CoseSign1;
+  readonly value: unknown;
+  readonly bytes: Uint8Array;
+}
+
+/** `bytes`: the compact text, or the flattened object, as received. */
+export interface JwsEnvelope extends Claims {
+  readonly format: 'jws';
+  readonly jws: ParsedJws;
+  readonly payload: JsonNode;
+  readonly bytes: Uint8Array;
+}
+
+export type Envelope = JsonEnvelope | CoseEnvelope | JwsEnvelope;
+
+/** What has not the shape of a message, with the seq it seems to carry. */
 export interface Unreadable {
   readonly unreadable: DomainError;
   readonly seq: number | null;
 }
 
-export function readEnvelope(node: JsonNode): Envelope | Unreadable {
-  const payload = node.member('payload');
-  const seq = claimedSeq(payload);
-  const misfit = checkShape(node, payload);
-  if (misfit) return { unreadable: new DomainError('telemetry.invalid', { detail: misfit }), seq };
-  const kid = node.member('kid')?.string();
+export function unreadable(detail: string, seq: number | null): Unreadable {
+  return { unreadable: new DomainError('telemetry.invalid', { detail }), seq };
+}
+
+/** Runs `read`; what it refuses becomes a message that cannot be read, so that its neighbours still can. */
+export function readable(read: () => Envelope | Unreadable): Envelope | Unreadable {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DomainError) return { unreadable: error, seq: null };
+    throw error;
+  }
+}
+
+/** The claims of a payload that is JSON. */
+export function claimsOfJson(payload: JsonNode): Omit<Claims, 'kid'> {
+  const isBatch = payload.member('typ')?.string() === JCS_TYP.telemetryBatch;
   return {
-    payload: payload!,
-    signature: node.member('signature')!.string()!,
-    kid: kid === undefined ? undefined : Thumbprint.parse(kid),
-    deviceId: payload!.member('device_id')?.string(),
-    seq,
+    deviceId: payload.member('device_id')?.string(),
+    seq: claimedSeq(payload.member('seq')?.number()),
+    batchOf: isBatch ? (payload.member('records')?.elements().length ?? 0) : undefined,
   };
 }
 
-function checkShape(node: JsonNode, payload: JsonNode | undefined): string | undefined {
-  if (node.kind !== 'object') return 'a message is an object {"payload", "signature", "kid"?}';
-  if (node.members().some(({ name }) => !MEMBERS.has(name))) return 'a message has payload, signature and kid alone';
-  if (payload?.kind !== 'object') return 'payload: an object is required';
-  if (payload.end - payload.start > MAX_PAYLOAD_BYTES) return `payload: more than ${MAX_PAYLOAD_BYTES} bytes`;
-  const signature = node.member('signature');
-  if (signature?.kind !== 'string') return 'signature: a string in hex or base64url is required';
-  if (signature.end - signature.start - 2 > MAX_SIGNATURE_CHARACTERS) return 'signature: too long for any key';
-  const kid = node.member('kid');
-  if (kid && !Thumbprint.safeParse(kid.string()).success) return 'kid: not a thumbprint (x5t#S256)';
-  return undefined;
-}
-
-function claimedSeq(payload: JsonNode | undefined): number | null {
-  const seq = payload?.member('seq')?.number();
-  return Number.isSafeInteger(seq) ? seq! : null;
+export function claimedSeq(seq: unknown): number | null {
+  return Number.isSafeInteger(seq) ? (seq as number) : null;
 }

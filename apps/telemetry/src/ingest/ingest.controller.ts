@@ -1,6 +1,6 @@
 import { Controller, HttpCode, Post, Req } from '@nestjs/common';
 import { AdmitToken, Admitted, type VehicleAdmission } from '@outrider/platform/admission';
-import { bodyBytes, mediaType, On, peerOf } from '@outrider/platform/http';
+import { bodyBytes, On, peerOf } from '@outrider/platform/http';
 import type { FastifyRequest } from 'fastify';
 import type { Answer } from './answer.js';
 import { IngestService } from './ingest.service.js';
@@ -19,6 +19,6 @@ export class IngestController {
   ): Promise<Answer> {
     const { remoteAddress } = peerOf(request.raw);
     const sender = { deviceId, certificate, tokenId: claims.jti, remoteAddress };
-    return this.ingest.ingest(sender, bodyBytes(request), mediaType(request));
+    return this.ingest.ingest(sender, bodyBytes(request), request.headers['content-type'] ?? '');
   }
 }

@@ -4,11 +4,13 @@ import { sha256Hex } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { DeviceId, Epoch, SequenceNumber, StreamName } from '@outrider/ids';
 import { z } from 'zod';
+import { MAX_PAYLOAD_BYTES } from './limits.js';
 
 export const DEFAULT_STREAM = StreamName.parse('main');
 export const DEFAULT_EPOCH = Epoch.parse(0);
 /** Seconds; the last second of the year 9999. */
 const MAX_TS = 253_402_300_799;
+export const Ts = z.number().min(0).max(MAX_TS);
 
 /** Neither `typ` nor `records`: no batch and no log segment can be taken for a message (docs/protocols/contexts.md). */
 export const TelemetryPayload = z.strictObject({
@@ -16,14 +18,19 @@ export const TelemetryPayload = z.strictObject({
   stream: StreamName.optional(),
   epoch: Epoch.optional(),
   seq: SequenceNumber,
-  ts: z.number().min(0).max(MAX_TS),
+  ts: Ts,
   telemetry: z.record(z.string(), z.unknown()),
 });
 export type TelemetryPayload = z.output<typeof TelemetryPayload>;
 
 /** @throws DomainError `telemetry.invalid`, naming the members that do not fit, without their values. */
 export function parsePayload(value: unknown): TelemetryPayload {
-  const parsed = TelemetryPayload.safeParse(value);
+  return parse(TelemetryPayload, value);
+}
+
+/** `telemetry.invalid` as `parsePayload` throws it, for any schema of what was signed. */
+export function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const detail = parsed.error.issues
     .slice(0, 5)
@@ -37,7 +44,7 @@ export function parsePayload(value: unknown): TelemetryPayload {
  * record has the same digest in any spelling, under any signature, and later in any batch.
  * @param value the payload as JSON.parse gives it; @param jcs its JCS bytes, which are the record's in the common case
  */
-export function recordDigest(value: Record<string, unknown>, jcs: Uint8Array): string {
+export function recordDigest(value: Record<string, unknown>, jcs: Uint8Array | string): string {
   if (value.stream !== DEFAULT_STREAM && value.epoch !== DEFAULT_EPOCH) return sha256Hex(jcs);
   const { stream, epoch, ...rest } = value;
   const said = {
@@ -46,3 +53,16 @@ export function recordDigest(value: Record<string, unknown>, jcs: Uint8Array): s
   };
   return sha256Hex(canonicalize({ ...rest, ...said }));
 }
+
+/** The canonical record itself, of what fits the schema: the text whose digest `recordDigest` gives. */
+export function canonicalRecord({ device_id, stream, epoch, seq, ts, telemetry }: TelemetryPayload): string {
+  const saidEpoch = epoch === undefined || epoch === DEFAULT_EPOCH ? '' : `"epoch":${epoch},`;
+  const saidStream = stream === undefined || stream === DEFAULT_STREAM ? '' : `"stream":"${stream}",`;
+  return `{"device_id":"${device_id}",${saidEpoch}"seq":${seq},${saidStream}"telemetry":${canonicalize(telemetry)},"ts":${ts}}`;
+}
+
+/** CBOR may grow as it becomes JSON: what comes out is bounded as what came in. */
+export function textFits(text: string): boolean {
+  return text.length <= MAX_PAYLOAD_BYTES / 3 || Buffer.byteLength(text) <= MAX_PAYLOAD_BYTES;
+}
+export const TEXT_TOO_LONG = `payload: more than ${MAX_PAYLOAD_BYTES} bytes as JSON`;

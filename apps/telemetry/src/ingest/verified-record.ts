@@ -1,5 +1,6 @@
 /** What a record is once everything but epoch and window has been checked, whatever format carried it. */
 import type { KeyAlgorithm } from '@outrider/crypto';
+import type { DomainError } from '@outrider/errors';
 import type { DeviceId, Epoch, SequenceNumber, StreamName, Thumbprint } from '@outrider/ids';
 
 /** What carried a record, and so how its raw bytes are verified again. */
@@ -44,3 +45,12 @@ export interface VerifiedRecord {
   /** The record's payload as JSON text: as received for JSON and JWS, the projection for CBOR and for a batch's record. */
   text(): string;
 }
+
+/** A record or a message that was refused. `of`: its place, where its signature held and it was refused for its time alone. */
+export interface RefusedRecord {
+  readonly refused: DomainError;
+  readonly seq: number | null;
+  readonly of?: { readonly stream: StreamName; readonly epoch: Epoch; readonly seq: SequenceNumber };
+}
+
+export type Checked = VerifiedRecord | RefusedRecord;

@@ -4,6 +4,7 @@ import { type VerificationKey, verificationKey } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { type DeviceId, parseVehicleSpiffeId, type Thumbprint, type TrustDomain } from '@outrider/ids';
 import { type ParsedCertificate, parseCertificate, validateChain } from '@outrider/x509';
+import type { CertificateValidity } from './may-have-signed.js';
 
 /** A certificate made ready once and used for many messages. */
 export interface SigningCertificate {
@@ -37,6 +38,30 @@ export function toSigningCertificate(der: Uint8Array, kid: Thumbprint, anchors: 
   return describe(certificate, deviceId);
 }
 
+/** A certificate looked back at: `mayHaveSigned` says for which times it counts. */
+export interface PastCertificate {
+  readonly thumbprint: Thumbprint;
+  readonly key: VerificationKey;
+  readonly validity: CertificateValidity;
+}
+
+/**
+ * As `toSigningCertificate`, of a certificate whose time may be over: its chain is validated as it stood at the end of its validity.
+ * @throws DomainError `telemetry.wrong_device` for another device's, and as `toSigningCertificate` does
+ */
+export function toPastCertificate(
+  der: Uint8Array,
+  kid: Thumbprint,
+  deviceId: DeviceId,
+  anchors: Omit<Anchors, 'now'>,
+): PastCertificate {
+  const { notBefore, notAfter } = parseCertificate(der);
+  const signer = toSigningCertificate(der, kid, { ...anchors, now: notAfter });
+  if (signer.deviceId !== deviceId) throw wrongDevice();
+  const validity = { notBeforeMs: notBefore.getTime(), notAfterMs: notAfter.getTime() };
+  return { thumbprint: signer.thumbprint, key: signer.key, validity };
+}
+
 /** The connection's own certificate, which admission has validated. */
 export function describe(certificate: ParsedCertificate, deviceId: DeviceId): SigningCertificate {
   const { thumbprint, keyThumbprint, serialNumber, authorityKeyId } = certificate;
@@ -56,11 +81,13 @@ export function checkSigner(
   deviceId: DeviceId,
   { denied, nowMs }: { denied: boolean; nowMs: number },
 ): void {
-  if (signer.deviceId !== deviceId) {
-    throw new DomainError('telemetry.wrong_device', { detail: "kid: another device's certificate" });
-  }
+  if (signer.deviceId !== deviceId) throw wrongDevice();
   if (denied) throw refused('kid: the signing certificate is out of service');
   if (nowMs > signer.notAfterMs) throw refused('kid: the signing certificate has expired');
+}
+
+function wrongDevice(): DomainError {
+  return new DomainError('telemetry.wrong_device', { detail: "kid: another device's certificate" });
 }
 
 function refused(detail: string): DomainError {

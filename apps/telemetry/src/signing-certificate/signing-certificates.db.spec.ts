@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { DeviceId, Thumbprint } from '@outrider/ids';
 import { issueVehicle } from '@outrider/testing';
 import { type Ground, prepareGround, type Service, startService, TestVehicle, until } from '../telemetry.fixture.js';
+import { mayHaveSigned } from './may-have-signed.js';
+import { SigningCertificates } from './signing-certificates.service.js';
 
 let ground: Ground;
 let service: Service;
@@ -116,5 +119,49 @@ describe('kid', () => {
     );
     expect(answer.body.results.every(({ verdict }: { verdict: string }) => verdict === 'unknown_kid')).toBe(true);
     expect(ground.authority.asked - asked).toBe(4);
+  });
+});
+
+describe('a certificate looked back at', () => {
+  const ask = async (name: string, status: string, more: object = {}) => {
+    const { before, now } = await renewed(name, status);
+    const { thumbprint } = before.party.certificate;
+    Object.assign(ground.authority.certificates.get(thumbprint)!, more);
+    return { before, now, past: () => service.app.get(SigningCertificates).ofPast(thumbprint, now.deviceId) };
+  };
+
+  it('is given with how it stands, though no new message may be signed with it', async () => {
+    const revokedAt = new Date(Date.now() - 60_000).toISOString();
+    const { before, now, past } = await ask('device-past', 'revoked', { revokedAt });
+    const { thumbprint, key, validity, standing } = await past();
+    expect([thumbprint, key.keyThumbprint]).toEqual([
+      before.party.certificate.thumbprint,
+      before.party.certificate.keyThumbprint,
+    ]);
+    expect(standing).toEqual({ status: 'revoked', revokedAtMs: Date.parse(revokedAt) });
+    expect(mayHaveSigned(validity, standing, Date.parse(revokedAt) - 1)).toBeUndefined();
+    expect(mayHaveSigned(validity, standing, Date.parse(revokedAt))).toBe('revoked');
+    expect(await now.post(service, { ...before.message(1), kid: thumbprint })).toMatchObject({ status: 422 });
+  });
+
+  it("is refused where it is another device's, of another CA, or unknown", async () => {
+    const { before } = await ask('device-past-one', 'superseded', { supersededAt: new Date().toISOString() });
+    const certificates = service.app.get(SigningCertificates);
+    const { thumbprint } = before.party.certificate;
+    await expect(certificates.ofPast(thumbprint, DeviceId.parse('device-two'))).rejects.toMatchObject({
+      code: 'telemetry.wrong_device',
+    });
+    await expect(certificates.ofPast(Thumbprint.parse('A'.repeat(43)), before.deviceId)).rejects.toMatchObject({
+      code: 'telemetry.unknown_kid',
+    });
+    const foreign = await issueVehicle({ ...ground.fleet, vehicleCa: ground.fleet.factoryCa }, before.deviceId, {});
+    ground.authority.certificates.set(foreign.certificate.thumbprint, {
+      certificate: Buffer.from(foreign.certificate.der).toString('base64'),
+      deviceId: before.deviceId,
+      status: 'live',
+    });
+    await expect(certificates.ofPast(foreign.certificate.thumbprint, before.deviceId)).rejects.toMatchObject({
+      code: 'telemetry.bad_signature',
+    });
   });
 });

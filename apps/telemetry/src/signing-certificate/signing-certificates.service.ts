@@ -7,8 +7,19 @@ import { Nats } from '@outrider/platform/nats';
 import { CONFIG, TrustFiles } from '@outrider/platform/service';
 import type { ParsedCertificate } from '@outrider/x509';
 import { LRUCache } from 'lru-cache';
+import type { z } from 'zod';
 import type { Config } from '../config.js';
-import { checkSigner, describe, type SigningCertificate, toSigningCertificate } from './signing-certificate.js';
+import type { CertificateStanding } from './may-have-signed.js';
+import {
+  checkSigner,
+  describe,
+  type PastCertificate,
+  type SigningCertificate,
+  toPastCertificate,
+  toSigningCertificate,
+} from './signing-certificate.js';
+
+type CertificateReply = z.output<typeof vehicleCertificateGet.reply>;
 
 const MAX_CERTIFICATES = 50_000;
 /** How long a `kid` that provisioning does not know is not asked for again. */
@@ -53,6 +64,22 @@ export class SigningCertificates {
     return signer;
   }
 
+  /**
+   * One that may be out of service by now, with how it stands: for what was signed in the past, on `mayHaveSigned`'s terms. Always asked
+   * of provisioning, since how it stands changes.
+   * @throws DomainError `telemetry.unknown_kid` (retryable), `telemetry.wrong_device`, `telemetry.bad_signature` for one that is no vehicle's
+   */
+  async ofPast(kid: Thumbprint, deviceId: DeviceId): Promise<PastCertificate & { standing: CertificateStanding }> {
+    try {
+      const found = await this.nats.request(vehicleCertificateGet, { thumbprint: kid });
+      const anchors = { vehicleCas: this.trust.vehicleCa, trustDomain: this.config.trustDomain };
+      const past = toPastCertificate(Buffer.from(found.certificate, 'base64'), kid, deviceId, anchors);
+      return { ...past, standing: standingOf(found) };
+    } catch (error) {
+      throw toRefusal(error);
+    }
+  }
+
   private ask(kid: Thumbprint): Promise<SigningCertificate> {
     const refused = this.unknown.get(kid);
     if (refused) return Promise.reject(refused);
@@ -82,9 +109,17 @@ export class SigningCertificates {
   }
 }
 
+function standingOf({ status, supersededAt, revokedAt }: CertificateReply): CertificateStanding {
+  return {
+    status,
+    ...(supersededAt === undefined ? {} : { supersededAtMs: Date.parse(supersededAt) }),
+    ...(revokedAt === undefined ? {} : { revokedAtMs: Date.parse(revokedAt) }),
+  };
+}
+
 function toRefusal(error: unknown): DomainError {
   if (!(error instanceof DomainError)) throw error;
-  if (error.code === 'telemetry.bad_signature') return error;
+  if (error.code === 'telemetry.bad_signature' || error.code === 'telemetry.wrong_device') return error;
   if (error.code.startsWith('x509.')) {
     return new DomainError('telemetry.bad_signature', {
       cause: error,
