@@ -12,6 +12,7 @@ import {
   filterOf,
   natsAuthorization,
   natsPermissions,
+  readerPermissions,
   subjectOf,
 } from './index.js';
 
@@ -81,6 +82,25 @@ describe('permissions', () => {
       );
       expect(inboxes).toEqual([`_INBOX.${service}.>`]);
     }
+  });
+
+  it('read a flood by a user that answers nobody: each reply that it might send would cost the server', () => {
+    expect(readerPermissions('gateway')).toEqual({
+      publish: [
+        '$JS.ACK.EVENTS.gateway-telemetry-message-accepted-v1.>',
+        '$JS.API.CONSUMER.INFO.EVENTS.gateway-telemetry-message-accepted-v1',
+        '$JS.API.CONSUMER.MSG.NEXT.EVENTS.gateway-telemetry-message-accepted-v1',
+      ],
+      subscribe: ['_INBOX.gateway-reader.>'],
+    });
+    expect(natsPermissions('gateway').publish.filter((subject) => subject.includes('telemetry-message'))).toEqual([]);
+    expect(readerPermissions('token')).toBeUndefined();
+    const passwords = Object.fromEntries([...SERVICES, 'provisioner'].map((user) => [user, `${user}'s`]));
+    const reader = /user: "gateway-reader"\n +password: "gateway's"\n[^}]*}[^}]*}/.exec(
+      natsAuthorization(passwords as never),
+    );
+    expect(reader?.[0]).toContain('gateway-telemetry-message-accepted-v1');
+    expect(reader?.[0]).not.toContain('allow_responses');
   });
 
   it('are not rendered with a password missing', () => {

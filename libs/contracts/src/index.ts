@@ -29,7 +29,14 @@ export {
   SignedPolicies,
 } from './gateway.js';
 export { type NatsUsers, natsAuthorization } from './nats-config.js';
-export { type DurableConsumer, durableConsumers, durableName, natsPermissions } from './nats-permissions.js';
+export {
+  type DurableConsumer,
+  durableConsumers,
+  durableName,
+  natsPermissions,
+  readerOf,
+  readerPermissions,
+} from './nats-permissions.js';
 export {
   certificateEnrolled,
   certificateSuperseded,
@@ -64,7 +71,7 @@ export {
   POLICIES_KEY,
 } from './streams.js';
 export { messageAccepted, recordBackfilled } from './telemetry.js';
-export { certificateSeen, Jwk, Jwks, jwksChanged, jwksGet } from './token.js';
+export { certificateSeen, Jwk, Jwks, jwksChanged, jwksGet, operatorsGet } from './token.js';
 export {
   CertificateRef,
   DerBase64,

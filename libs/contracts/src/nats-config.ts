@@ -1,13 +1,13 @@
 /** Renders the authorization block of nats-server.conf from the permissions. */
 import type { Service } from '@outrider/ids';
-import { allNatsPermissions } from './nats-permissions.js';
+import { allNatsPermissions, readerOf, readerPermissions } from './nats-permissions.js';
 
 /** Passwords (or bcrypt hashes of them) by user: each service, and `provisioner`, which alone may create streams and buckets. */
 export type NatsUsers = Readonly<Record<Service | 'provisioner', string>>;
 
 /** The text of an `authorization { users = [...] }` block; throws a plain error when a user's password is missing. */
 export function natsAuthorization(users: NatsUsers): string {
-  const blocks = [...allNatsPermissions()].map(([service, permissions]) =>
+  const blocks = [...allNatsPermissions()].flatMap(([service, permissions]) => [
     userBlock(service, passwordOf(users, service), [
       '    permissions: {',
       `      publish: { allow: ${list(permissions.publish)} }`,
@@ -15,7 +15,8 @@ export function natsAuthorization(users: NatsUsers): string {
       '      allow_responses: { max: 1, expires: "1m" }',
       '    }',
     ]),
-  );
+    ...reader(service, passwordOf(users, service)),
+  ]);
   const provisioner = userBlock('provisioner', passwordOf(users, 'provisioner'), [
     '    permissions: {',
     '      publish: { allow: ["$JS.API.>"] }',
@@ -23,6 +24,20 @@ export function natsAuthorization(users: NatsUsers): string {
     '    }',
   ]);
   return `authorization {\n  users = [\n${[...blocks, provisioner].join('\n')}\n  ]\n}\n`;
+}
+
+/** The same service, so the same password. */
+function reader(service: Service, password: string): string[] {
+  const permissions = readerPermissions(service);
+  if (!permissions) return [];
+  return [
+    userBlock(readerOf(service), password, [
+      '    permissions: {',
+      `      publish: { allow: ${list(permissions.publish)} }`,
+      `      subscribe: { allow: ${list(permissions.subscribe)} }`,
+      '    }',
+    ]),
+  ];
 }
 
 function passwordOf(users: NatsUsers, name: Service | 'provisioner'): string {

@@ -14,6 +14,26 @@ export function durableName(service: Service, contract: EventContract): string {
   return `${service}-${contract.subject.replaceAll('.', '-')}`;
 }
 
+/**
+ * The user by which a service reads floods of events (`latest` contracts) on a connection of its own. It answers nobody, so the server
+ * keeps no list of the replies it might send: nats-server 2.9 goes through that list, a minute's messages long, at each one delivered.
+ */
+export function readerOf(service: Service): string {
+  return `${service}-reader`;
+}
+
+/** What that user may do; undefined for a service that reads no flood. */
+export function readerPermissions(service: Service): NatsPermissions | undefined {
+  const floods = CONTRACTS.filter((contract) => contract.kind === 'event' && isFloodTo(contract, service));
+  if (floods.length === 0) return undefined;
+  const publish = floods.flatMap((contract) => durableConsumer(durableName(service, contract as EventContract)));
+  return { publish: publish.sort(), subscribe: [`_INBOX.${readerOf(service)}.>`] };
+}
+
+function isFloodTo(contract: EventContract, service: Service): boolean {
+  return contract.latest && !contract.ephemeral && contract.to.includes(service);
+}
+
 /** What the NATS user of `service` may do. Replies go out by `allow_responses`; each user has an inbox prefix of its own. */
 export function natsPermissions(service: Service): NatsPermissions {
   const publish = new Set<string>();
@@ -29,7 +49,7 @@ export function natsPermissions(service: Service): NatsPermissions {
     if (contract.live.includes(service)) subscribe.add(filter);
     if (contract.readBack && contract.from.includes(service))
       for (const subject of lastOf(filter)) publish.add(subject);
-    if (!contract.to.includes(service)) continue;
+    if (!contract.to.includes(service) || isFloodTo(contract, service)) continue;
     if (contract.ephemeral) subscribe.add(filter);
     else for (const subject of durableConsumer(durableName(service, contract))) publish.add(subject);
   }

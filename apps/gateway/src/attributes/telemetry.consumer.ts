@@ -1,4 +1,5 @@
-import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
+import { type ConsumerMessages, type JsMsg, jetstream } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { durableName, EVENTS_STREAM, messageAccepted } from '@outrider/contracts';
 import type { DeviceId } from '@outrider/ids';
@@ -24,6 +25,7 @@ export class TelemetryConsumer implements OnApplicationBootstrap, BeforeApplicat
   private writing: ReadonlyMap<DeviceId, Conditions> = new Map();
   private last: JsMsg | undefined;
   private messages: ConsumerMessages | undefined;
+  private reader: Promise<NatsConnection> | undefined;
   private running: Promise<void> | undefined;
   private stopped = false;
   private readonly heard;
@@ -55,6 +57,7 @@ export class TelemetryConsumer implements OnApplicationBootstrap, BeforeApplicat
     await this.flush().catch((error: unknown) =>
       this.logger.warn({ err: error }, 'the last conditions are not written'),
     );
+    await this.reader?.then((connection) => connection.drain()).catch(() => undefined);
   }
 
   /** What this instance has heard of the vehicle and not written yet. */
@@ -85,7 +88,8 @@ export class TelemetryConsumer implements OnApplicationBootstrap, BeforeApplicat
     while (!this.stopped) {
       try {
         const durable = durableName('gateway', messageAccepted);
-        const consumer = await this.nats.jetstream.consumers.get(EVENTS_STREAM.name, durable);
+        this.reader ??= this.nats.openReader();
+        const consumer = await jetstream(await this.reader).consumers.get(EVENTS_STREAM.name, durable);
         this.messages = await consumer.consume({ max_messages: AHEAD, expires: 10_000 });
         for await (const msg of this.messages) this.hear(msg);
       } catch (error) {

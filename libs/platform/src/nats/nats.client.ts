@@ -4,7 +4,7 @@ import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManage
 import { type KV, Kvm } from '@nats-io/kv';
 import { connect, createInbox, headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
-import { type EventContract, type RequestContract, subjectOf } from '@outrider/contracts';
+import { type EventContract, type RequestContract, readerOf, subjectOf } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
@@ -47,6 +47,13 @@ export class Nats {
   /** A fresh subject that only this connection may hear, for answers to more than one question. */
   inbox(): string {
     return createInbox(`_INBOX.${this.runtime.config.nats.user}`);
+  }
+
+  /** One more connection, of the service's reader user: for a flood of events, which `allow_responses` would make dear. The caller closes it. */
+  openReader(): Promise<NatsConnection> {
+    const { config, service, instance } = this.runtime;
+    const nats = { ...config.nats, user: readerOf(service) };
+    return connectNats({ ...config, nats }, instance);
   }
 
   /** An existing bucket; streams and buckets are made by the provisioner, never by a service. */
