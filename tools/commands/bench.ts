@@ -1,4 +1,4 @@
-/** `npm run bench [-- NAME...]`: every benchmark in turn, or those whose path holds one of the names. Never part of the tests. */
+/** `npm run bench [-- NAME... [--json]]`: every benchmark in turn, or those whose path holds one of the names. Never part of the tests. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,8 @@ import { Failure, runCommand } from '../local/failure.ts';
 import { PROJECT } from '../local/settings.ts';
 
 await runCommand(async () => {
-  const names = process.argv.slice(2);
+  const options = process.argv.slice(2).filter((argument) => argument.startsWith('--'));
+  const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
   const dist = join(PROJECT, 'bench', 'dist');
   const found = existsSync(dist) ? readdirSync(dist, { recursive: true }).map(String) : [];
   const files = found
@@ -16,8 +17,8 @@ await runCommand(async () => {
     throw new Failure(`There is no benchmark${names.length > 0 ? ` named ${names.join(' or ')}` : ''}.`);
   let failed = 0;
   for (const file of files) {
-    console.log(`\n${file.replace(/\.bench\.js$/, '')}`);
-    const { status } = spawnSync(process.execPath, ['--expose-gc', join(dist, file)], { stdio: 'inherit' });
+    if (options.length === 0) console.log(`\n${file.replace(/\.bench\.js$/, '')}`);
+    const { status } = spawnSync(process.execPath, ['--expose-gc', join(dist, file), ...options], { stdio: 'inherit' });
     if (status !== 0) failed += 1;
   }
   return failed === 0 ? 0 : 1;
