@@ -4,6 +4,7 @@ import { TelemetryTables1763810000000 } from './store/migrations/1763810000000-t
 import { OfflineLogs1764590000000 } from './store/migrations/1764590000000-offline-logs.migration.js';
 import { MonthlyPartitions1764600000000 } from './store/migrations/1764600000000-monthly-partitions.migration.js';
 import { RollbacksAndEpochOrders1764610000000 } from './store/migrations/1764610000000-rollbacks-and-epoch-orders.migration.js';
+import { VerdictCounts1764620000000 } from './store/migrations/1764620000000-verdict-counts.migration.js';
 import { setRetention } from './store/retention.provider.js';
 import { TelemetryModule } from './telemetry.module.js';
 
@@ -13,6 +14,12 @@ export const TELEMETRY: ServiceDefinition<Config> = {
   config: Config,
   module: TelemetryModule,
   entities: [],
-  migrations: [TelemetryTables1763810000000, OfflineLogs1764590000000, MonthlyPartitions1764600000000, RollbacksAndEpochOrders1764610000000],
+  migrations: [
+    TelemetryTables1763810000000,
+    OfflineLogs1764590000000,
+    MonthlyPartitions1764600000000,
+    RollbacksAndEpochOrders1764610000000,
+    VerdictCounts1764620000000,
+  ],
   asOwner: (owner, { retentionDays }) => setRetention(owner, retentionDays),
 };

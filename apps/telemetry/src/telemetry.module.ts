@@ -9,8 +9,7 @@ import { CheckMessages } from './ingest/check-messages.service.js';
 import { Findings } from './ingest/findings.service.js';
 import { IngestController } from './ingest/ingest.controller.js';
 import { IngestService } from './ingest/ingest.service.js';
-import { ReadingController } from './reading/reading.controller.js';
-import { ReadingRepository } from './reading/reading.repository.js';
+import { ReadingModule } from './reading/reading.module.js';
 import { SigningCertificates } from './signing-certificate/signing-certificates.service.js';
 import { BatchRepository } from './store/batch.repository.js';
 import { GroupCommit } from './store/group-commit.service.js';
@@ -22,7 +21,8 @@ import { WindowService } from './window/window.service.js';
 import { WindowsRepository } from './window/windows.repository.js';
 
 @Module({
-  controllers: [IngestController, WindowController, ReadingController, EpochOrdersController],
+  imports: [ReadingModule],
+  controllers: [IngestController, WindowController, EpochOrdersController],
   providers: [
     BatchRepository,
     CheckMessages,
@@ -36,7 +36,6 @@ import { WindowsRepository } from './window/windows.repository.js';
     MessagesRepository,
     Partitions,
     PartitionsRepository,
-    ReadingRepository,
     RollbacksRepository,
     SigningCertificates,
     WindowService,

@@ -39,7 +39,8 @@ export function answerTo(single: boolean, outcomes: readonly Outcome[], windows:
   });
 }
 
-function toResult(outcome: Outcome): MessageResult {
+/** One message's fate in words. */
+export function toResult(outcome: Outcome): MessageResult {
   if ('verdict' in outcome) return { seq: outcome.seq, verdict: outcome.verdict };
   const { code } = outcome.refused;
   return { seq: outcome.seq, verdict: verdictOf(code), code };

@@ -3,9 +3,10 @@ import type { ErrorCode } from '@outrider/errors';
 import { Decisions } from '@outrider/platform/admission';
 import { currentTrace, LOGGER, Metrics } from '@outrider/platform/service';
 import type { Logger } from 'pino';
+import { Verdicts } from '../statistics/verdicts.service.js';
 import type { Failed } from '../store/group-commit.service.js';
 import type { Decision } from '../window/decide-batch.js';
-import type { Outcome } from './answer.js';
+import { type Outcome, toResult } from './answer.js';
 import { alertsOf, refusalsOf } from './findings.js';
 import type { Sender } from './sender.js';
 import type { VerifiedRecord } from './verified-record.js';
@@ -20,6 +21,7 @@ export class Findings {
 
   constructor(
     private readonly log: Decisions,
+    private readonly counts: Verdicts,
     @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
   ) {
@@ -35,7 +37,9 @@ export class Findings {
     verified: readonly VerifiedRecord[],
   ): void {
     for (const outcome of outcomes) {
-      this.verdicts.inc({ verdict: 'verdict' in outcome ? outcome.verdict : outcome.refused.code });
+      const verdict = 'verdict' in outcome ? outcome.verdict : outcome.refused.code;
+      this.verdicts.inc({ verdict });
+      if (verdict !== 'accepted') this.counts.count(sender.deviceId, toResult(outcome).verdict);
     }
     for (const refusal of refusalsOf(outcomes)) this.refused(sender, refusal);
     const seqs = verified.map((record) => record.seq);

@@ -1,42 +1,126 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Req, Res } from '@nestjs/common';
+import { DomainError } from '@outrider/errors';
 import { DeviceId } from '@outrider/ids';
 import { RequireOperator } from '@outrider/platform/admission';
 import { On, PathParam, QueryParams } from '@outrider/platform/http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { decodeCursor } from './cursor.js';
+import { decodeCursor, encodeCursor, type Position } from './cursor.js';
+import { negotiate } from './media-type.js';
+import { MessagesInRange } from './messages-in-range.service.js';
+import { RangeQuery, startOf, timeRange } from './range.js';
 import { ReadingRepository } from './reading.repository.js';
-import { toPage } from './stored-message.js';
+import { ReadingPlaces } from './reading-places.service.js';
+import { positionOf, type StoredMessage, toItem, toPage, VIEWS, type View } from './stored-message.js';
+import { accepted, ndjson, StreamedAnswer } from './streamed-answer.provider.js';
 
-const Count = z.coerce.number().int().min(1).max(500);
+const MAX_PAGE = 500;
+const Count = z.coerce.number().int().min(1).max(MAX_PAGE);
+const ViewQuery = { view: z.enum(VIEWS).default('raw') };
 /** A page after a cursor (none: from the beginning), or the `latest` ones, whose cursor goes on from there. */
 const PageQuery = z.union([
-  z.strictObject({ latest: Count }),
-  z.strictObject({ after: z.string().max(256).optional(), limit: Count.default(100) }),
+  z.strictObject({ latest: Count, ...ViewQuery }),
+  z.strictObject({ after: z.string().max(256).optional(), limit: Count.default(100), ...ViewQuery }),
 ]);
 type PageQuery = z.output<typeof PageQuery>;
+const DeviceQuery = z.union([
+  z.strictObject({ latest: Count, ...RangeQuery, ...ViewQuery }),
+  z.strictObject({
+    after: z.string().max(256).optional(),
+    limit: z.coerce.number().int().min(1).max(1_000_000_000).optional(),
+    ...RangeQuery,
+    ...ViewQuery,
+  }),
+]);
+type DeviceQuery = z.output<typeof DeviceQuery>;
+const FORMS = ['application/json', 'application/x-ndjson'] as const;
+const DEFAULT_LIMIT = 100;
 
 @Controller('/v1')
 export class ReadingController {
-  constructor(private readonly messages: ReadingRepository) {}
+  constructor(
+    private readonly messages: ReadingRepository,
+    private readonly range: MessagesInRange,
+    private readonly places: ReadingPlaces,
+  ) {}
 
   @Get('/telemetry')
   @On('operator')
   @RequireOperator('device:read')
-  all(@QueryParams(PageQuery) query: PageQuery) {
-    return this.page(undefined, query);
+  async all(@QueryParams(PageQuery) query: PageQuery) {
+    if ('latest' in query) return toPage(await this.messages.latestOfAll(query.latest), undefined, query.view);
+    const { after, limit, view } = query;
+    const page = await this.messages.pageOfAll(positionAfter(after) ?? startOf(undefined), limit);
+    return toPage(page, after, view);
   }
 
   @Get('/devices/:device/telemetry')
   @On('operator')
   @RequireOperator('device:read')
-  ofDevice(@PathParam('device', DeviceId) device: DeviceId, @QueryParams(PageQuery) query: PageQuery) {
-    return this.page(device, query);
+  async ofDevice(
+    @PathParam('device', DeviceId) device: DeviceId,
+    @QueryParams(DeviceQuery) query: DeviceQuery,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const form = accepted(negotiate(request.headers.accept, FORMS), FORMS);
+    const range = timeRange(query);
+    if ('latest' in query) {
+      const latest = await this.messages.latest(device, range, query.latest);
+      if (form === FORMS[0]) await reply.send(toPage(latest, undefined, query.view));
+      else await reply.type(form).send(latest.map((message) => line(message, query.view)).join(''));
+      return;
+    }
+    if (form === FORMS[1]) return this.stream(device, query, request, reply);
+    const { after, limit = DEFAULT_LIMIT, view } = query;
+    if (limit > MAX_PAGE) throw new DomainError('request.invalid', { detail: `limit: ${MAX_PAGE} at most a page` });
+    const page = await this.messages.page(device, startAfter(after, range.from), range.to, limit);
+    await reply.send(toPage(page, after, view));
   }
 
-  private async page(device: DeviceId | undefined, query: PageQuery) {
-    if ('latest' in query) return toPage(await this.messages.latest(device, query.latest), undefined);
-    const { after, limit } = query;
-    const position = after === undefined ? undefined : decodeCursor(after);
-    return toPage(await this.messages.page(device, position, limit), after);
+  /** The whole range, a line each; `cursor` in each line, so that a reader that was cut off can go on after it. */
+  private stream(
+    device: DeviceId,
+    query: Exclude<DeviceQuery, { latest: number }>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const { after, limit, view } = query;
+    const range = timeRange(query);
+    return this.places.within('range', async () => {
+      const pages = this.range.pages(
+        device,
+        range,
+        after === undefined ? undefined : startAfter(after, range.from),
+        limit,
+      );
+      // The first page comes before the status: a PostgreSQL that is away is a 503.
+      let page = await pages.next();
+      const answer = new StreamedAnswer(request, reply, FORMS[1]);
+      try {
+        for (; !page.done; page = await pages.next()) {
+          if (!(await answer.write(page.value.map((message) => line(message, view)).join('')))) return;
+        }
+        answer.end();
+      } catch (error) {
+        answer.cut();
+        throw error;
+      }
+    });
   }
+}
+
+function line(message: StoredMessage, view: View): string {
+  return ndjson({ ...toItem(message, view), cursor: encodeCursor(positionOf(message)) });
+}
+
+function positionAfter(after: string | undefined): Position | undefined {
+  return after === undefined ? undefined : decodeCursor(after);
+}
+
+/** The later of the two: a cursor does not lead out of the range. */
+function startAfter(after: string | undefined, from: Date | undefined): Position {
+  const start = startOf(from);
+  const position = positionAfter(after);
+  return position && BigInt(position[0]) >= BigInt(start[0]) ? position : start;
 }

@@ -69,6 +69,12 @@ describe("a device's messages", () => {
       signature: sent.signature,
       thumbprint: car.party.certificate.thumbprint,
       canonical_sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      latency_ms: expect.any(Number),
+      format: 'json',
+      algorithm: 'EdDSA',
+      token_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      batch: null,
+      payload_encoding: 'text',
     });
   });
 

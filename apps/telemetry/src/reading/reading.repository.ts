@@ -2,9 +2,29 @@ import { Injectable } from '@nestjs/common';
 import type { DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
 import type { Position } from './cursor.js';
+import { startOf, type TimeRange } from './range.js';
 import type { StoredMessage } from './stored-message.js';
 
-const START: Position = ['0', '' as Position[1], '' as Position[2], 0 as Position[3], '0'];
+/** A signed batch as stored. */
+export interface StoredBatch {
+  readonly sha256: Buffer;
+  readonly format: 'json-batch' | 'cose-batch';
+  readonly bytes: Buffer;
+  readonly signature: string | null;
+}
+
+const COLUMNS = `device_id, stream, epoch, seq, ts, received_at, payload, signature, thumbprint, canonical_sha256,
+  format, algorithm, token_id, batch_sha256, batch_index, (extract(epoch FROM received_at) * 1000000)::bigint::text AS received_us`;
+
+/** Statements of our own that only look, and may take their time, hold nobody's page back. */
+export const READING = 'outrider-reading';
+/** Nothing that is received from here on can be committed with an earlier time of receipt. */
+const HORIZON = `(
+  SELECT least(now() - interval '50 milliseconds', min(xact_start))
+  FROM pg_stat_activity
+  WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid() AND application_name <> '${READING}')`;
+
+const time = (parameter: string) => `timestamptz 'epoch' + ${parameter}::bigint * interval '1 microsecond'`;
 
 /**
  * Messages in order of receipt. `received_at` is the start of the transaction that stored them, so a page ends before the start of the
@@ -14,40 +34,79 @@ const START: Position = ['0', '' as Position[1], '' as Position[2], 0 as Positio
 export class ReadingRepository {
   constructor(private readonly database: Database) {}
 
-  /** At most `limit` messages after `after`, of one device or of all. */
-  page(deviceId: DeviceId | undefined, after: Position | undefined, limit: number): Promise<StoredMessage[]> {
-    return this.select(deviceId, after ?? START, limit, 'ASC');
-  }
-
-  /** The last `count` messages, in order of receipt. */
-  async latest(deviceId: DeviceId | undefined, count: number): Promise<StoredMessage[]> {
-    return (await this.select(deviceId, START, count, 'DESC')).reverse();
-  }
-
-  private select(
-    deviceId: DeviceId | undefined,
-    [receivedUs, ...rest]: Position,
-    limit: number,
-    order: 'ASC' | 'DESC',
-  ): Promise<StoredMessage[]> {
-    const ofDevice = deviceId === undefined ? '' : 'AND device_id = $7';
-    const ordered = ['received_at', 'device_id', 'stream', 'epoch', 'seq']
-      .map((column) => `${column} ${order}`)
-      .join(', ');
+  /** At most `limit` messages of one device after `after`, received before `to`. */
+  page(deviceId: DeviceId, after: Position, to: Date | undefined, limit: number): Promise<StoredMessage[]> {
+    const [receivedUs, , stream, epoch, seq] = after;
+    // The first bound prunes partitions, which a comparison of rows does not.
     return this.database.query<StoredMessage>(
       `
-      SELECT device_id, stream, epoch, seq, ts, received_at, payload, signature, thumbprint, canonical_sha256,
-        (extract(epoch FROM received_at) * 1000000)::bigint::text AS received_us
-      FROM messages
-      WHERE (received_at, device_id, stream, epoch, seq)
-          > (timestamptz 'epoch' + $1::bigint * interval '1 microsecond', $2, $3, $4::int, $5::bigint)
-        AND received_at < (
-          SELECT least(now() - interval '50 milliseconds', min(xact_start))
-          FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid())
-        ${ofDevice}
-      ORDER BY ${ordered}
-      LIMIT $6`,
-      [receivedUs, ...rest, limit, ...(deviceId === undefined ? [] : [deviceId])],
+      SELECT ${COLUMNS} FROM messages
+      WHERE device_id = $1 AND received_at >= ${time('$2')}
+        AND (received_at, stream, epoch, seq) > (${time('$2')}, $3, $4::int, $5::bigint)
+        AND received_at < ${HORIZON} AND ($6::timestamptz IS NULL OR received_at < $6::timestamptz)
+      ORDER BY received_at, stream, epoch, seq
+      LIMIT $7`,
+      [deviceId, receivedUs, stream, epoch, seq, to ?? null, limit],
     );
+  }
+
+  /** The last `count` messages of one device in a range, in order of receipt. */
+  async latest(deviceId: DeviceId, { from, to }: TimeRange, count: number): Promise<StoredMessage[]> {
+    const rows = await this.database.query<StoredMessage>(
+      `
+      SELECT ${COLUMNS} FROM messages
+      WHERE device_id = $1 AND received_at >= ${time('$2')}
+        AND received_at < ${HORIZON} AND ($3::timestamptz IS NULL OR received_at < $3::timestamptz)
+      ORDER BY received_at DESC, stream DESC, epoch DESC, seq DESC
+      LIMIT $4`,
+      [deviceId, startOf(from)[0], to ?? null, count],
+    );
+    return rows.reverse();
+  }
+
+  /** The same of all devices: for operators alone. */
+  pageOfAll(after: Position, limit: number): Promise<StoredMessage[]> {
+    return this.database.query<StoredMessage>(
+      `
+      SELECT ${COLUMNS} FROM messages
+      WHERE received_at >= ${time('$1')}
+        AND (received_at, device_id, stream, epoch, seq) > (${time('$1')}, $2, $3, $4::int, $5::bigint)
+        AND received_at < ${HORIZON}
+      ORDER BY received_at, device_id, stream, epoch, seq
+      LIMIT $6`,
+      [...after, limit],
+    );
+  }
+
+  async latestOfAll(count: number): Promise<StoredMessage[]> {
+    const rows = await this.database.query<StoredMessage>(
+      `
+      SELECT ${COLUMNS} FROM messages
+      WHERE received_at < ${HORIZON}
+      ORDER BY received_at DESC, device_id DESC, stream DESC, epoch DESC, seq DESC
+      LIMIT $1`,
+      [count],
+    );
+    return rows.reverse();
+  }
+
+  /** How many messages lie in a range, as far as they are shown. */
+  async count(deviceId: DeviceId, { from, to }: TimeRange): Promise<number> {
+    const [row] = await this.database.query<{ count: number }>(
+      `
+      SELECT count(*)::float8 AS count FROM messages
+      WHERE device_id = $1 AND received_at >= ${time('$2')} AND received_at < coalesce($3::timestamptz, now())`,
+      [deviceId, startOf(from)[0], to ?? null],
+    );
+    return row?.count ?? 0;
+  }
+
+  /** The batch that a message came in: it was stored with it. */
+  async batch({ device_id, received_us, batch_sha256 }: StoredMessage): Promise<StoredBatch | undefined> {
+    const [row] = await this.database.query<StoredBatch>(
+      `SELECT sha256, format, bytes, signature FROM batches WHERE device_id = $1 AND received_at = ${time('$2')} AND sha256 = $3`,
+      [device_id, received_us, batch_sha256],
+    );
+    return row;
   }
 }

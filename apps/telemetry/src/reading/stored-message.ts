@@ -1,7 +1,9 @@
-/** Stored messages as an operator is shown them, page by page. */
+/** Stored messages as an operator is shown them: with what proves them, or decoded. */
+import { DomainError } from '@outrider/errors';
+import { encodeRaw, isText, payloadOf, type RecordFormat } from '@outrider/evidence';
 import { encodeCursor, type Position } from './cursor.js';
 
-/** A row of `messages`; `received_us`: microseconds since the epoch, as digits. */
+/** A row of `messages`; `received_us`: microseconds since the epoch, as digits. `algorithm` and `token_id`: null where not known. */
 export interface StoredMessage {
   readonly device_id: Position[1];
   readonly stream: Position[2];
@@ -11,26 +13,61 @@ export interface StoredMessage {
   readonly received_us: string;
   readonly received_at: Date;
   readonly payload: Buffer;
-  readonly signature: string;
+  readonly signature: string | null;
   readonly thumbprint: string;
   readonly canonical_sha256: Buffer;
+  readonly format: RecordFormat;
+  readonly algorithm: string | null;
+  readonly token_id: string | null;
+  readonly batch_sha256: Buffer | null;
+  readonly batch_index: number | null;
+}
+
+export const VIEWS = ['raw', 'decoded'] as const;
+export type View = (typeof VIEWS)[number];
+
+export function positionOf(message: StoredMessage): Position {
+  return [message.received_us, message.device_id, message.stream, message.epoch, message.seq];
 }
 
 /** `next`: where to go on, also after the last page, where later messages will follow; null while there is nothing. */
-export function toPage(messages: readonly StoredMessage[], after: string | undefined) {
+export function toPage(messages: readonly StoredMessage[], after: string | undefined, view: View) {
   const last = messages.at(-1);
-  const next = last && encodeCursor([last.received_us, last.device_id, last.stream, last.epoch, last.seq]);
-  return { items: messages.map(toItem), next: next ?? after ?? null };
+  const next = last && encodeCursor(positionOf(last));
+  return { items: messages.map((message) => toItem(message, view)), next: next ?? after ?? null };
 }
 
-/** `payload`: the JSON text exactly as it was received. */
-function toItem(message: StoredMessage) {
-  const { received_us, ...row } = message;
+/**
+ * `raw`: payload and signature as received, `payload` as text or, of CBOR, in base64. `decoded`: `telemetry` instead of both.
+ * `latency_ms`: from the vehicle's time to the receipt, as its clock has it.
+ */
+export function toItem(message: StoredMessage, view: View) {
+  const { device_id, stream, epoch, seq, ts, received_at, format, algorithm, token_id, thumbprint } = message;
   return {
-    ...row,
-    seq: Number(row.seq),
-    received_at: row.received_at.toISOString(),
-    payload: row.payload.toString('utf8'),
-    canonical_sha256: row.canonical_sha256.toString('hex'),
+    ...{ device_id, stream, epoch, seq: Number(seq), ts, received_at: received_at.toISOString() },
+    latency_ms: Math.round(received_at.getTime() - ts * 1000),
+    ...{ format, algorithm, token_id, thumbprint },
+    canonical_sha256: message.canonical_sha256.toString('hex'),
+    batch: batchOf(message),
+    ...(view === 'raw' ? rawOf(message) : { telemetry: telemetryOf(message) }),
   };
+}
+
+export function batchOf({ batch_sha256, batch_index }: StoredMessage) {
+  return batch_sha256 === null ? null : { sha256: batch_sha256.toString('hex'), index: batch_index ?? 0 };
+}
+
+function rawOf({ format, payload, signature }: StoredMessage) {
+  return { payload: encodeRaw(format, payload), payload_encoding: isText(format) ? 'text' : 'base64', signature };
+}
+
+/** Null for bytes that do not decode, which only an edit in the database can make of what ingest took. */
+function telemetryOf(message: StoredMessage): unknown {
+  try {
+    const value = payloadOf(message);
+    return (value as { telemetry?: unknown } | null)?.telemetry ?? null;
+  } catch (error) {
+    if (error instanceof DomainError) return null;
+    throw error;
+  }
 }

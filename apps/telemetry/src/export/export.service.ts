@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { JWS_TYP } from '@outrider/crypto';
+import { BATCHES_KEPT, type ExportLine, encodeRaw, type Manifest } from '@outrider/evidence';
+import type { DeviceId, Thumbprint } from '@outrider/ids';
+import { ServiceIdentity } from '@outrider/platform/nats';
+import { TrustFiles } from '@outrider/platform/service';
+import type { ParsedCertificate } from '@outrider/x509';
+import { MessagesInRange } from '../reading/messages-in-range.service.js';
+import type { TimeRange } from '../reading/range.js';
+import { ReadingRepository } from '../reading/reading.repository.js';
+import { batchOf, type StoredMessage } from '../reading/stored-message.js';
+import { Signers } from '../verify/signers.service.js';
+
+/** A device's messages of a range with all that proves them, as lines of text; the last is the signed manifest (docs/protocols/telemetry-reading.md). */
+@Injectable()
+export class ExportService {
+  constructor(
+    private readonly messages: ReadingRepository,
+    private readonly range: MessagesInRange,
+    private readonly signers: Signers,
+    private readonly trust: TrustFiles,
+    private readonly identity: ServiceIdentity,
+  ) {}
+
+  /**
+   * Text of whole lines, a page at a time; nothing is held but the page and the last batches' digests.
+   * @param madeAt an open range ends here
+   * @throws DomainError `service.unavailable` for a PostgreSQL that is away, `service.upstream_unavailable` for a provisioning that is
+   */
+  async *run(deviceId: DeviceId, { from, to }: TimeRange, madeAt: Date): AsyncGenerator<string, void, undefined> {
+    const end = to !== undefined && to < madeAt ? to : madeAt;
+    const said = { v: 1 as const, device_id: deviceId, from: from?.toISOString() ?? null, to: end.toISOString() };
+    const what = { ...said, made_at: madeAt.toISOString() };
+    const writing = new Writing();
+    yield writing.lines([{ type: 'export', ...what }, ...this.authorities()]);
+    for await (const page of this.range.pages(deviceId, { from, to: end })) {
+      for (const message of page) {
+        const lines: ExportLine[] = [];
+        await this.addCertificate(message, writing, lines);
+        await this.addBatch(message, writing, lines);
+        lines.push(recordLine(message));
+        yield writing.lines(lines);
+      }
+    }
+    const { records, certificates } = writing;
+    const manifest: Manifest = { ...what, records, certificates: [...certificates], sha256: writing.digest() };
+    yield lineOf({ type: 'manifest', jws: this.identity.sign(JWS_TYP.export, manifest) });
+  }
+
+  private authorities(): ExportLine[] {
+    return [...this.trust.vehicleCa, ...this.trust.infrastructureCa].map((authority) => ({
+      type: 'authority',
+      certificate: base64(authority),
+    }));
+  }
+
+  private async addCertificate({ thumbprint }: StoredMessage, { certificates }: Writing, lines: ExportLine[]) {
+    if (certificates.has(thumbprint)) return;
+    certificates.add(thumbprint);
+    const kept = await this.signers.find(thumbprint as Thumbprint);
+    // One that nobody has any more is missing in the export too, and whoever verifies is told so.
+    if (kept) {
+      lines.push({ type: 'certificate', thumbprint, certificate: base64(kept.certificate), status: kept.status });
+    }
+  }
+
+  private async addBatch(message: StoredMessage, { batches }: Writing, lines: ExportLine[]): Promise<void> {
+    const sha256 = message.batch_sha256?.toString('hex');
+    if (sha256 === undefined || batches.has(sha256)) return;
+    const batch = await this.messages.batch(message);
+    if (!batch) return;
+    batches.add(sha256);
+    if (batches.size > BATCHES_KEPT) batches.delete(batches.values().next().value!);
+    const { format, bytes, signature } = batch;
+    lines.push({ type: 'batch', sha256, format, bytes: bytes.toString('base64'), signature });
+  }
+}
+
+/** What has been written so far. */
+class Writing {
+  private readonly hash = createHash('sha256');
+  readonly certificates = new Set<string>();
+  readonly batches = new Set<string>();
+  records = 0;
+
+  lines(lines: readonly ExportLine[]): string {
+    const text = lines.map(lineOf).join('');
+    this.records += lines.filter(({ type }) => type === 'record').length;
+    this.hash.update(text);
+    return text;
+  }
+
+  digest(): string {
+    return this.hash.digest('hex');
+  }
+}
+
+function recordLine(message: StoredMessage): ExportLine {
+  const { device_id, stream, epoch, seq, ts, received_at, format, algorithm, token_id, thumbprint } = message;
+  return {
+    type: 'record',
+    ...{ device_id, stream, epoch, seq: Number(seq), ts, received_at: received_at.toISOString() },
+    ...{ format, algorithm, token_id, thumbprint },
+    canonical_sha256: message.canonical_sha256.toString('hex'),
+    payload: encodeRaw(format, message.payload),
+    signature: message.signature,
+    batch: batchOf(message),
+  };
+}
+
+function lineOf(line: ExportLine): string {
+  return `${JSON.stringify(line)}\n`;
+}
+
+function base64({ der }: ParsedCertificate): string {
+  return Buffer.from(der).toString('base64');
+}

@@ -1,0 +1,58 @@
+import { Controller, Get, Req, Res } from '@nestjs/common';
+import { DeviceId } from '@outrider/ids';
+import { RequireOperator } from '@outrider/platform/admission';
+import { On, PathParam, QueryParams } from '@outrider/platform/http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { negotiate } from '../reading/media-type.js';
+import { RangeQuery, timeRange } from '../reading/range.js';
+import { ReadingPlaces } from '../reading/reading-places.service.js';
+import { accepted, failureOf, ndjson, StreamedAnswer, sse } from '../reading/streamed-answer.provider.js';
+import { type VerifyEvent, VerifyService } from './verify.service.js';
+
+const VerifyQuery = z.strictObject(RangeQuery);
+type VerifyQuery = z.output<typeof VerifyQuery>;
+const FORMS = ['application/x-ndjson', 'text/event-stream'] as const;
+
+@Controller('/v1/devices/:device/telemetry/verify')
+export class VerifyController {
+  constructor(
+    private readonly verification: VerifyService,
+    private readonly places: ReadingPlaces,
+  ) {}
+
+  @Get()
+  @On('operator')
+  @RequireOperator('device:read')
+  verify(
+    @PathParam('device', DeviceId) device: DeviceId,
+    @QueryParams(VerifyQuery) query: VerifyQuery,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const form = accepted(negotiate(request.headers.accept, FORMS), FORMS);
+    const line = form === 'text/event-stream' ? eventOf : lineOf;
+    return this.places.within('verify', async () => {
+      const events = this.verification.run(device, timeRange(query));
+      // The first event comes before the status: a PostgreSQL that is away is a 503.
+      let next = await events.next();
+      const answer = new StreamedAnswer(request, reply, form);
+      try {
+        for (; !next.done; next = await events.next()) if (!(await answer.write(line(next.value)))) return;
+      } catch (error) {
+        await answer.write(line({ event: 'error', data: failureOf(error) }));
+      }
+      answer.end();
+    });
+  }
+}
+
+type Said = VerifyEvent | { readonly event: 'error'; readonly data: ReturnType<typeof failureOf> };
+
+function lineOf({ event, data }: Said): string {
+  return ndjson({ event, ...data });
+}
+
+function eventOf({ event, data }: Said): string {
+  return sse(event, data);
+}
