@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { certificatesSign, deviceGet } from '@outrider/contracts';
+import { certificatesSign, deviceGet, operatorsGet } from '@outrider/contracts';
 import { parseJws, signDer } from '@outrider/crypto';
 import { CommandId, DeviceId, InstanceId } from '@outrider/ids';
 import { Policies } from '@outrider/platform/policy';
@@ -33,6 +33,12 @@ import { requestFingerprint, type SendRequest } from './send/send-command.js';
 import { CommandSigner } from './signing/signer.client.js';
 
 const OPERATOR = { roles: ['fleet-operator'], secondFactor: false, elevated: false };
+/** Who stands behind accounts. */
+const IDENTITIES: Readonly<Record<string, string>> = {
+  'op:1': 'ann@fleet',
+  'op:1-too': 'ann@fleet',
+  'op:2': 'ben@fleet',
+};
 export const RIGHTS = ['command:send', 'command:send-critical'];
 let next = 0;
 export const newDevice = () => DeviceId.parse(`device-${++next}`);
@@ -86,8 +92,18 @@ async function answerAsNeighbours(fleet: TestFleet, nats: TestNats): Promise<() 
       msg.respond(JSON.stringify({ ok: { device, certificates: [] } }));
     },
   });
+  const token = await nats.connectAs('token');
+  token.subscribe(operatorsGet.subject, {
+    callback: (_error, msg) => {
+      const { subjects } = JSON.parse(msg.string()) as { subjects: string[] };
+      const operators = subjects.flatMap((subject) =>
+        IDENTITIES[subject] ? [{ subject, identity: IDENTITIES[subject] }] : [],
+      );
+      msg.respond(JSON.stringify({ ok: { operators } }));
+    },
+  });
   return async () => {
-    await Promise.all([ca.close(), provisioning.close()]);
+    await Promise.all([ca.close(), provisioning.close(), token.close()]);
   };
 }
 

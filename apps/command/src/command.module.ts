@@ -1,5 +1,9 @@
 import { Module } from '@nestjs/common';
 import { PolicyModule } from '@outrider/platform/policy';
+import { BatchRunner } from './batch/batch-runner.service.js';
+import { BatchesController } from './batch/batches.controller.js';
+import { Batches } from './batch/batches.repository.js';
+import { BatchesService } from './batch/batches.service.js';
 import { CatalogueStore } from './catalogue/catalogue.store.js';
 import { Commands } from './command/commands.repository.js';
 import { NewCommands } from './command/new-commands.repository.js';
@@ -22,17 +26,22 @@ import { DueService } from './schedule/due.service.js';
 import { CommandReader } from './send/command-reader.service.js';
 import { CommandsController } from './send/commands.controller.js';
 import { IdempotencyKeys } from './send/idempotency-keys.repository.js';
+import { OnceService } from './send/once.service.js';
 import { SendService } from './send/send.service.js';
 import { CommandSigner } from './signing/signer.client.js';
 
 @Module({
   imports: [PolicyModule],
-  controllers: [CommandsController, DeliveryController],
+  controllers: [CommandsController, BatchesController, DeliveryController],
   providers: [
     CatalogueStore,
     Commands,
     NewCommands,
     IdempotencyKeys,
+    OnceService,
+    Batches,
+    BatchesService,
+    BatchRunner,
     DueService,
     Outcomes,
     SendService,

@@ -25,6 +25,7 @@ export const CONTRACTS: readonly Contract[] = [
   token.jwksGet,
   token.jwksChanged,
   token.certificateSeen,
+  token.operatorsGet,
   telemetry.messageAccepted,
   telemetry.recordBackfilled,
   command.deliveryOffered,

@@ -34,6 +34,20 @@ export const jwksChanged = event({
   payload: Jwks,
 });
 
+/**
+ * Who stands behind operators' accounts, where something takes two of them: an approval of commands to many vehicles. An account that
+ * there is not, or that is switched off, is not in the answer.
+ */
+export const operatorsGet = request({
+  subject: 'token.operators.get.v1',
+  from: ['command'],
+  to: 'token',
+  payload: z.strictObject({ subjects: z.array(z.string().max(128)).min(1).max(8) }),
+  reply: z.strictObject({
+    operators: z.array(z.strictObject({ subject: z.string().max(128), identity: z.string().max(256) })).max(8),
+  }),
+});
+
 /** First authenticated use of a certificate: starts the overlap after which its predecessor is superseded (DESIGN §3). */
 export const certificateSeen = event({
   subject: 'token.certificate.seen.v1',

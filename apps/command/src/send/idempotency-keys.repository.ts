@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { Database } from '@outrider/platform/postgres';
+import type { EntityManager } from 'typeorm';
+import type { KeyClaim } from '../command/new-commands.repository.js';
 
 /** How many at a time: a sweep must not hold up those who send. */
 const SWEEP = 1000;
@@ -34,6 +36,16 @@ export class IdempotencyKeys {
     return row?.answer;
   }
 
+  /** Takes the key for what `tx` stores; false where it is taken. Waits for another's commit on it. */
+  async claim(tx: EntityManager, { by, key, fingerprint, answer, at }: KeyClaim): Promise<boolean> {
+    const claimed: unknown[] = await tx.query(
+      `INSERT INTO idempotency_keys (requested_by, key, body_sha256, answer, created_at) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT DO NOTHING RETURNING key`,
+      [by, key, fingerprint, answer, at],
+    );
+    return claimed.length === 1;
+  }
+
   /** Makes a key free that has run out and was not swept yet. */
   async release(by: string, key: string, oldest: Date): Promise<void> {
     await this.database.query('DELETE FROM idempotency_keys WHERE requested_by = $1 AND key = $2 AND created_at < $3', [
@@ -46,10 +58,9 @@ export class IdempotencyKeys {
   /** Forgets keys older than `oldest`; returns how many, at most `SWEEP`. */
   async sweep(oldest: Date): Promise<{ readonly forgotten: number; readonly more: boolean }> {
     const rows = await this.database.query<{ n: number }>(
-      `WITH old AS (SELECT requested_by, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2
-         FOR UPDATE SKIP LOCKED),
-       gone AS (DELETE FROM idempotency_keys k USING old WHERE k.requested_by = old.requested_by AND k.key = old.key
-         RETURNING 1)
+      `WITH gone AS (DELETE FROM idempotency_keys WHERE (requested_by, key) IN (
+         SELECT requested_by, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)
+         AND created_at < $1 RETURNING 1)
        SELECT count(*)::int AS n FROM gone`,
       [oldest, SWEEP],
     );

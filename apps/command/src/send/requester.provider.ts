@@ -5,8 +5,8 @@ import { operatorAttributes } from '@outrider/platform/policy';
 import { currentTrace } from '@outrider/platform/service';
 import type { FastifyRequest } from 'fastify';
 import type { Evidence } from '../command/command.js';
+import type { RequestKey } from './once.service.js';
 import { operatorEvidence } from './operator-evidence.js';
-import type { RequestKey } from './send.service.js';
 import { IdempotencyKey, type Requester, requestFingerprint } from './send-command.js';
 
 /** Who sends this request. */

@@ -7,25 +7,23 @@ import { CONFIG } from '@outrider/platform/service';
 import { CatalogueStore } from '../catalogue/catalogue.store.js';
 import { type Command, cancel, type Evidence } from '../command/command.js';
 import { Commands } from '../command/commands.repository.js';
-import { type Accepted, NewCommands } from '../command/new-commands.repository.js';
+import { type Accepted, type KeyClaim, NewCommands } from '../command/new-commands.repository.js';
 import type { Config } from '../config.js';
 import { Devices } from '../device/devices.service.js';
 import { requireReachable } from '../device/reachable.js';
 import { DispatchPolicy } from '../policy/dispatch-policy.service.js';
 import { commandView } from './command-view.js';
-import { IdempotencyKeys } from './idempotency-keys.repository.js';
+import { OnceService, type RequestKey } from './once.service.js';
 import { type CheckedWords, checkWords, queueCommand, type Requester, type SendRequest } from './send-command.js';
 
-export type CommandDocument = ReturnType<typeof commandView>;
-
-/** A key as it came, and what it stands for. */
-export interface RequestKey {
-  readonly key: string;
-  readonly fingerprint: string;
+/** Whether one of many vehicles may have a command. */
+export interface Judgement {
+  readonly deviceId: DeviceId;
+  readonly accepted?: Accepted;
+  readonly error?: DomainError;
 }
 
-/** Another's claim on a key that ran out this very moment. */
-const CLAIMS = 3;
+export type CommandDocument = ReturnType<typeof commandView>;
 
 @Injectable()
 export class SendService {
@@ -35,7 +33,7 @@ export class SendService {
     private readonly catalogue: CatalogueStore,
     private readonly commands: Commands,
     private readonly newCommands: NewCommands,
-    private readonly keys: IdempotencyKeys,
+    private readonly once: OnceService,
     private readonly devices: Devices,
     private readonly policy: DispatchPolicy,
   ) {}
@@ -49,24 +47,26 @@ export class SendService {
     deviceId: DeviceId,
     request: SendRequest,
     requester: Requester,
-    { key, fingerprint }: RequestKey,
+    key: RequestKey,
   ): Promise<CommandDocument> {
     const now = new Date();
-    const by = requester.subject;
-    const oldest = new Date(now.getTime() - this.config.idempotencySeconds * 1000);
-    const known = await this.keys.find(by, key, fingerprint, oldest);
-    if (known !== undefined) return JSON.parse(known) as CommandDocument;
-    const words = checkWords(request, this.catalogue.kinds, requester, this.config, now);
-    const accepted = await this.accept(words, deviceId, requester, null, now);
-    const answer = commandView(accepted.command);
-    const claim = { by, key, fingerprint, answer: JSON.stringify(answer), at: now };
-    for (let attempt = 0; attempt < CLAIMS; attempt += 1) {
-      if (await this.newCommands.addOnce(accepted, claim)) return answer;
-      const earlier = await this.keys.find(by, key, fingerprint, oldest);
-      if (earlier !== undefined) return JSON.parse(earlier) as CommandDocument;
-      await this.keys.release(by, key, oldest);
+    return this.once.answer(requester.subject, key, now, async () => {
+      const words = checkWords(request, this.catalogue.kinds, requester, this.config, now);
+      const accepted = await this.accept(words, deviceId, requester, null, now);
+      const store = (claim: KeyClaim) => this.newCommands.addOnce(accepted, claim);
+      return { answer: commandView(accepted.command), store };
+    });
+  }
+
+  /** The same as a verdict. */
+  async judge(...asked: Parameters<SendService['accept']>): Promise<Judgement> {
+    const [, deviceId] = asked;
+    try {
+      return { deviceId, accepted: await this.accept(...asked) };
+    } catch (error) {
+      if (error instanceof DomainError) return { deviceId, error };
+      throw error;
     }
-    throw new DomainError('service.unavailable', { detail: 'the key is released just now', retryAfterSeconds: 1 });
   }
 
   /** One command of these words for this vehicle, if it may have it now; nothing is stored. @throws as `send` */

@@ -71,6 +71,14 @@ export class OperatorAccountRepository {
     return party;
   }
 
+  /** Who stands behind accounts; those that are switched off are left out. `subjects`: `op:<uuid>`. */
+  identities(subjects: readonly string[]): Promise<{ subject: string; identity: string }[]> {
+    return this.database.query(
+      `SELECT 'op:' || id AS subject, identity FROM operator_accounts WHERE 'op:' || id = ANY($1) AND enabled`,
+      [subjects],
+    );
+  }
+
   /** Makes the service account, or gives it these roles, this identity and this key (PEM); it keeps its id. Undefined where a person has the name. */
   async upsert({ clientId, identity, roles, publicKeyPem }: ServiceAccount): Promise<{ id: string } | undefined> {
     const [row] = await this.database.query<{ id: string }>(

@@ -13,6 +13,7 @@ test.each([
   ['ca-operator', 'device:read ca:revoke operator:read elevation:request', 'ca:revoke-bulk'],
   ['auditor', 'evidence:read operator:read', ''],
   ['admin', STANDING_SCOPES.join(' '), ELEVATED_SCOPES.join(' ')],
+  ['partner', 'device:read command:send', ''],
   ['resource-server', 'token:introspect', ''],
 ])('%s carries %p and may be elevated to %p', (role, scopes, elevations) => {
   expect(operatorScopes([role], undefined).join(' ')).toBe(scopes);

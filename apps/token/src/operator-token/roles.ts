@@ -42,6 +42,8 @@ const ROLE_RIGHTS = {
   },
   auditor: { holds: ['evidence:read', 'operator:read'], mayRequest: [] },
   admin: { holds: STANDING_SCOPES, mayRequest: ELEVATED_SCOPES },
+  /** A service of another company: sends what the catalogue lets this role send, for as long as policies let it. */
+  partner: { holds: ['device:read', 'command:send'], mayRequest: [] },
   /** A service of the platform that takes our tokens and does not verify them itself. */
   'resource-server': { holds: ['token:introspect'], mayRequest: [] },
 } as const satisfies Readonly<Record<string, Rights>>;

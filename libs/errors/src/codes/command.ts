@@ -29,4 +29,21 @@ export const COMMAND_CODES = {
     title: 'Too many commands are open for this vehicle.',
     retry: 'later',
   },
+  'command.batch_not_found': { status: 404, title: 'There is no such batch of commands.', retry: 'never' },
+  'command.batch_empty': { status: 422, title: 'The batch names no vehicle.', retry: 'changed' },
+  'command.batch_too_large': {
+    status: 422,
+    title: 'The batch names more vehicles than a batch may have.',
+    retry: 'changed',
+  },
+  'command.batch_closed': {
+    status: 409,
+    title: "The batch's state does not allow this.",
+    retry: 'never',
+  },
+  'command.batch_same_person': {
+    status: 403,
+    title: 'Who asked for the batch cannot approve it.',
+    retry: 'never',
+  },
 } as const satisfies CodeTable;
