@@ -48,7 +48,14 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
       operatorUrl: `https://127.0.0.1:${portsOf(settings).services.token?.operator}`,
     };
   },
-  telemetry: () => ({ skewSeconds: 120, maxQueuedRecords: 20_000, retentionDays: 400 }),
+  telemetry: () => ({
+    skewSeconds: 120,
+    maxQueuedRecords: 20_000,
+    maxQueuedRecordsPerDevice: 5_000,
+    commitLagMs: 3_000,
+    limits: { device: { perSecond: 5_000, burst: 20_000 }, fleet: { perSecond: 100_000, burst: 200_000 } },
+    retentionDays: 400,
+  }),
   command: () => ({
     defaultExpirySeconds: 300,
     defaultTimeoutSeconds: 60,

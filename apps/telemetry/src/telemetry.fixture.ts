@@ -55,7 +55,14 @@ export async function prepareGround(): Promise<Ground> {
   };
 }
 
-export const OWN_KEYS = { skewSeconds: 120, maxQueuedRecords: 8192, retentionDays: 400 };
+export const OWN_KEYS = {
+  skewSeconds: 120,
+  maxQueuedRecords: 8192,
+  maxQueuedRecordsPerDevice: 4096,
+  commitLagMs: 10_000,
+  limits: { device: { perSecond: 100_000, burst: 100_000 }, fleet: { perSecond: 1_000_000, burst: 1_000_000 } },
+  retentionDays: 400,
+};
 
 export interface Service {
   readonly vehicleUrl: string;

@@ -9,6 +9,7 @@ import { CheckMessages } from './ingest/check-messages.service.js';
 import { Findings } from './ingest/findings.service.js';
 import { IngestController } from './ingest/ingest.controller.js';
 import { IngestService } from './ingest/ingest.service.js';
+import { Limits } from './limits/limits.service.js';
 import { ReadingModule } from './reading/reading.module.js';
 import { SigningCertificates } from './signing-certificate/signing-certificates.service.js';
 import { BatchRepository } from './store/batch.repository.js';
@@ -32,6 +33,7 @@ import { WindowsRepository } from './window/windows.repository.js';
     GroupCommit,
     HighWater,
     IngestService,
+    Limits,
     MarksClient,
     MessagesRepository,
     Partitions,

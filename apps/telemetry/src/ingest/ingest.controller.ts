@@ -1,24 +1,36 @@
-import { Controller, HttpCode, Post, Req } from '@nestjs/common';
+import { Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { AdmitToken, Admitted, type VehicleAdmission } from '@outrider/platform/admission';
 import { bodyBytes, On, peerOf } from '@outrider/platform/http';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Limits } from '../limits/limits.service.js';
 import type { Answer } from './answer.js';
 import { IngestService } from './ingest.service.js';
 
 @Controller('/v1/telemetry')
 export class IngestController {
-  constructor(private readonly ingest: IngestService) {}
+  constructor(
+    private readonly ingest: IngestService,
+    private readonly limits: Limits,
+  ) {}
 
   @Post()
   @HttpCode(200)
   @On('vehicle')
   @AdmitToken({ scopes: ['telemetry:write'] })
-  receive(
+  async receive(
     @Req() request: FastifyRequest,
     @Admitted() { deviceId, certificate, claims }: VehicleAdmission,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Answer> {
     const { remoteAddress } = peerOf(request.raw);
     const sender = { deviceId, certificate, tokenId: claims.jti, remoteAddress };
-    return this.ingest.ingest(sender, bodyBytes(request), request.headers['content-type'] ?? '');
+    try {
+      const answer = await this.ingest.ingest(sender, bodyBytes(request), request.headers['content-type'] ?? '');
+      reply.headers(this.limits.headers(deviceId));
+      return answer;
+    } catch (error) {
+      reply.headers(this.limits.headers(deviceId, error));
+      throw error;
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import type { StreamName } from '@outrider/ids';
+import { Limits } from '../limits/limits.service.js';
 import { type Failed, GroupCommit } from '../store/group-commit.service.js';
 import type { Decision, DeviceState } from '../window/decide-batch.js';
 import { type WindowView, windowView } from '../window/window-view.js';
@@ -21,6 +22,7 @@ export class IngestService {
     private readonly checks: CheckMessages,
     private readonly commits: GroupCommit,
     private readonly findings: Findings,
+    private readonly limits: Limits,
   ) {}
 
   /** @throws DomainError for a body that cannot be read, for the refusal of a single message, and when nothing can be stored now */
@@ -36,10 +38,13 @@ export class IngestService {
     return answerTo(single, outcomes, device ? viewsOf(verified, device) : []);
   }
 
-  /** A body that nobody can read is a refusal like any other. */
+  /** A body that nobody can read is a refusal like any other; it counts as one record, and each does before its signature costs anything. */
   private read(sender: Sender, bytes: Uint8Array, contentType: string) {
     try {
-      return readBody(bytes, contentType);
+      this.limits.take(sender.deviceId, 1);
+      const body = readBody(bytes, contentType);
+      if (body.records > 1) this.limits.take(sender.deviceId, body.records - 1);
+      return body;
     } catch (error) {
       if (error instanceof DomainError) this.findings.refused(sender, error);
       throw error;

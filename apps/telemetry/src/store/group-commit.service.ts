@@ -45,16 +45,21 @@ interface Outcome {
 @Injectable()
 export class GroupCommit implements OnApplicationShutdown {
   private readonly queue: BatchQueue<Pending>;
-  private readonly inFlight = new Set<Promise<void>>();
+  /** With the time when each began. */
+  private readonly inFlight = new Map<Promise<void>, number>();
   private readonly batchRecords;
 
   constructor(
     private readonly batches: BatchRepository,
-    @Inject(CONFIG) config: Config,
+    @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
   ) {
-    this.queue = new BatchQueue({ maxRecords: config.maxQueuedRecords, maxBytes: MAX_QUEUED_BYTES });
+    this.queue = new BatchQueue({
+      maxRecords: config.maxQueuedRecords,
+      maxBytes: MAX_QUEUED_BYTES,
+      maxDeviceRecords: config.maxQueuedRecordsPerDevice,
+    });
     this.batchRecords = metrics.histogram(
       'outrider_telemetry_batch_records',
       'Records sharing one commit.',
@@ -65,21 +70,23 @@ export class GroupCommit implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    while (this.inFlight.size > 0) await Promise.all(this.inFlight);
+    while (this.inFlight.size > 0) await Promise.all(this.inFlight.keys());
   }
 
   /**
    * Commits the records of one request, all of one device.
-   * @throws DomainError `service.overloaded` when the queue is full; `service.unavailable` when PostgreSQL is away: sending again is
+   * @throws DomainError `service.overloaded` when the queue is full or the database lags, `request.too_many` when this device's share of it
+   * is; `service.unavailable` when PostgreSQL is away: sending again is
    * safe, what was stored is then a `duplicate`.
    */
   submit(deviceId: DeviceId, verified: readonly VerifiedRecord[]): Promise<CommittedRequest> {
     if (verified.length === 0) return Promise.resolve({ decisions: [], device: undefined });
     const bytes = verified.reduce((sum, record) => sum + record.payload.length, 0);
     return new Promise((resolve, reject) => {
-      const taken = this.queue.add({ deviceId, verified, records: verified.length, bytes, resolve, reject });
-      if (taken) this.pump();
-      else reject(new DomainError('service.overloaded', { retryAfterSeconds: RETRY_AFTER_SECONDS }));
+      const request = { deviceId, verified, records: verified.length, bytes, resolve, reject };
+      const admission = this.lags() ? 'lag' : this.queue.add(request);
+      if (admission === 'taken') this.pump();
+      else reject(refusal(admission));
     });
   }
 
@@ -89,10 +96,17 @@ export class GroupCommit implements OnApplicationShutdown {
       if (batch.length === 0) return;
       const work = this.run(batch).finally(() => {
         this.inFlight.delete(work);
+        this.queue.done(batch);
         this.pump();
       });
-      this.inFlight.add(work);
+      this.inFlight.set(work, performance.now());
     }
+  }
+
+  /** One slow commit may be one device's row; all of them are the database. */
+  private lags(): boolean {
+    if (this.inFlight.size < COMMITS_IN_FLIGHT) return false;
+    return performance.now() - Math.max(...this.inFlight.values()) > this.config.commitLagMs;
   }
 
   private async run(batch: readonly Pending[]): Promise<void> {
@@ -150,4 +164,12 @@ export class GroupCommit implements OnApplicationShutdown {
     });
     return { decisions: records.map(() => retryable), devices: new Map() };
   }
+}
+
+function refusal(reason: 'full' | 'device_full' | 'lag'): DomainError {
+  const retryAfterSeconds = RETRY_AFTER_SECONDS;
+  if (reason === 'device_full')
+    return new DomainError('request.too_many', { detail: 'this device has enough waiting', retryAfterSeconds });
+  const detail = reason === 'lag' ? 'the database lags' : 'too much waits to be stored';
+  return new DomainError('service.overloaded', { detail, retryAfterSeconds });
 }

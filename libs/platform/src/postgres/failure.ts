@@ -1,4 +1,4 @@
-/** Decides whether a failed query means that PostgreSQL is away, so that trying again can help. */
+/** Decides whether a failed query means that PostgreSQL is away, or cannot do anything just now, so that trying again can help. */
 import { DomainError } from '@outrider/errors';
 
 const AWAY = new Set([
@@ -13,13 +13,19 @@ const AWAY = new Set([
   '08004',
   '08006',
   '53300',
+  // It is there, and has no room, no memory or no time: nothing is wrong with the statement.
+  '53100',
+  '53200',
+  '53400',
+  '57014',
+  '58030',
   '57P01',
   '57P02',
   '57P03',
   '25006',
 ]);
 
-/** True for a lost or refused connection; false for a statement that PostgreSQL itself refused. */
+/** True for a lost or refused connection and for a server at its end; false for a statement that PostgreSQL itself refused. */
 export function isDatabaseAway(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { code?: string; message?: string };
   if (code !== undefined && AWAY.has(code)) return true;
