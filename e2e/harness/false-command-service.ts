@@ -54,6 +54,11 @@ export class FalseCommandService {
       json({ id: outcome, state: 'succeeded' });
       return;
     }
+    // No streams: the vehicle polls then, and each offer has its answer before the next.
+    if (request.url?.startsWith('/v1/commands/stream')) {
+      response.writeHead(404).end();
+      return;
+    }
     const offer = this.#offers.shift();
     if (offer) json({ command: { ...offer, critical: false } });
     else setTimeout(() => response.writeHead(204).end(), ANSWER_EMPTY_MS);

@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Vehicle } from './agent/vehicle.service.js';
+import { loadHandlers } from './command/handlers.store.js';
 import { loadDrive } from './drive/drive.store.js';
 import { readPlatform } from './endpoints/endpoints.store.js';
 import { factoryName } from './enrol/identity.store.js';
@@ -16,6 +17,8 @@ export interface DriveOptions {
   readonly count?: number;
   readonly keyType: KeyType;
   readonly commands: boolean;
+  readonly handlers?: string;
+  readonly dryRun: boolean;
   readonly dpop: boolean;
   readonly estLabel?: string;
   readonly json: boolean;
@@ -33,6 +36,8 @@ export function withDriveOptions(command: Command): Command {
     .option('--est-label <label>', "EST label to enrol and renew at; without it the platform's default")
     .option('--dpop', 'bind tokens to the key too and prove it on each request: for platforms behind a proxy', false)
     .option('--no-commands', 'take no commands')
+    .option('--handlers <folder>', 'plug-ins that carry commands out, one a file; see docs/vehicle.md')
+    .option('--dry-run', 'verify commands and answer them, carry none out', false)
     .option('--json', 'events as JSON, one a line', false);
 }
 
@@ -51,20 +56,23 @@ export function runCommand(): Command {
         platform: await readPlatform(resolve(options.endpoints)),
         drive: await loadDrive(options.drive && resolve(options.drive), seed),
         sink: outputSink(options.json),
-        ...vehicleOptions(options),
+        ...(await vehicleOptions(options)),
       });
       onSignal(() => vehicle.stop());
       await vehicle.run();
     });
 }
 
-export function vehicleOptions({ interval, speed, count, keyType, commands, dpop, estLabel }: DriveOptions) {
+export async function vehicleOptions(options: DriveOptions) {
+  const { interval, speed, count, keyType, commands, dpop, estLabel, handlers, dryRun } = options;
   return {
     intervalMs: interval,
     speed,
     keyType,
     estLabel,
     takesCommands: commands,
+    handlers: await loadHandlers(handlers && resolve(handlers)),
+    dryRun,
     dpop,
     ...(count === undefined ? {} : { count }),
   };

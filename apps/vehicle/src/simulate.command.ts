@@ -62,7 +62,7 @@ async function vehicle(
     platform,
     drive: await loadDrive(options.drive && resolve(options.drive), id),
     sink: outputSink(options.json),
-    ...vehicleOptions(options),
+    ...(await vehicleOptions(options)),
   };
 }
 

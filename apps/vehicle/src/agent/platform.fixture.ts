@@ -23,6 +23,8 @@ export interface Received {
   readonly telemetry: Record<string, unknown>;
 }
 
+const STREAM_ID = '7d6f1b52-6a39-4a55-9d7e-2f6a64a3c001';
+
 export class TestPlatform {
   origin = '';
   /** Bodies of enrolment requests as they came: operation and base64. */
@@ -54,7 +56,14 @@ export class TestPlatform {
   readonly renewalQuestions: string[] = [];
   /** Undefined: a server that has none. */
   renewalInfo: (() => { status: number; body: unknown; retryAfter?: number }) | undefined;
-  /** What the next polls hand over. */
+  /** Whether there are streams of commands; polls alone otherwise. */
+  streams = true;
+  streamsOpened = 0;
+  askForToken = false;
+  endStreams = false;
+  renewals = 0;
+  outcomeStatus = 200;
+  /** What the next polls, or the stream, hand over. */
   readonly offers: unknown[] = [];
   release: (id: string, nonce: string) => string | undefined = () => undefined;
 
@@ -194,7 +203,30 @@ export class TestPlatform {
     return reply(response, 200, { results, windows: [], accepted: results.length });
   }
 
+  /** Offers as they are there; `renewals`: the tokens that came for an open stream, each asked for by `askForToken`. */
+  private stream(response: ServerResponse): unknown {
+    if (!this.streams) return reply(response, 404, { code: 'request.not_found' });
+    this.streamsOpened += 1;
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': here\n\n');
+    const send = (event: string, data: object) => response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    const timer = setInterval(() => {
+      for (let offer = this.offers.shift(); offer; offer = this.offers.shift()) send('command', { command: offer });
+      if (this.askForToken) send('token', { stream: STREAM_ID, expires_at: 0 });
+      this.askForToken = false;
+      if (this.endStreams) response.end();
+    }, 20);
+    return response.once('close', () => clearInterval(timer));
+  }
+
   private command(path: string, body: string, response: ServerResponse): unknown {
+    if (path === '/v1/commands/stream') return this.stream(response);
+    if (path === `/v1/commands/stream/${STREAM_ID}/token`) {
+      this.renewals += 1;
+      return response.writeHead(204).end();
+    }
+    if (path.endsWith('/outcome') && this.outcomeStatus !== 200) {
+      return reply(response, this.outcomeStatus, { code: 'service.unavailable' });
+    }
     if (path === '/v1/commands/next') {
       const offer = this.offers.shift();
       if (offer) return reply(response, 200, { command: offer });

@@ -28,6 +28,8 @@ const MIGRATIONS = [
   CREATE TABLE command_nonce (command_id TEXT PRIMARY KEY, nonce TEXT NOT NULL, made_at INTEGER NOT NULL) STRICT;
   CREATE TABLE effect (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
   `,
+  // What a command led to, as JSON, before its outcome is signed.
+  'ALTER TABLE command ADD COLUMN done TEXT',
 ];
 
 /**

@@ -1,22 +1,15 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { JWS_TYP, sha256Base64url, signJws } from '@outrider/crypto';
-import { CommandId } from '@outrider/ids';
-import { createTestFleet, crossRoots, issue, issueCommandSigner, type Party, type TestFleet } from '@outrider/testing';
-import { Command } from '../command/command.js';
-import { CommandStore } from '../command/command.store.js';
+import { createTestFleet, crossRoots, issue, type Party, type TestFleet } from '@outrider/testing';
 import type { ReportedEvent } from '../report/vehicle-event.js';
 import type { TestPlatform } from './platform.fixture.js';
-import { openStateDatabase } from './state-database.store.js';
 import { Vehicle, type VehicleOptions } from './vehicle.service.js';
 import { VehicleGround } from './vehicle-ground.fixture.js';
 
-const ID = CommandId.parse('11111111-2222-4333-8444-555555555555');
 const YEAR_MS = 365 * 86_400_000;
 let fleet: TestFleet;
-let signer: Party;
 let ground: VehicleGround;
 let platform: TestPlatform;
 let home: string;
@@ -24,7 +17,6 @@ let events: ReportedEvent[];
 
 beforeAll(async () => {
   fleet = await createTestFleet();
-  signer = await issueCommandSigner(fleet);
 });
 beforeEach(async () => {
   ground = await VehicleGround.start(fleet);
@@ -219,116 +211,5 @@ describe('the queue', () => {
     await (await Vehicle.open(options({ count: 1, takesCommands: false }))).run();
     expect(platform.tokensGiven).toBeGreaterThan(1);
     expect(events.at(-1)).toMatchObject({ sent: 1 });
-  });
-});
-
-describe('commands', () => {
-  function command(payload: Record<string, unknown> = {}): string {
-    const seconds = Math.floor(Date.now() / 1000);
-    const x5c = [signer, fleet.controlCa].map(({ certificate }) => Buffer.from(certificate.der).toString('base64'));
-    const content = {
-      command_id: ID,
-      device_id: 'device-1',
-      epoch: 0,
-      counter: 1,
-      iat: seconds,
-      exp: seconds + 30,
-      name: 'honk',
-      parameters: {},
-      ...payload,
-    };
-    return signJws({ header: { typ: JWS_TYP.command, x5c }, payload: JSON.stringify(content), key: signer.privateKey });
-  }
-  const claims = (jws: string): Record<string, unknown> =>
-    JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString());
-
-  it('are carried out once and answered with a signed outcome; offered again, with the very same one', async () => {
-    const jws = command();
-    platform.offers.push({ id: ID, critical: false, jws }, { id: ID, critical: false, jws });
-    await drive({ drive: undefined }, () => platform.outcomes.length === 2, 'two outcomes');
-    expect(count('command_executing')).toBe(1);
-    const [first, second] = platform.outcomes;
-    expect(first).toEqual(second);
-    const { result, request_hash, device_id, command_id } = claims(first?.outcome ?? '');
-    expect({ result, request_hash, device_id, command_id }).toEqual({
-      result: 'succeeded',
-      request_hash: sha256Base64url(jws),
-      device_id: 'device-1',
-      command_id: ID,
-    });
-  });
-
-  it('that are critical are released against a nonce of the vehicle', async () => {
-    platform.offers.push({ id: ID, critical: true, expires_at: 1 });
-    platform.release = (_id, nonce) => command({ name: 'unlock', nonce });
-    await drive({ drive: undefined }, () => platform.outcomes.length === 1, 'an outcome');
-    expect(claims(platform.outcomes[0]?.outcome ?? '')).toMatchObject({ result: 'succeeded' });
-    expect(events.find(({ event }) => event === 'effect')).toMatchObject({ name: 'doors', value: 'unlocked' });
-  });
-
-  it('get the same nonce after a restart, which alone gets the command released', async () => {
-    platform.offers.push({ id: ID, critical: true });
-    await drive({ drive: undefined }, () => platform.nonces.length === 1, 'a nonce');
-    platform.offers.push({ id: ID, critical: true });
-    platform.release = (_id, nonce) => command({ name: 'unlock', nonce });
-    await drive({ drive: undefined }, () => platform.outcomes.length === 1, 'an outcome');
-    expect(new Set(platform.nonces.map(({ nonce }) => nonce)).size).toBe(1);
-  });
-
-  it('that are critical and come without a nonce are refused, and the refusal is signed', async () => {
-    platform.offers.push({ id: ID, critical: false, jws: command({ name: 'unlock' }) });
-    await drive({ drive: undefined }, () => platform.outcomes.length === 1, 'an outcome');
-    expect(claims(platform.outcomes[0]?.outcome ?? '')).toMatchObject({ result: 'refused' });
-    expect(names()).not.toContain('command_executing');
-  });
-
-  it('of a forger use up no id: the real one is carried out afterwards', async () => {
-    const rogue = await createTestFleet();
-    const forger = await issueCommandSigner(rogue);
-    const x5c = [forger, rogue.controlCa].map(({ certificate }) => Buffer.from(certificate.der).toString('base64'));
-    const real = command();
-    const forged = signJws({
-      header: { typ: JWS_TYP.command, x5c },
-      payload: Buffer.from(real.split('.')[1] ?? '', 'base64url'),
-      key: forger.privateKey,
-    });
-    platform.offers.push({ id: ID, critical: false, jws: forged }, { id: ID, critical: false, jws: real });
-    await drive({ drive: undefined }, () => platform.outcomes.length === 2, 'two outcomes');
-    expect(platform.outcomes.map(({ outcome }) => claims(outcome).result)).toEqual(['refused', 'succeeded']);
-  });
-
-  it('that a crash interrupted are answered uncertain, and never carried out again', async () => {
-    await (await Vehicle.open(options({ count: 1 }))).run();
-    const jws = command();
-    const database = openStateDatabase(join(home, 'state'));
-    new CommandStore(database).begin(Command.parse(claims(jws)), jws, Date.now());
-    database.close();
-    platform.offers.push({ id: ID, critical: false, jws });
-    await drive(
-      { drive: undefined },
-      () => platform.outcomes.length >= 1 && platform.offers.length === 0,
-      'an outcome',
-    );
-    expect(platform.outcomes.map(({ outcome }) => claims(outcome).result)).toContain('uncertain');
-    expect(names()).not.toContain('command_executing');
-  });
-
-  it('set the interval for good', async () => {
-    platform.offers.push({
-      id: ID,
-      critical: false,
-      jws: command({ name: 'set-interval', parameters: { seconds: 3600 } }),
-    });
-    await drive({ drive: undefined }, () => platform.outcomes.length === 1, 'an outcome');
-    await drive({ intervalMs: 1 }, () => platform.received.length === 1, 'a sample');
-    await sleep(50);
-    expect(platform.received).toHaveLength(1);
-  });
-
-  it('are taken without the grant for critical ones, too', async () => {
-    platform.criticalGranted = false;
-    platform.offers.push({ id: ID, critical: false, jws: command() });
-    await drive({ drive: undefined }, () => platform.outcomes.length === 1, 'an outcome');
-    expect(readFileSync(join(home, 'state', 'identity.json'), 'utf8')).toContain('ldevid-1');
   });
 });

@@ -1,9 +1,11 @@
 /** One vehicle: its state, its keys and its loops, put together. */
 import { basename, join } from 'node:path';
-import type { VehicleNow } from '../command/carry-out.js';
 import { CommandStore } from '../command/command.store.js';
 import { ExecutorService } from '../command/executor.service.js';
+import { Handlers, type VehicleNow } from '../command/handlers.js';
+import { CommandPlatform } from '../command/platform.client.js';
 import { ReceiverService } from '../command/receiver.service.js';
+import { SIMULATED } from '../command/simulated.js';
 import type { Drive, Measurement } from '../drive/drive.js';
 import type { PlatformOrigins } from '../endpoints/endpoints.js';
 import { EnrolService } from '../enrol/enrol.service.js';
@@ -51,6 +53,10 @@ export interface VehicleOptions {
   readonly count?: number;
   /** Default true. */
   readonly takesCommands?: boolean;
+  /** Default: the simulated ones. */
+  readonly handlers?: Handlers | undefined;
+  /** Verify commands and answer them, and carry none out. Default false. */
+  readonly dryRun?: boolean;
   /** Bind access tokens to the vehicle's key and prove it on each request (RFC 9449). Default false. */
   readonly dpop?: boolean;
 }
@@ -199,11 +205,18 @@ export class Vehicle {
   }
 
   private receiver(): ReceiverService {
-    const { keys, connections, commands, report } = this;
-    const { origins } = this.options.platform;
-    const executor = new ExecutorService(commands, keys, () => vehicleNow(this.sampler?.latest), report);
-    const anchors = () => this.anchors.fleetRoots;
-    return new ReceiverService(commands, executor, connections, anchors, origins.command, report, this.stopping.signal);
+    const { keys, connections, commands: store, report } = this;
+    const { platform, handlers = new Handlers(SIMULATED), dryRun = false } = this.options;
+    const { signal } = this.stopping;
+    const vehicle = () => vehicleNow(this.sampler?.latest);
+    const executor = new ExecutorService(store, keys, { handlers, vehicle, dryRun }, report);
+    const fleetRoots = () => this.anchors.fleetRoots;
+    const service = new CommandPlatform(connections, platform.origins.command, signal);
+    return new ReceiverService(
+      { store, executor, handlers, connections, platform: service, fleetRoots },
+      report,
+      signal,
+    );
   }
 
   private intervalMs(): number {

@@ -3,11 +3,21 @@ import type { DatabaseSync } from 'node:sqlite';
 import { transaction } from '../agent/state-database.store.js';
 import type { Command, Counter, OutcomeResult } from './command.js';
 
+/** What came of a command. `time`: when it was done, seconds since the epoch. */
+export interface Done {
+  readonly result: OutcomeResult;
+  readonly detail: string;
+  readonly data?: Readonly<Record<string, unknown>> | undefined;
+  readonly time: number;
+}
+
 export interface StoredCommand {
   readonly id: string;
   readonly jws: string;
   readonly name: string;
   /** Null while it is being carried out, and after a crash in the midst of that. */
+  readonly done: string | null;
+  /** Null until what it led to is signed. */
   readonly outcome: string | null;
   readonly result: OutcomeResult | null;
 }
@@ -22,7 +32,7 @@ export class CommandStore {
   constructor(private readonly database: DatabaseSync) {}
 
   find(id: string): StoredCommand | undefined {
-    return this.database.prepare('SELECT id, jws, name, outcome, result FROM command WHERE id = ?').get(id) as
+    return this.database.prepare('SELECT id, jws, name, done, outcome, result FROM command WHERE id = ?').get(id) as
       | StoredCommand
       | undefined;
   }
@@ -59,13 +69,20 @@ export class CommandStore {
     });
   }
 
-  /** The outcome after execution, together with what it changed on the vehicle. */
-  finish(id: string, result: OutcomeResult, outcome: string, effects: Readonly<Record<string, string>>): void {
+  /** What it led to, together with what it changed on the vehicle: from here on a crash only makes its outcome late. */
+  finish(id: string, done: Done, effects: Readonly<Record<string, string>>): void {
     transaction(this.database, () => {
-      this.database.prepare('UPDATE command SET outcome = ?, result = ? WHERE id = ?').run(outcome, result, id);
+      this.database
+        .prepare('UPDATE command SET done = ?, result = ? WHERE id = ?')
+        .run(JSON.stringify(done), done.result, id);
       const effect = this.database.prepare('INSERT OR REPLACE INTO effect (name, value) VALUES (?, ?)');
       for (const [name, value] of Object.entries(effects)) effect.run(name, value);
     });
+  }
+
+  /** The outcome, signed: the same bytes for ever. */
+  answered(id: string, outcome: string): void {
+    this.database.prepare('UPDATE command SET outcome = ? WHERE id = ?').run(outcome, id);
   }
 
   /** A command that was refused for good reasons of its own: known from now on, without moving the counter. */
@@ -78,14 +95,16 @@ export class CommandStore {
   /** Begun and never finished: only a crash leaves these. */
   interrupted(): readonly StoredCommand[] {
     return this.database
-      .prepare('SELECT id, jws, name, outcome, result FROM command WHERE outcome IS NULL')
+      .prepare(
+        'SELECT id, jws, name, done, outcome, result FROM command WHERE outcome IS NULL ORDER BY started_at, rowid',
+      )
       .all() as unknown as StoredCommand[];
   }
 
   undelivered(): readonly UndeliveredOutcome[] {
     return this.database
       .prepare(
-        'SELECT id, outcome, result FROM command WHERE delivered = 0 AND outcome IS NOT NULL ORDER BY started_at',
+        'SELECT id, outcome, result FROM command WHERE delivered = 0 AND outcome IS NOT NULL ORDER BY started_at, rowid',
       )
       .all() as unknown as UndeliveredOutcome[];
   }

@@ -29,7 +29,7 @@ export const Offer = z.object({
 export type Offer = z.infer<typeof Offer>['command'];
 
 /** These move or open the vehicle: never without a nonce of its own, whatever the platform calls them. */
-const CRITICAL = new Set(['unlock', 'immobilise']);
+const CRITICAL = new Set(['unlock', 'immobilise', 'remote-start', 'recover', 'fetch-logs']);
 
 export function isCritical(name: string): boolean {
   return CRITICAL.has(name);

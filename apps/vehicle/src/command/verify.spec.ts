@@ -11,6 +11,7 @@ import {
   TRUST_DOMAIN,
 } from '@outrider/testing';
 import type { ParsedCertificate } from '@outrider/x509';
+import { isCritical } from './command.js';
 import { type CommandContext, type CommandVerdict, verifyCommand } from './verify.js';
 
 const NOW = new Date(Math.floor(Date.now() / 1000) * 1000);
@@ -70,6 +71,7 @@ function context(given: Partial<CommandContext> = {}): CommandContext {
     last: { epoch: 1, counter: 7 },
     nonce: undefined,
     stored: undefined,
+    isCritical,
     ...given,
   };
 }

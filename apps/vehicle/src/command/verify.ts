@@ -3,7 +3,7 @@ import { JWS_TYP, type ParsedJws, parseJws, verificationKey, verifyJws } from '@
 import { DomainError } from '@outrider/errors';
 import { type CommandId, type DeviceId, serviceSpiffeId, type TrustDomain } from '@outrider/ids';
 import { type ChainOptions, OID, type ParsedCertificate, parseCertificate, validateChain } from '@outrider/x509';
-import { Command, type Counter, isCritical } from './command.js';
+import { Command, type Counter } from './command.js';
 
 export const MAX_COMMAND_BYTES = 64 * 1024;
 /** Signer, its authority, and cross certificates of the root. */
@@ -37,6 +37,8 @@ export interface CommandContext {
   readonly nonce: string | undefined;
   /** The bytes that this id came with before. */
   readonly stored: string | undefined;
+  /** Commands that are carried out with a nonce alone, whatever the platform calls them. */
+  readonly isCritical: (name: string) => boolean;
 }
 
 export type CommandVerdict =
@@ -126,7 +128,7 @@ function verifyContent(jws: string, command: Command, context: CommandContext): 
     return ours('epoch', 'a higher epoch without a nonce');
   }
   if (command.nonce !== context.nonce) return ours('nonce', 'not the nonce of this vehicle');
-  if (command.nonce === undefined && isCritical(command.name))
+  if (command.nonce === undefined && context.isCritical(command.name))
     return ours('nonce', 'a critical command without a nonce');
   return { kind: 'carry_out', command };
 }

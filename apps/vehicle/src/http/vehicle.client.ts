@@ -18,6 +18,8 @@ export interface VehicleRequest {
   /** From the first byte sent to the last byte read. Default 10 s. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** For an answer without an end: its text as it comes, if its status is 200; `idleMs` is the longest silence then, and there is no other limit. */
+  readonly stream?: { readonly onText: (text: string) => void; readonly idleMs: number };
 }
 
 export interface VehicleAnswer {
@@ -37,6 +39,8 @@ const RETIRE_AFTER_MS = 5_000;
 
 export class VehicleClient {
   private readonly agent: Agent;
+  /** Streams have no whole size; what reads them bounds each part. */
+  private readonly streams: Agent;
 
   /**
    * `serverTrust`: PEM, the anchors of this vehicle; the system's own are not believed. `believing` nobody: for an answer that carries its
@@ -44,33 +48,35 @@ export class VehicleClient {
    */
   constructor(serverTrust: string, identity: TlsIdentity | undefined, believing: 'anchors' | 'nobody' = 'anchors') {
     if (identity && believing === 'nobody') throw new Error('an identity is shown to servers alone that are believed');
-    this.agent = new Agent({
+    const common = {
       connections: 4,
       pipelining: 1,
       allowH2: false,
       keepAliveTimeout: 30_000,
-      maxResponseSize: MAX_ANSWER_BYTES,
       connect: {
         secureContext: contextOf(serverTrust, identity),
         rejectUnauthorized: believing === 'anchors',
         timeout: 5_000,
       },
-    });
+    };
+    this.agent = new Agent({ ...common, maxResponseSize: MAX_ANSWER_BYTES });
+    this.streams = new Agent(common);
   }
 
   /** Resolves with any HTTP status. Throws NetworkFailure when there was no whole answer, and the signal's reason once it is aborted. */
   async send(url: string, options: VehicleRequest): Promise<VehicleAnswer> {
     const timeoutMs = options.timeoutMs ?? 10_000;
-    const deadline = AbortSignal.timeout(timeoutMs);
+    const { stream } = options;
+    const deadline = stream ? new AbortController().signal : AbortSignal.timeout(timeoutMs);
     const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
     try {
       const answer = await request(url, {
-        dispatcher: this.agent,
+        dispatcher: stream ? this.streams : this.agent,
         method: options.method,
         headers: { ...options.headers },
         body: options.body ?? null,
         headersTimeout: timeoutMs,
-        bodyTimeout: timeoutMs,
+        bodyTimeout: stream?.idleMs ?? timeoutMs,
         signal,
       });
       const header = (name: string): string | undefined => {
@@ -79,7 +85,7 @@ export class VehicleClient {
       };
       return {
         status: answer.statusCode,
-        body: await answer.body.text(),
+        body: stream && answer.statusCode === 200 ? await pour(answer.body, stream.onText) : await answer.body.text(),
         contentType: header('content-type') ?? '',
         date: header('date'),
         retryAfterSeconds: retryAfterSeconds(header('retry-after'), Date.now()),
@@ -93,13 +99,20 @@ export class VehicleClient {
 
   /** Soon takes nothing new, finishes what is under way, then closes. */
   retire(): void {
-    setTimeout(() => void this.agent.close().catch(() => undefined), RETIRE_AFTER_MS).unref();
+    const close = () => Promise.all([this.agent.close(), this.streams.close()]).catch(() => undefined);
+    setTimeout(() => void close(), RETIRE_AFTER_MS).unref();
   }
 
   /** Cuts what is under way: used when the certificate behind it is out of use. */
   async close(): Promise<void> {
-    await this.agent.destroy();
+    await Promise.all([this.agent.destroy(), this.streams.destroy()]);
   }
+}
+
+async function pour(body: AsyncIterable<Uint8Array>, onText: (text: string) => void): Promise<string> {
+  const decoder = new TextDecoder();
+  for await (const chunk of body) onText(decoder.decode(chunk, { stream: true }));
+  return '';
 }
 
 /** Made once for all connections: parsing keys and certificates anew costs a tenth of a handshake. */

@@ -14,10 +14,12 @@ export type VehicleEvent =
   | { event: 'held'; seq: number; upTo: number; count: number; verdict: string }
   | { event: 'refused'; seq: number; verdict: string; code: string }
   | { event: 'epoch_raised'; epoch: number; why: string; held: number }
+  | { event: 'stream_open' | 'stream_renewed' }
   | { event: 'command_received'; id: string; critical: boolean }
   | { event: 'command_refused'; id: string; code: string; detail: string }
   | { event: 'command_executing'; id: string; name: string }
   | { event: 'command_done'; id: string; name: string; result: string; detail: string; ms: number }
+  | { event: 'command_dry_run'; id: string; name: string; detail: string }
   | { event: 'command_again'; id: string }
   | { event: 'outcome_delivered'; id: string; result: string }
   | { event: 'outcome_rejected'; id: string; code: string }
