@@ -25,10 +25,9 @@ export function tokenPreservingCanonical(node: JsonNode, order: KeyOrder = 'code
  * The distinct forms to try a signature against, most likely first, each made only when it is asked for: JCS, token-preserving by code
  * point, token-preserving by code unit. One or two for nearly every message, never more than three. All are JSON of the same value, so a
  * signature over any of them says the same; digests for deduplication are taken over JCS alone.
- * @param value of the node, where it is there already
+ * @param jcs of the node, where it is there already
  */
-export function* signedForms(node: JsonNode, value = node.value()): Generator<Buffer, void, undefined> {
-  const jcs = Buffer.from(canonicalize(value), 'utf8');
+export function* signedForms(node: JsonNode, jcs = jcsOfSlice(node)): Generator<Buffer, void, undefined> {
   yield jcs;
   const byPoint = tokenPreservingCanonical(node, 'code-point');
   if (!byPoint.equals(jcs)) yield byPoint;

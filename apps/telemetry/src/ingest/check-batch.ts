@@ -1,5 +1,5 @@
 /** Decides on a signed batch: one signature for n records that take seq .. seq + n - 1, a verdict for each (DESIGN §6). */
-import { cborElements, cborMember } from '@outrider/canonicalization';
+import { canonicalize, cborElements, cborMember } from '@outrider/canonicalization';
 import { JCS_TYP, sha256, sha256Hex } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { DeviceId, Epoch, SequenceNumber, StreamName } from '@outrider/ids';
@@ -12,13 +12,14 @@ import {
   canonicalRecord,
   DEFAULT_EPOCH,
   DEFAULT_STREAM,
-  parse,
+  misfit,
   TEXT_TOO_LONG,
+  Telemetry,
   Ts,
   textFits,
 } from './telemetry-payload.js';
 import type { Checked, RefusedRecord, SignedBatch, VerifiedRecord } from './verified-record.js';
-import { verifyEnvelope } from './verify-envelope.js';
+import { payloadValue, verifyEnvelope } from './verify-envelope.js';
 
 /** `seq`: the first record's. `ts`: when the batch was signed, in seconds. The times of its records never decrease. */
 const BatchPayload = z.strictObject({
@@ -29,7 +30,7 @@ const BatchPayload = z.strictObject({
   seq: SequenceNumber,
   ts: Ts,
   records: z
-    .array(z.strictObject({ ts: Ts, telemetry: z.record(z.string(), z.unknown()) }))
+    .array(z.strictObject({ ts: Ts, telemetry: Telemetry }))
     .min(1)
     .max(MAX_RECORDS),
 });
@@ -61,8 +62,12 @@ export function refuseAll(refused: DomainError, firstSeq: number | null, count: 
 }
 
 function readBatch(envelope: BatchEnvelope, signer: Signer, context: MessageContext): readonly Checked[] {
-  const { value } = verifyEnvelope(envelope, signer.key);
-  const batch = parse(BatchPayload, value);
+  const value = payloadValue(envelope);
+  const read = BatchPayload.safeParse(value);
+  const telemetry = read.success ? read.data.records.map((record) => canonicalize(record.telemetry)) : [];
+  verifyEnvelope(envelope, signer.key, read.success ? canonicalBatch(read.data, telemetry) : canonicalize(value));
+  if (!read.success) throw misfit(read.error);
+  const batch = read.data;
   checkNumbers(batch);
   const of = signedBatch(envelope);
   const slices = recordSlices(envelope);
@@ -79,7 +84,7 @@ function readBatch(envelope: BatchEnvelope, signer: Signer, context: MessageCont
   };
   return batch.records.map((record, index) => {
     const seq = (batch.seq + index) as SequenceNumber;
-    const text = canonicalRecord({ device_id, stream, epoch, seq, ...record });
+    const text = canonicalRecord({ device_id, stream, epoch, seq, ts: record.ts }, telemetry[index]!);
     const verified: VerifiedRecord = {
       ...common,
       seq,
@@ -98,6 +103,18 @@ function judge(record: VerifiedRecord, text: string, batchTs: number, context: M
   if (!textFits(text)) return { refused: invalid(TEXT_TOO_LONG), seq: record.seq };
   const asSigned = inTime(record, batchTs, context);
   return 'refused' in asSigned ? asSigned : inTime(record, record.ts, context);
+}
+
+/** JCS of a batch that fits its schema, of which the telemetry is canonical already. */
+function canonicalBatch(
+  { typ, device_id, stream, epoch, seq, ts, records }: BatchPayload,
+  telemetry: string[],
+): string {
+  const elements = records.map((record, index) => `{"telemetry":${telemetry[index]},"ts":${record.ts}}`).join(',');
+  const saidEpoch = epoch === undefined ? '' : `"epoch":${epoch},`;
+  const saidStream = stream === undefined ? '' : `"stream":"${stream}",`;
+  const head = `{"device_id":"${device_id}",${saidEpoch}"records":[${elements}]`;
+  return `${head},"seq":${seq},${saidStream}"ts":${ts},"typ":"${typ}"}`;
 }
 
 function checkNumbers({ seq, records }: BatchPayload): void {

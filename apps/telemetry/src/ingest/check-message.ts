@@ -1,4 +1,5 @@
 /** Decides all that can be said of one message without the window: binding, signature, shape, skew, in this order (DESIGN §6). */
+import { canonicalize } from '@outrider/canonicalization';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId } from '@outrider/ids';
 import { checkBatch } from './check-batch.js';
@@ -14,7 +15,7 @@ import {
   textFits,
 } from './telemetry-payload.js';
 import type { Checked, VerifiedRecord } from './verified-record.js';
-import { type SignedContent, verifyEnvelope } from './verify-envelope.js';
+import { payloadValue, verifyEnvelope } from './verify-envelope.js';
 
 /** @throws DomainError `telemetry.wrong_device` unless the payload names the device that token and certificate agree on. */
 export function checkBinding(envelope: Envelope, deviceId: DeviceId): void {
@@ -37,8 +38,10 @@ export function checkMessage(envelope: Envelope, signer: Signer, context: Messag
 }
 
 function readRecord(envelope: Envelope, { thumbprint, key }: Signer, { tokenId }: MessageContext): VerifiedRecord {
-  const content = verifyEnvelope(envelope, key);
-  const { device_id, stream, epoch, seq, ts } = parsePayload(content.value);
+  const value = payloadValue(envelope);
+  const jcs = canonicalize(value);
+  verifyEnvelope(envelope, key, jcs);
+  const { device_id, stream, epoch, seq, ts } = parsePayload(value);
   return {
     deviceId: device_id,
     stream: stream ?? DEFAULT_STREAM,
@@ -48,19 +51,18 @@ function readRecord(envelope: Envelope, { thumbprint, key }: Signer, { tokenId }
     thumbprint,
     algorithm: key.algorithm,
     tokenId,
-    ...storedForm(envelope, content),
-    canonicalSha256: recordDigest(content.value, content.jcs),
+    ...storedForm(envelope, jcs),
+    canonicalSha256: recordDigest(value, jcs),
   };
 }
 
 function storedForm(
   envelope: Envelope,
-  { jcs }: SignedContent,
+  jcs: string,
 ): Pick<VerifiedRecord, 'format' | 'payload' | 'signature' | 'text'> {
   if (envelope.format === 'cose') {
-    const text = String(jcs);
-    if (!textFits(text)) throw new DomainError('telemetry.invalid', { detail: TEXT_TOO_LONG });
-    return { format: 'cose', payload: envelope.bytes, signature: null, text: () => text };
+    if (!textFits(jcs)) throw new DomainError('telemetry.invalid', { detail: TEXT_TOO_LONG });
+    return { format: 'cose', payload: envelope.bytes, signature: null, text: () => jcs };
   }
   const { raw } = envelope.payload;
   const text = () => Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('utf8');
