@@ -10,6 +10,7 @@ import { Findings } from './ingest/findings.service.js';
 import { IngestController } from './ingest/ingest.controller.js';
 import { IngestService } from './ingest/ingest.service.js';
 import { Limits } from './limits/limits.service.js';
+import { OFFLINE_LOG_CONTROLLERS, OFFLINE_LOG_PROVIDERS } from './offline-log/offline-log.provider.js';
 import { ReadingModule } from './reading/reading.module.js';
 import { SigningCertificates } from './signing-certificate/signing-certificates.service.js';
 import { BatchRepository } from './store/batch.repository.js';
@@ -23,8 +24,9 @@ import { WindowsRepository } from './window/windows.repository.js';
 
 @Module({
   imports: [ReadingModule],
-  controllers: [IngestController, WindowController, EpochOrdersController],
+  controllers: [IngestController, WindowController, EpochOrdersController, ...OFFLINE_LOG_CONTROLLERS],
   providers: [
+    ...OFFLINE_LOG_PROVIDERS,
     BatchRepository,
     CheckMessages,
     EpochOrders,

@@ -1,5 +1,6 @@
 /** Decides the answer to a telemetry request: a verdict per message, and for one message sent alone the status that fits it. */
 import { DomainError, type ErrorCode } from '@outrider/errors';
+import type { OrderView } from '../offline-log/fetch-order.js';
 import type { WindowView } from '../window/window-view.js';
 
 /** A message's fate: stored or known, or refused with the error that says why. `seq`: null where it could not be read. */
@@ -19,14 +20,22 @@ export interface Answer {
   readonly windows: readonly WindowView[];
   /** How many were stored now; duplicates are not counted. */
   readonly accepted: number;
+  /** Fetch orders open for the device, where there are any (docs/protocols/offline-log.md). */
+  readonly orders?: readonly OrderView[];
 }
 
 /** @throws DomainError the refusal of a message that was sent alone, with the members of an answer in its problem document. */
-export function answerTo(single: boolean, outcomes: readonly Outcome[], windows: readonly WindowView[]): Answer {
+export function answerTo(
+  single: boolean,
+  outcomes: readonly Outcome[],
+  windows: readonly WindowView[],
+  orders?: readonly OrderView[],
+): Answer {
   const answer: Answer = {
     results: outcomes.map(toResult),
     windows,
     accepted: outcomes.filter((outcome) => 'verdict' in outcome && outcome.verdict === 'accepted').length,
+    ...(orders ? { orders } : {}),
   };
   const only = outcomes[0];
   if (!single || !only || !('refused' in only)) return answer;

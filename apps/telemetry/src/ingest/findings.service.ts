@@ -53,12 +53,13 @@ export class Findings {
   refused(
     { deviceId, certificate, remoteAddress }: Sender,
     { code, detail }: { readonly code: ErrorCode; readonly detail?: string | undefined },
+    action = ACTION,
   ): void {
     this.log.record({
       decision: 'deny',
       code,
       listener: 'vehicle',
-      action: ACTION,
+      action,
       deviceId,
       thumbprint: certificate.thumbprint,
       remoteAddress,

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import type { StreamName } from '@outrider/ids';
 import { Limits } from '../limits/limits.service.js';
+import { contactOf } from '../offline-log/contact.js';
+import { OrderWatch } from '../offline-log/order-watch.service.js';
 import { type Failed, GroupCommit } from '../store/group-commit.service.js';
 import type { Decision, DeviceState } from '../window/decide-batch.js';
 import { type WindowView, windowView } from '../window/window-view.js';
@@ -22,6 +24,7 @@ export class IngestService {
     private readonly checks: CheckMessages,
     private readonly commits: GroupCommit,
     private readonly findings: Findings,
+    private readonly watch: OrderWatch,
     private readonly limits: Limits,
   ) {}
 
@@ -35,7 +38,9 @@ export class IngestService {
     let at = 0;
     const outcomes = checked.map((one) => ('refused' in one ? one : toOutcome(one, decisions[at++]!)));
     this.findings.report(sender, outcomes, decisions, verified);
-    return answerTo(single, outcomes, device ? viewsOf(verified, device) : []);
+    const windows = device ? viewsOf(verified, device) : [];
+    const contact = contactOf(checked, decisions, device, windows);
+    return answerTo(single, outcomes, windows, await this.watch.afterContact(sender.deviceId, contact));
   }
 
   /** A body that nobody can read is a refusal like any other; it counts as one record, and each does before its signature costs anything. */

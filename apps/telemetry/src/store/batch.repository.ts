@@ -13,6 +13,7 @@ import { CONFIG } from '@outrider/platform/service';
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.js';
 import type { VerifiedRecord } from '../ingest/verified-record.js';
+import { LogRecordsRepository } from '../offline-log/log-records.repository.js';
 import { type Decision, type DeviceState, decideBatch, settle, type Undecided } from '../window/decide-batch.js';
 import { WindowsRepository } from '../window/windows.repository.js';
 import { type Connection, inTransaction } from './connection.provider.js';
@@ -36,6 +37,7 @@ export class BatchRepository {
     private readonly database: Database,
     private readonly windows: WindowsRepository,
     private readonly messages: MessagesRepository,
+    private readonly logs: LogRecordsRepository,
     private readonly outbox: Outbox,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
@@ -67,7 +69,8 @@ export class BatchRepository {
       throw new Error('a registered device is gone');
     }
     const epochs = new Map([...devices].map(([id, device]) => [id, device.epoch]));
-    const decisions = await this.settleAll(tx, records, decideBatch(records, devices, receivedAt.getTime()));
+    const decided = decideBatch(records, devices, receivedAt.getTime());
+    const decisions = await this.settleAll(tx, records, await this.knownFromLogs(tx, records, devices, decided));
     const accepted = records.filter((_, index) => decisions[index]!.verdict === 'accepted');
     if (accepted.length === 0) return { decisions, devices };
     await this.messages.insertBatches(tx, accepted);
@@ -78,6 +81,26 @@ export class BatchRepository {
     const events = accepted.map((record) => acceptedEvent(record, receivedAt));
     await tx.query({ name: 'outbox.insert', text: OUTBOX_INSERT, values: outboxParameters(events) });
     return { decisions, devices };
+  }
+
+  /** What an offline log brought meanwhile is as good as stored here: the live window has a hole there, and keeps it. */
+  private async knownFromLogs(
+    tx: Connection,
+    records: readonly VerifiedRecord[],
+    devices: ReadonlyMap<DeviceId, DeviceState>,
+    decisions: readonly (Decision | Undecided)[],
+  ): Promise<readonly (Decision | Undecided)[]> {
+    const asked = records.flatMap((record, index) => {
+      const decision = decisions[index]!;
+      const open = decision.verdict === 'undecided' || (decision.verdict === 'accepted' && decision.filled);
+      return open && devices.get(record.deviceId)?.backfilled ? [{ record, index }] : [];
+    });
+    if (asked.length === 0) return decisions;
+    const known = await this.logs.known(tx, asked);
+    return decisions.map((decision, index) => {
+      const same = known.get(index);
+      return same === undefined ? decision : { verdict: same ? 'duplicate' : 'replayed' };
+    });
   }
 
   private async settleAll(

@@ -49,7 +49,13 @@ export type RefusedVerdict =
   | 'too_many_streams';
 
 export type Decision =
-  | { readonly verdict: 'accepted'; readonly jumped?: number; readonly skipped?: SequenceRange; readonly epochRaised?: true }
+  | {
+      readonly verdict: 'accepted';
+      readonly jumped?: number;
+      readonly skipped?: SequenceRange;
+      readonly filled?: true;
+      readonly epochRaised?: true;
+    }
   | { readonly verdict: 'duplicate' }
   | { readonly verdict: RefusedVerdict };
 
@@ -116,6 +122,7 @@ function intoWindow({ stream, seq }: Candidate, device: DeviceState): Decision |
   if (judgement.verdict !== 'accepted') return fromJudgement(judgement);
   if (!known) device.windows.set(stream, window);
   // What leaves the window in one step can come by an offline log alone.
+  if (seq < before) return { ...judgement, filled: true };
   const leaves = before > 0 && seq - before > WINDOW_BITS;
   return leaves ? { ...judgement, skipped: [before + 1, seq - WINDOW_BITS] } : judgement;
 }

@@ -3,6 +3,7 @@ import { StreamName } from '@outrider/ids';
 import { AdmitToken, Admitted, type VehicleAdmission } from '@outrider/platform/admission';
 import { On, QueryParams } from '@outrider/platform/http';
 import { z } from 'zod';
+import { OrderWatch } from '../offline-log/order-watch.service.js';
 import { WindowService } from './window.service.js';
 
 const WindowQuery = z.strictObject({ stream: StreamName.optional() });
@@ -10,12 +11,17 @@ type WindowQuery = z.output<typeof WindowQuery>;
 
 @Controller('/v1/telemetry/window')
 export class WindowController {
-  constructor(private readonly windows: WindowService) {}
+  constructor(
+    private readonly windows: WindowService,
+    private readonly watch: OrderWatch,
+  ) {}
 
   @Get()
   @On('vehicle')
   @AdmitToken({ scopes: ['telemetry:write'] })
   async read(@Admitted() { deviceId }: VehicleAdmission, @QueryParams(WindowQuery) { stream }: WindowQuery) {
-    return { windows: await this.windows.read(deviceId, stream) };
+    const windows = await this.windows.read(deviceId, stream);
+    const orders = await this.watch.afterReconnect(deviceId, windows);
+    return { windows, ...(orders.length > 0 ? { orders } : {}) };
   }
 }

@@ -61,7 +61,9 @@ export class OfflineLogs1764590000000 implements MigrationInterface {
         refusal jsonb,
         PRIMARY KEY (device_id, upload_id)
       )`);
-    await runner.query(`CREATE UNIQUE INDEX log_uploads_open ON log_uploads (device_id, order_id) WHERE state = 'open'`);
+    await runner.query(
+      `CREATE UNIQUE INDEX log_uploads_open ON log_uploads (device_id, order_id) WHERE state = 'open'`,
+    );
     await runner.query(`
       CREATE TABLE log_upload_parts (
         device_id text NOT NULL,

@@ -1,0 +1,64 @@
+import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { DeviceId } from '@outrider/ids';
+import {
+  AdmitToken,
+  Admitted,
+  type OperatorAdmission,
+  RequireOperator,
+  type VehicleAdmission,
+} from '@outrider/platform/admission';
+import { JsonBody, On, PathParam } from '@outrider/platform/http';
+import { HeldRequest, OrderId, OrderRequest } from './fetch-order.js';
+import { FetchOrders } from './fetch-orders.service.js';
+
+const SCOPES = ['telemetry:write', 'telemetry:backfill'];
+
+@Controller('/v1')
+export class FetchOrdersController {
+  constructor(private readonly orders: FetchOrders) {}
+
+  @Get('/telemetry/fetch-orders')
+  @On('vehicle')
+  @AdmitToken({ scopes: SCOPES, recovery: true })
+  async open(@Admitted() { deviceId }: VehicleAdmission) {
+    return { orders: await this.orders.open(deviceId) };
+  }
+
+  @Post('/telemetry/fetch-orders')
+  @HttpCode(200)
+  @On('vehicle')
+  @AdmitToken({ scopes: SCOPES, recovery: true })
+  async held(@Admitted() { deviceId }: VehicleAdmission, @JsonBody(HeldRequest) request: HeldRequest) {
+    return { orders: await this.orders.held(deviceId, request) };
+  }
+
+  @Post('/devices/:device/fetch-orders')
+  @On('operator')
+  @RequireOperator('device:write')
+  issue(
+    @PathParam('device', DeviceId) device: DeviceId,
+    @JsonBody(OrderRequest) request: OrderRequest,
+    @Admitted() { subject }: OperatorAdmission,
+  ) {
+    return this.orders.issueByOperator(device, request, subject);
+  }
+
+  @Get('/devices/:device/fetch-orders')
+  @On('operator')
+  @RequireOperator('device:read')
+  list(@PathParam('device', DeviceId) device: DeviceId) {
+    return this.orders.list(device);
+  }
+
+  @Post('/devices/:device/fetch-orders/:order/cancel')
+  @HttpCode(200)
+  @On('operator')
+  @RequireOperator('device:write')
+  cancel(
+    @PathParam('device', DeviceId) device: DeviceId,
+    @PathParam('order', OrderId) order: OrderId,
+    @Admitted() { subject }: OperatorAdmission,
+  ) {
+    return this.orders.cancel(device, order, subject);
+  }
+}

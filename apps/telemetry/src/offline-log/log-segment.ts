@@ -1,0 +1,153 @@
+/** Reads one segment of a vehicle's log: the signed head, and the records that it vouches for. */
+import { type JsonNode, jcsOfSlice, type ScanLimits, scanJson } from '@outrider/canonicalization';
+import { decodeSignature, JCS_TYP, sha256Hex, type VerificationKey, verifySignature } from '@outrider/crypto';
+import { DomainError } from '@outrider/errors';
+import { DeviceId, Epoch, SequenceNumber, StreamName, Thumbprint } from '@outrider/ids';
+import { z } from 'zod';
+import { MAX_PAYLOAD_BYTES } from '../ingest/limits.js';
+
+/** Of one segment as sent. */
+export const MAX_SEGMENT_BYTES = 1_048_576;
+export const MAX_SEGMENT_RECORDS = 1_000;
+
+const LIMITS: ScanLimits = { maxBytes: MAX_SEGMENT_BYTES, maxDepth: 34 };
+const MAX_SIGNATURE_CHARACTERS = 208;
+const MAX_TS = 253_402_300_799;
+
+export const Sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
+export const LogName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+
+/**
+ * The head of a segment. `log`: the vehicle's name for this chain, a new one when its state was lost. `segment`: 1 for the first, then one
+ * more each. `previous`: hex SHA-256 of the JCS of the head before it, null for the first. It covers the numbers `seq` to
+ * `seq + count - 1` of one stream and epoch; `records`: hex SHA-256 over their canonical digests, 32 bytes each, in order. `ts`: when it
+ * was sealed, seconds by the vehicle's clock.
+ */
+export const SegmentHead = z
+  .strictObject({
+    typ: z.literal(JCS_TYP.logSegment),
+    device_id: DeviceId,
+    log: LogName,
+    segment: z.int().min(1),
+    previous: Sha256Hex.nullable(),
+    stream: StreamName,
+    epoch: Epoch,
+    seq: SequenceNumber,
+    count: z.int().min(1).max(MAX_SEGMENT_RECORDS),
+    records: Sha256Hex,
+    ts: z.number().min(0).max(MAX_TS),
+  })
+  .refine(({ seq, count }) => Number.isSafeInteger(seq + count - 1), 'seq and count go beyond 2^53-1')
+  .refine(({ segment, previous }) => (segment === 1) === (previous === null), 'previous is null in segment 1 alone');
+export type SegmentHead = z.output<typeof SegmentHead>;
+
+export type HeadFormat = 'json' | 'cose';
+
+/** A head with the signature over it, nothing of it believed before `isSignedBy` says so. */
+export interface SignedHead {
+  readonly format: HeadFormat;
+  readonly head: SegmentHead;
+  /** Hex SHA-256 of the head's JCS, whatever format carried it: what the next head names. */
+  readonly sha256: string;
+  /** As received: what is stored. cose: the whole COSE_Sign1. */
+  readonly bytes: Uint8Array;
+  /** As received; null where it is inside `bytes`. */
+  readonly signature: string | null;
+  readonly kid: Thumbprint | undefined;
+  isSignedBy(key: VerificationKey): boolean;
+}
+
+/** A record as sent. `raw`: its JSON text as received, or the projection of its CBOR. */
+export interface SegmentRecord {
+  readonly raw: Uint8Array;
+  value(): unknown;
+}
+
+/** `records`: undefined for a head alone. `digests`: the list that `head.records` was made of, where the sender gave it. */
+export interface Segment extends SignedHead {
+  readonly records: readonly SegmentRecord[] | undefined;
+  readonly digests: readonly string[] | undefined;
+}
+
+/** @throws DomainError `telemetry.log_malformed`, `request.too_large` */
+export function readSegment(bytes: Uint8Array): Segment {
+  const node = scan(bytes);
+  const signed = readHead(node, ['records', 'digests']);
+  const records = node.member('records');
+  if (records && records.kind !== 'array') throw malformed('records: an array is required');
+  const elements = records?.elements();
+  if (elements && elements.length > MAX_SEGMENT_RECORDS) throw malformed(`more than ${MAX_SEGMENT_RECORDS} records`);
+  if (elements?.some(({ start, end }) => end - start > MAX_PAYLOAD_BYTES)) {
+    throw malformed(`a record of more than ${MAX_PAYLOAD_BYTES} bytes`);
+  }
+  return { ...signed, records: elements, digests: readDigests(node.member('digests')) };
+}
+
+/** A head sent by itself. @throws DomainError `telemetry.log_malformed`, `request.too_large` */
+export function readSignedHead(bytes: Uint8Array): SignedHead {
+  return readHead(scan(bytes), []);
+}
+
+/** Hex SHA-256 over the digests' bytes, one after the other. */
+export function recordsDigest(digests: readonly string[]): string {
+  return sha256Hex(Buffer.from(digests.join(''), 'hex'));
+}
+
+function readHead(node: JsonNode, more: readonly string[]): SignedHead {
+  const members = new Set(['head', 'signature', 'kid', ...more]);
+  if (node.kind !== 'object' || node.members().some(({ name }) => !members.has(name))) {
+    throw malformed(`an object with ${[...members].join(', ')} is required`);
+  }
+  const head = node.member('head');
+  if (head?.kind !== 'object') throw malformed('head: an object is required');
+  const parsed = SegmentHead.safeParse(head.value());
+  if (!parsed.success) throw malformed(`head.${first(parsed.error)}`, parsed.error);
+  const signature = node.member('signature')?.string();
+  if (signature === undefined || signature.length > MAX_SIGNATURE_CHARACTERS) throw malformed('signature: is required');
+  const kid = node.member('kid');
+  const thumbprint = kid && Thumbprint.safeParse(kid.string());
+  if (thumbprint && !thumbprint.success) throw malformed('kid: not a thumbprint (x5t#S256)');
+  const signed = jcsOfSlice(head);
+  return {
+    format: 'json',
+    head: parsed.data,
+    sha256: sha256Hex(signed),
+    bytes: head.raw,
+    signature,
+    kid: thumbprint?.data,
+    isSignedBy: (key) => {
+      const bytes = decodeSignature(signature, key.algorithm);
+      return bytes !== undefined && verifySignature(key, signed, bytes);
+    },
+  };
+}
+
+function readDigests(node: JsonNode | undefined): string[] | undefined {
+  if (!node) return undefined;
+  const parsed = z.array(Sha256Hex).max(MAX_SEGMENT_RECORDS).safeParse(node.value());
+  if (!parsed.success) throw malformed(`digests: ${first(parsed.error)}`, parsed.error);
+  return parsed.data;
+}
+
+function scan(bytes: Uint8Array): JsonNode {
+  try {
+    return scanJson(bytes, LIMITS).root;
+  } catch (error) {
+    if (error instanceof DomainError && error.code === 'request.malformed') {
+      throw new DomainError('telemetry.log_malformed', {
+        cause: error,
+        ...(error.detail ? { detail: error.detail } : {}),
+      });
+    }
+    throw error;
+  }
+}
+
+function first(error: z.ZodError): string {
+  const [issue] = error.issues;
+  return `${issue?.path.join('.') || 'it'}: ${issue?.message}`;
+}
+
+function malformed(detail: string, cause?: unknown): DomainError {
+  return new DomainError('telemetry.log_malformed', { detail, cause });
+}

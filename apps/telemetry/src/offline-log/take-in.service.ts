@@ -1,0 +1,325 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { recordBackfilled } from '@outrider/contracts';
+import { DomainError } from '@outrider/errors';
+import { Database, OUTBOX_INSERT, Outbox, outboxMessage, outboxParameters } from '@outrider/platform/postgres';
+import { LOGGER, type Logger, Metrics } from '@outrider/platform/service';
+import { Findings } from '../ingest/findings.service.js';
+import type { Sender } from '../ingest/sender.js';
+import { SigningCertificates } from '../signing-certificate/signing-certificates.service.js';
+import { type Connection, inTransaction } from '../store/connection.provider.js';
+import { type FetchOrder, MAX_REFUSALS } from './fetch-order.js';
+import { FetchOrdersRepository } from './fetch-orders.repository.js';
+import { checkDelivery, readDelivery, type SignedDelivery } from './log-delivery.js';
+import { LogHeadsRepository } from './log-heads.repository.js';
+import { LogRecordsRepository } from './log-records.repository.js';
+import { readSegment, type Segment } from './log-segment.js';
+import { LogSigners } from './log-signers.service.js';
+import {
+  type DeliveryAnswer,
+  deliverable,
+  deliveryAnswer,
+  type Proof,
+  type SegmentTold,
+  segmentFate,
+  tellSegment,
+} from './taken-in.js';
+import { type Upload, UploadsRepository } from './uploads.repository.js';
+import { UPLOAD_ACTION, Uploads } from './uploads.service.js';
+import {
+  checkLastHead,
+  type LogPosition,
+  type LogSigner,
+  orDisorder,
+  type VerifiedSegment,
+  verifySegment,
+} from './verify-log.js';
+
+/** Logs verified at a time: each takes a connection and the processor. */
+const AT_A_TIME = 2;
+const ATTEMPTS = 3;
+const RETRY_AFTER_SECONDS = 2;
+const NOT_THE_LOGS_FAULT = new Set([
+  'service.unavailable',
+  'service.overloaded',
+  'telemetry.unknown_kid',
+  'telemetry.log_incomplete',
+]);
+
+/** Somebody else stored one of the numbers meanwhile: look again. */
+class Raced extends Error {
+  constructor(readonly stored: ReadonlyMap<number, string>) {
+    super('a record was stored by another way while the log was taken in');
+  }
+}
+
+interface Delivery {
+  readonly sender: Sender;
+  readonly order: FetchOrder;
+  readonly upload: Upload;
+  readonly sent: SignedDelivery;
+  readonly thumbprint: string;
+}
+
+interface Whole extends Proof {
+  readonly signers: ReadonlyMap<string | undefined, LogSigner>;
+}
+
+/** Finishes an upload: verifies the whole log, then stores what was asked for in one transaction; or nothing. */
+@Injectable()
+export class TakeIn {
+  private running = 0;
+  private readonly records;
+
+  constructor(
+    private readonly database: Database,
+    private readonly outbox: Outbox,
+    private readonly uploads: Uploads,
+    private readonly parts: UploadsRepository,
+    private readonly orders: FetchOrdersRepository,
+    private readonly heads: LogHeadsRepository,
+    private readonly store: LogRecordsRepository,
+    private readonly signers: LogSigners,
+    private readonly certificates: SigningCertificates,
+    private readonly findings: Findings,
+    @Inject(LOGGER) private readonly logger: Logger,
+    metrics: Metrics,
+  ) {
+    this.records = metrics.counter('outrider_telemetry_log_records_total', 'Records of offline logs by verdict.', [
+      'verdict',
+    ]);
+  }
+
+  /** The same delivery again gets the same answer. @throws DomainError `telemetry.*`: nothing was stored */
+  async finish(sender: Sender, uploadId: string, bytes: Uint8Array): Promise<DeliveryAnswer> {
+    if (this.running >= AT_A_TIME)
+      throw new DomainError('service.overloaded', { retryAfterSeconds: RETRY_AFTER_SECONDS });
+    this.running += 1;
+    try {
+      return await this.finishOne(sender, uploadId, bytes);
+    } finally {
+      this.running -= 1;
+    }
+  }
+
+  private async finishOne(sender: Sender, uploadId: string, bytes: Uint8Array): Promise<DeliveryAnswer> {
+    const { deviceId } = sender;
+    const upload = await this.parts.find(deviceId, uploadId);
+    if (!upload) throw new DomainError('telemetry.upload_not_found');
+    let order: FetchOrder | undefined;
+    try {
+      const sent = readDelivery(bytes);
+      const before = await this.store.answered(this.database, deviceId, upload.orderId, sent.sha256);
+      if (before) return before as DeliveryAnswer;
+      ({ order } = await this.uploads.requireOpen(deviceId, upload.orderId));
+      if (upload.state !== 'open')
+        throw new DomainError('telemetry.upload_not_found', { detail: `it is ${upload.state}` });
+      const signer = await this.deliverySigner(sender, sent);
+      checkDelivery(sent, deviceId, signer.key, order);
+      return await this.takeIn({ sender, order, upload, sent, thumbprint: signer.thumbprint });
+    } catch (error) {
+      if (error instanceof DomainError && !NOT_THE_LOGS_FAULT.has(error.code)) {
+        await this.refuse(sender, upload, order, error);
+      }
+      throw error;
+    }
+  }
+
+  private deliverySigner({ certificate, deviceId }: Sender, { kid }: SignedDelivery) {
+    if (kid === undefined || kid === certificate.thumbprint)
+      return this.certificates.ofConnection(certificate, deviceId);
+    return this.certificates.byKid(kid, deviceId);
+  }
+
+  private async takeIn(delivery: Delivery): Promise<DeliveryAnswer> {
+    const stored = new Map<number, string>();
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const answer = await inTransaction(this.database, (tx) => this.verifyAndStore(tx, delivery, stored));
+        this.outbox.kick();
+        this.tell(delivery, answer);
+        return answer;
+      } catch (error) {
+        const raced = error instanceof Raced || (error as { code?: string }).code === '23505';
+        if (!raced || attempt === ATTEMPTS) throw raced ? busy(error) : error;
+        if (error instanceof Raced) for (const [seq, digest] of error.stored) stored.set(seq, digest);
+        await this.uploads.requireOpen(delivery.sender.deviceId, delivery.order.id);
+      }
+    }
+  }
+
+  /** The upload's row is locked first: what is verified is what is stored, and nobody finishes the same upload beside us. */
+  private async verifyAndStore(tx: Connection, delivery: Delivery, raced: ReadonlyMap<number, string>) {
+    const { sender, order, upload, sent } = delivery;
+    if (!(await this.parts.lock(tx, sender.deviceId, upload.id))) throw new DomainError('telemetry.upload_not_found');
+    const whole = await this.verifyWhole(tx, delivery).catch(async (error: unknown) => {
+      if (!(error instanceof DomainError) || error.code !== 'telemetry.log_gap') throw error;
+      const numbers: number[] = [];
+      for await (const { head } of this.segments(tx, delivery)) numbers.push(head.segment);
+      throw orDisorder(error, numbers);
+    });
+    const present = await this.standing(tx, order);
+    const asked = deliverable(order, present);
+    const told: SegmentTold[] = [];
+    const taken: number[] = [];
+    for await (const segment of this.segments(tx, delivery)) {
+      const verified = this.verifiedAgain(segment, whole, delivery);
+      const known = await this.storedOf(tx, delivery, verified, raced);
+      const fate = segmentFate(verified, order, asked, known, whole);
+      await this.store.addSegment(tx, order, fate);
+      if (fate.accepted.length > 0) {
+        await this.store.add(tx, order, fate, sender.tokenId);
+        await this.publish(tx, delivery, fate);
+      }
+      told.push(tellSegment(fate));
+      taken.push(...fate.accepted.map(({ seq }) => seq));
+    }
+    // From here on the live path of this device waits: not before, it may be many records.
+    await this.orders.lockDevice(tx, sender.deviceId, order.stream);
+    const live = await this.store.tookLive(tx, sender.deviceId, order, taken);
+    if (live.size > 0) throw new Raced(live);
+    const answer = deliveryAnswer(order, told);
+    await this.store.fulfil(tx, order, sent, delivery.thumbprint, answer);
+    await this.parts.close(tx, sender.deviceId, upload.id, 'accepted');
+    return answer;
+  }
+
+  private async verifyWhole(tx: Connection, delivery: Delivery): Promise<Whole> {
+    const { sender, order, upload, sent } = delivery;
+    const { log, first, last } = sent.delivery;
+    if (last - first + 1 !== upload.received) {
+      const detail = `the delivery names ${last - first + 1} segments, ${upload.received} are uploaded`;
+      throw new DomainError('telemetry.log_incomplete', { detail });
+    }
+    const heads = await this.heads.range(sender.deviceId, log, first, last);
+    const announced = new Map(heads.map(({ segment, sha256 }) => [segment, sha256]));
+    const signerOf = this.signers.of(sender);
+    const signers = new Map<string | undefined, LogSigner>();
+    const chain = new Map<number, string>();
+    const nowMs = Date.now();
+    let position: LogPosition | undefined;
+    for await (const segment of this.segments(tx, delivery)) {
+      signers.set(segment.kid, await signerOf(segment.kid));
+      ({ position } = verifySegment(position, segment, {
+        deviceId: sender.deviceId,
+        order,
+        delivery: sent.delivery,
+        signerOf: (kid) => signers.get(kid)!,
+        announced: (number) => announced.get(number),
+      }));
+      chain.set(segment.head.segment, segment.sha256);
+    }
+    checkLastHead(position!, sent.delivery);
+    return { chain, heads, nowMs, signers };
+  }
+
+  /** Only the records are read anew: the rows cannot have changed under the lock. */
+  private verifiedAgain(segment: Segment, whole: Whole, delivery: Delivery): VerifiedSegment {
+    const { head, kid } = segment;
+    const streams = new Map([[head.stream, { epoch: head.epoch, nextSeq: head.seq }]]);
+    const before = { segment: head.segment - 1, sha256: head.previous ?? '', streams };
+    return verifySegment(before, segment, {
+      deviceId: delivery.sender.deviceId,
+      order: delivery.order,
+      delivery: delivery.sent.delivery,
+      signerOf: () => whole.signers.get(kid)!,
+      announced: () => undefined,
+    }).verified;
+  }
+
+  private async *segments(tx: Connection, { sender, upload }: Delivery): AsyncGenerator<Segment> {
+    for (let part = 0; part < upload.received; part += 1) {
+      const bytes = await this.parts.part(tx, sender.deviceId, upload.id, part);
+      if (!bytes) throw new DomainError('telemetry.upload_not_found');
+      yield readSegment(bytes);
+      await nextTurn();
+    }
+  }
+
+  private async storedOf(
+    tx: Connection,
+    { sender, order }: Delivery,
+    { segment: { head }, records }: VerifiedSegment,
+    raced: ReadonlyMap<number, string>,
+  ): Promise<ReadonlyMap<number, string>> {
+    if (records.length === 0 || head.stream !== order.stream || head.epoch !== order.epoch) return new Map();
+    const of = { stream: head.stream, epoch: head.epoch, from: head.seq, to: head.seq + head.count - 1 };
+    const times = records.map(({ ts }) => ts);
+    const stored = await this.store.stored(tx, sender.deviceId, of, [Math.min(...times), Math.max(...times)]);
+    for (const [seq, digest] of raced) stored.set(seq, digest);
+    return stored;
+  }
+
+  private async standing(tx: Connection, { deviceId, stream }: FetchOrder) {
+    const { rows } = await tx.query<{ epoch: number; highest: string | null }>({
+      text: `
+        SELECT greatest(d.epoch, d.min_epoch) AS epoch, w.highest FROM devices d
+        LEFT JOIN windows w ON w.device_id = d.device_id AND w.stream = $2 AND w.epoch = greatest(d.epoch, d.min_epoch)
+        WHERE d.device_id = $1`,
+      values: [deviceId, stream],
+    });
+    return { epoch: rows[0]?.epoch ?? 0, highest: Number(rows[0]?.highest ?? 0) };
+  }
+
+  private async publish(tx: Connection, { sender, order }: Delivery, fate: ReturnType<typeof segmentFate>) {
+    const { head } = fate.segment;
+    const receivedAt = new Date().toISOString();
+    const events = fate.accepted.map(({ seq, ts, payload, canonicalSha256 }) =>
+      outboxMessage(
+        recordBackfilled,
+        {
+          deviceId: sender.deviceId,
+          stream: head.stream,
+          epoch: head.epoch,
+          seq,
+          ts,
+          receivedAt,
+          payload: Buffer.from(payload).toString('utf8'),
+          canonicalSha256,
+          thumbprint: fate.signer.thumbprint,
+          orderId: order.id,
+          log: head.log,
+          segment: head.segment,
+          standing: fate.standing,
+        },
+        sender.deviceId,
+      ),
+    );
+    await tx.query({ name: 'outbox.insert', text: OUTBOX_INSERT, values: outboxParameters(events) });
+  }
+
+  /** Nothing of it is kept but that it was refused, and why. The order stays open for the true log, a few times. */
+  private async refuse(
+    sender: Sender,
+    upload: Upload,
+    order: FetchOrder | undefined,
+    error: DomainError,
+  ): Promise<void> {
+    this.findings.refused(sender, error, UPLOAD_ACTION);
+    const { code, detail, members } = error;
+    if (!order || upload.state !== 'open' || !code.startsWith('telemetry.')) return;
+    await inTransaction(this.database, async (tx) => {
+      await this.parts.close(tx, sender.deviceId, upload.id, 'refused', { code, detail, ...members });
+      if ((await this.parts.countRefused(tx, sender.deviceId, order.id)) >= MAX_REFUSALS) {
+        await this.orders.end(tx, sender.deviceId, order.id, 'given_up', 'platform');
+      }
+    });
+    this.logger.warn({ deviceId: sender.deviceId, orderId: order.id, code, detail }, 'an offline log was refused');
+  }
+
+  private tell({ sender, order }: Delivery, answer: DeliveryAnswer): void {
+    const { unanchored, ...verdicts } = answer.counts;
+    for (const [verdict, count] of Object.entries(verdicts)) this.records.inc({ verdict }, count);
+    const { deviceId } = sender;
+    this.logger.info({ deviceId, orderId: order.id, ...answer.counts }, 'an offline log was taken in');
+    if (verdicts.replayed > 0) {
+      const detail = `order ${order.id}: ${verdicts.replayed} records of numbers that others have`;
+      this.findings.refused(sender, { code: 'telemetry.replayed', detail }, UPLOAD_ACTION);
+    }
+    if (unanchored > 0) this.logger.warn({ deviceId, orderId: order.id, unanchored }, 'records are kept as unanchored');
+  }
+}
+
+function busy(cause: unknown): DomainError {
+  return new DomainError('service.overloaded', { cause, retryAfterSeconds: RETRY_AFTER_SECONDS });
+}
