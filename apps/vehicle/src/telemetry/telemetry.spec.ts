@@ -85,6 +85,8 @@ describe('the answer', () => {
 
   test.each([
     [401, { code: 'auth.token_expired' }, { kind: 'token', code: 'auth.token_expired' }],
+    // It has renewed meanwhile: the token is of the certificate before (docs/protocols/token.md).
+    [401, { code: 'auth.token_superseded' }, { kind: 'token', code: 'auth.token_superseded' }],
     [403, { code: 'denylist.device' }, { kind: 'denied', code: 'denylist.device' }],
     [403, { code: 'telemetry.wrong_device' }, { kind: 'denied', code: 'telemetry.wrong_device' }],
     [400, { code: 'request.malformed' }, { kind: 'unreadable', code: 'request.malformed' }],
