@@ -52,6 +52,8 @@ export class TestPlatform {
   refuseTokens = 0;
   criticalGranted = true;
   windows: unknown[] = [];
+  /** Those in the answer to telemetry. */
+  telemetryWindows: () => unknown[] = () => [];
   /** The certificate identifiers that renewal information was asked for. */
   readonly renewalQuestions: string[] = [];
   /** Undefined: a server that has none. */
@@ -200,7 +202,7 @@ export class TestPlatform {
     if (cut) {
       return response.destroy();
     }
-    return reply(response, 200, { results, windows: [], accepted: results.length });
+    return reply(response, 200, { results, windows: this.telemetryWindows(), accepted: results.length });
   }
 
   /** Offers as they are there; `renewals`: the tokens that came for an open stream, each asked for by `askForToken`. */

@@ -12,6 +12,7 @@ export type VehicleEvent =
   | { event: 'token_refused'; scope: string; code: string; detail: string }
   | { event: 'accepted' | 'duplicate'; seq: number; upTo: number; count: number; ms: number; queued: number }
   | { event: 'held'; seq: number; upTo: number; count: number; verdict: string }
+  | { event: 'resent'; count: number; gaps: string }
   | { event: 'refused'; seq: number; verdict: string; code: string }
   | { event: 'epoch_raised'; epoch: number; why: string; held: number }
   | { event: 'stream_open' | 'stream_renewed' }

@@ -10,6 +10,8 @@ const Window = z.object({
   epoch: z.int().default(0),
   highest: z.int().default(0),
   minEpoch: z.int().default(0),
+  /** Ranges that the platform misses, both ends included. */
+  missing: z.array(z.tuple([z.int(), z.int()])).default([]),
 });
 export type Window = z.infer<typeof Window>;
 

@@ -17,7 +17,10 @@ export type Continuation =
  * platform has nothing yet is taken up. A platform that has more than the vehicle ever gave out means that the vehicle's state was lost or
  * restored: going on would use numbers twice, so the epoch is raised by one instead.
  */
-export function continuation(own: Position, window: Window | undefined): Continuation {
+export function continuation(
+  own: Position,
+  window: Pick<Window, 'epoch' | 'highest' | 'minEpoch'> | undefined,
+): Continuation {
   if (!window) return { kind: 'go_on' };
   const present = Math.max(window.epoch, window.minEpoch);
   if (present < own.epoch) return { kind: 'go_on' };

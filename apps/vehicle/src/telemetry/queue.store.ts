@@ -4,6 +4,9 @@ import { transaction } from '../agent/state-database.store.js';
 import type { Position } from './position.js';
 import type { RecordState } from './verdict.js';
 
+/** A record is sent again this often because the platform says it misses it; a platform that loses it each time is not kept busy for ever. */
+const RESEND_ATTEMPTS = 5;
+
 /** The one stream this agent fills. */
 export const STREAM = 'main';
 
@@ -99,6 +102,20 @@ export class QueueStore {
     transaction(this.database, () => {
       for (const { state, verdict, epoch, seq } of settlements) update.run(state, verdict, STREAM, epoch, seq);
     });
+  }
+
+  /**
+   * Queues again what the platform misses though it had taken it, of the stream's epoch and sampled since `ts`: what is older only an offline
+   * log can deliver. Ranges with both ends included. Returns how many.
+   */
+  resend(epoch: number, missing: readonly (readonly [number, number])[], ts: number): number {
+    const update = this.database.prepare(
+      `UPDATE record SET state = 'queued' WHERE stream = ? AND epoch = ? AND seq BETWEEN ? AND ?
+       AND state = 'sent' AND ts >= ? AND attempts < ${RESEND_ATTEMPTS}`,
+    );
+    return transaction(this.database, () =>
+      missing.reduce((sum, [from, to]) => sum + Number(update.run(STREAM, epoch, from, to, ts).changes), 0),
+    );
   }
 
   /** Begins a higher epoch at 1. What is still queued under a lower one is held: only an offline log can deliver it. Returns how many. */

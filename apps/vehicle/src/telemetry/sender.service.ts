@@ -11,11 +11,15 @@ import { runs, type SettledRecord, settle } from './settle.js';
 
 const MAX_RECORDS = 500;
 const MAX_BYTES = 900 * 1024;
+/** The platform takes live what is at most two minutes old (DESIGN §6); it still has to get there. */
+const RESEND_SECONDS = 100;
 
 const ACCEPT = { accept: 'application/json' } as const;
 
 export class SenderService {
   private limit = MAX_RECORDS;
+  /** The gaps that were answered last, so that one that stays is looked at once. */
+  private gaps = '';
   private wake: () => void = () => undefined;
 
   constructor(
@@ -132,10 +136,21 @@ export class SenderService {
   private follow(windows: readonly Window[]): void {
     const window =
       windows.find(({ stream }) => stream === STREAM) ?? windows.find(({ stream }) => stream === undefined);
-    const next = continuation(this.queue.position(), window);
-    if (next.kind === 'go_on') return;
+    const position = this.queue.position();
+    const next = continuation(position, window);
+    if (next.kind === 'go_on') return this.fill(position.epoch, window);
     const held = this.queue.raiseEpoch(next.epoch);
     this.report({ event: 'epoch_raised', epoch: next.epoch, why: next.why, held });
+  }
+
+  /** Sends again what the platform names as missing and this vehicle still has. */
+  private fill(epoch: number, window: Window | undefined): void {
+    if (window?.epoch !== epoch) return;
+    const gaps = JSON.stringify(window.missing);
+    if (gaps === this.gaps || window.missing.length === 0) return;
+    this.gaps = gaps;
+    const count = this.queue.resend(epoch, window.missing, Math.floor(Date.now() / 1000) - RESEND_SECONDS);
+    if (count > 0) this.report({ event: 'resent', count, gaps });
   }
 
   private somethingNew(): Promise<void> {
