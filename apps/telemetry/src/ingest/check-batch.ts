@@ -118,7 +118,8 @@ function canonicalBatch(
 }
 
 function checkNumbers({ seq, records }: BatchPayload): void {
-  if (!Number.isSafeInteger(seq + records.length - 1)) throw invalid('seq: the last record would be beyond 2^53-1');
+  if (seq > Number.MAX_SAFE_INTEGER - (records.length - 1))
+    throw invalid('seq: the last record would be beyond 2^53-1');
   for (let index = 1; index < records.length; index++) {
     if (records[index]!.ts < records[index - 1]!.ts)
       throw invalid(`records.${index}.ts: before the one of the record before`);
