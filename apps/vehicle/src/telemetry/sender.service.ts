@@ -138,7 +138,10 @@ export class SenderService {
       windows.find(({ stream }) => stream === STREAM) ?? windows.find(({ stream }) => stream === undefined);
     const position = this.queue.position();
     const next = continuation(position, window);
-    if (next.kind === 'go_on') return this.fill(position.epoch, window);
+    if (next.kind === 'go_on') {
+      this.fill(position.epoch, window);
+      return;
+    }
     const held = this.queue.raiseEpoch(next.epoch);
     this.report({ event: 'epoch_raised', epoch: next.epoch, why: next.why, held });
   }
