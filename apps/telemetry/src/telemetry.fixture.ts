@@ -141,13 +141,27 @@ export class TestVehicle {
       service.vehicleUrl,
       'POST',
       '/v1/telemetry',
-      typeof body === 'string' ? body : JSON.stringify(body),
+      typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
       type,
     );
   }
 
   get(service: Service, path: string): Promise<HttpAnswer> {
     return this.request(service.vehicleUrl, 'GET', path);
+  }
+
+  /** As JSON, with a token of that scope. */
+  ask(
+    service: Service,
+    method: string,
+    path: string,
+    body?: unknown,
+    scope = 'telemetry:backfill',
+  ): Promise<HttpAnswer> {
+    const type = body === undefined ? {} : { 'content-type': 'application/json' };
+    const headers = { authorization: `Bearer ${this.token(scope)}`, ...type };
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    return httpsRequest(service.vehicleUrl + path, { method, agent: this.agent, headers }, text);
   }
 
   token(scope = 'telemetry:write'): string {
@@ -158,13 +172,23 @@ export class TestVehicle {
     this.agent.destroy();
   }
 
-  private request(base: string, method: string, path: string, body?: string, type?: string): Promise<HttpAnswer> {
+  private request(
+    base: string,
+    method: string,
+    path: string,
+    body?: string | Uint8Array,
+    type?: string,
+  ): Promise<HttpAnswer> {
     const headers = { authorization: `Bearer ${this.token()}`, ...(type ? { 'content-type': type } : {}) };
     return httpsRequest(base + path, { method, agent: this.agent, headers }, body);
   }
 }
 
-export function httpsRequest(url: string, options: https.RequestOptions, body?: string): Promise<HttpAnswer> {
+export function httpsRequest(
+  url: string,
+  options: https.RequestOptions,
+  body?: string | Uint8Array,
+): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const request = https.request(url, options, (response) => {
       const chunks: Buffer[] = [];
