@@ -1,4 +1,7 @@
-/** `npm run bench [-- NAME... [--json]]`: every benchmark in turn, or those whose path holds one of the names. Never part of the tests. */
+/**
+ * `npm run bench [-- NAME... [--json] [--OPTION VALUE]]`: every benchmark in turn, or those whose path holds one of the names; the soak, of
+ * half an hour, only by its name. Never part of the tests.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,12 +9,15 @@ import { Failure, runCommand } from '../local/failure.ts';
 import { PROJECT } from '../local/settings.ts';
 
 await runCommand(async () => {
-  const options = process.argv.slice(2).filter((argument) => argument.startsWith('--'));
-  const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+  const { names, options } = split(process.argv.slice(2));
   const dist = join(PROJECT, 'bench', 'dist');
   const found = existsSync(dist) ? readdirSync(dist, { recursive: true }).map(String) : [];
   const files = found
-    .filter((file) => file.endsWith('.bench.js') && (names.length === 0 || names.some((name) => file.includes(name))))
+    .filter(
+      (file) =>
+        file.endsWith('.bench.js') &&
+        (names.length === 0 ? !file.startsWith('soak') : names.some((name) => file.includes(name))),
+    )
     .sort();
   if (files.length === 0)
     throw new Failure(`There is no benchmark${names.length > 0 ? ` named ${names.join(' or ')}` : ''}.`);
@@ -23,3 +29,14 @@ await runCommand(async () => {
   }
   return failed === 0 ? 0 : 1;
 });
+
+/** `--minutes 5` is one option of two words; `--json` is one of one. */
+function split(words: readonly string[]): { names: string[]; options: string[] } {
+  const names: string[] = [];
+  const options: string[] = [];
+  for (const [index, word] of words.entries()) {
+    const isValue = /^\d/.test(word) && words[index - 1]?.startsWith('--');
+    (word.startsWith('--') || isValue ? options : names).push(word);
+  }
+  return { names, options };
+}
