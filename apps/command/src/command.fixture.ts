@@ -1,5 +1,5 @@
 /** command as it runs, on a real PostgreSQL and NATS; the services around it are real clients under their own NATS users. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { certificatesSign, deviceGet, operatorsGet } from '@outrider/contracts';
@@ -33,11 +33,15 @@ import { requestFingerprint, type SendRequest } from './send/send-command.js';
 import { CommandSigner } from './signing/signer.client.js';
 
 const OPERATOR = { roles: ['fleet-operator'], secondFactor: false, elevated: false };
+const PEOPLE = { ann: `op:${randomUUID()}`, annToo: `op:${randomUUID()}`, ben: `op:${randomUUID()}` };
 /** Who stands behind accounts. */
 const IDENTITIES: Readonly<Record<string, string>> = {
   'op:1': 'ann@fleet',
   'op:1-too': 'ann@fleet',
   'op:2': 'ben@fleet',
+  [PEOPLE.ann]: 'ann@fleet',
+  [PEOPLE.annToo]: 'ann@fleet',
+  [PEOPLE.ben]: 'ben@fleet',
 };
 export const RIGHTS = ['command:send', 'command:send-critical'];
 let next = 0;
@@ -162,7 +166,7 @@ export async function startSuite() {
     await nats.stop();
     await database.drop();
   };
-  return { fleet, database, nats, app, gateway, send, cancel, deliver, stateOf, stop };
+  return { fleet, database, nats, app, gateway, send, cancel, deliver, stateOf, people: PEOPLE, stop };
 }
 export type Suite = Awaited<ReturnType<typeof startSuite>>;
 

@@ -1,10 +1,15 @@
 import { Module } from '@nestjs/common';
 import { PolicyModule } from '@outrider/platform/policy';
+import { AuditController } from './audit/audit.controller.js';
 import { BatchRunner } from './batch/batch-runner.service.js';
 import { BatchesController } from './batch/batches.controller.js';
 import { Batches } from './batch/batches.repository.js';
 import { BatchesService } from './batch/batches.service.js';
 import { CatalogueStore } from './catalogue/catalogue.store.js';
+import { ChangeFeed } from './changes/change-feed.service.js';
+import { ChangeStreams } from './changes/change-streams.service.js';
+import { ChangesController } from './changes/changes.controller.js';
+import { Changes } from './changes/changes.repository.js';
 import { Commands } from './command/commands.repository.js';
 import { NewCommands } from './command/new-commands.repository.js';
 import { Transitions } from './command/transitions.repository.js';
@@ -32,7 +37,7 @@ import { CommandSigner } from './signing/signer.client.js';
 
 @Module({
   imports: [PolicyModule],
-  controllers: [CommandsController, BatchesController, DeliveryController],
+  controllers: [CommandsController, BatchesController, ChangesController, AuditController, DeliveryController],
   providers: [
     CatalogueStore,
     Commands,
@@ -42,6 +47,9 @@ import { CommandSigner } from './signing/signer.client.js';
     Batches,
     BatchesService,
     BatchRunner,
+    Changes,
+    ChangeFeed,
+    ChangeStreams,
     DueService,
     Outcomes,
     SendService,

@@ -20,7 +20,8 @@ export function sseSink(
     if (reply.raw.writableLength > MOST_UNSENT_BYTES) reply.raw.destroy();
     else reply.raw.write(text);
   };
-  const event = (name: string, data: object) => write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+  const event = (name: string, data: object, id?: string) =>
+    write(`${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
   const end = (error?: unknown) => {
     if (error !== undefined) event('refused', { code: toDomainError(error).code });
     reply.raw.end();

@@ -19,7 +19,7 @@ const KEEP_ALIVE_MS = 15_000;
 
 /** Where a stream's events go. `signal` aborts when the vehicle is gone. */
 export interface StreamSink {
-  event(name: string, data: object): void;
+  event(name: string, data: object, id?: string): void;
   keepAlive(): void;
   readonly signal: AbortSignal;
 }

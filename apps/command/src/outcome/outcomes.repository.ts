@@ -9,6 +9,7 @@ import type { OutcomePayload } from './outcome.js';
 
 interface OutcomeRow {
   jws: string;
+  thumbprint: string;
   result: string;
   detail: string | null;
   data: unknown;
@@ -85,6 +86,7 @@ export class Outcomes {
       ...(row.data === null ? {} : { data: row.data }),
       executed_at: row.executed_at.toISOString(),
       received_at: row.received_at.toISOString(),
+      certificate: row.thumbprint,
       jws: row.jws,
     };
   }

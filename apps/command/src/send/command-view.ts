@@ -7,6 +7,8 @@ export interface OutcomeView {
   readonly data?: unknown;
   readonly executed_at: string;
   readonly received_at: string;
+  /** Thumbprint of the vehicle's certificate that signed it. */
+  readonly certificate: string;
   readonly jws: string;
 }
 

@@ -58,8 +58,9 @@ export function checkWords(
   defaults: SendDefaults,
   now: Date,
 ): CheckedWords {
+  const known = catalogue.get(request.name);
+  if (known) requireRight(known, { roles, scopes });
   const { kind, parameters } = checkCommand(catalogue, request.name, request.parameters);
-  requireRight(kind, { roles, scopes });
   const notBefore = request.not_before === undefined ? undefined : new Date(request.not_before);
   if (notBefore && notBefore.getTime() - now.getTime() > MAX_AHEAD_MS)
     throw new DomainError('request.invalid', { detail: 'not_before: at most 7 days ahead' });
