@@ -5,6 +5,7 @@ import { OfflineLogs1764590000000 } from './store/migrations/1764590000000-offli
 import { MonthlyPartitions1764600000000 } from './store/migrations/1764600000000-monthly-partitions.migration.js';
 import { RollbacksAndEpochOrders1764610000000 } from './store/migrations/1764610000000-rollbacks-and-epoch-orders.migration.js';
 import { VerdictCounts1764620000000 } from './store/migrations/1764620000000-verdict-counts.migration.js';
+import { EventGroups1764640000000 } from './store/migrations/1764640000000-event-groups.migration.js';
 import { setRetention } from './store/retention.provider.js';
 import { TelemetryModule } from './telemetry.module.js';
 
@@ -20,6 +21,7 @@ export const TELEMETRY: ServiceDefinition<Config> = {
     MonthlyPartitions1764600000000,
     RollbacksAndEpochOrders1764610000000,
     VerdictCounts1764620000000,
+    EventGroups1764640000000,
   ],
   asOwner: (owner, { retentionDays }) => setRetention(owner, retentionDays),
 };

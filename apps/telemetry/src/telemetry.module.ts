@@ -13,11 +13,14 @@ import { Limits } from './limits/limits.service.js';
 import { OFFLINE_LOG_CONTROLLERS, OFFLINE_LOG_PROVIDERS } from './offline-log/offline-log.provider.js';
 import { ReadingModule } from './reading/reading.module.js';
 import { SigningCertificates } from './signing-certificate/signing-certificates.service.js';
+import { AcceptedEvents } from './store/accepted-events.service.js';
 import { BatchRepository } from './store/batch.repository.js';
+import { EventGroupsRepository } from './store/event-groups.repository.js';
 import { GroupCommit } from './store/group-commit.service.js';
 import { MessagesRepository } from './store/messages.repository.js';
 import { PartitionsRepository } from './store/partitions.repository.js';
 import { Partitions } from './store/partitions.service.js';
+import { Pipelined } from './store/pipelined.provider.js';
 import { WindowController } from './window/window.controller.js';
 import { WindowService } from './window/window.service.js';
 import { WindowsRepository } from './window/windows.repository.js';
@@ -27,7 +30,10 @@ import { WindowsRepository } from './window/windows.repository.js';
   controllers: [IngestController, WindowController, EpochOrdersController, ...OFFLINE_LOG_CONTROLLERS],
   providers: [
     ...OFFLINE_LOG_PROVIDERS,
+    AcceptedEvents,
     BatchRepository,
+    EventGroupsRepository,
+    Pipelined,
     CheckMessages,
     EpochOrders,
     EpochOrdersRepository,

@@ -19,7 +19,7 @@ export async function restore({ database }: Ground): Promise<void> {
 export async function published({ database }: Ground): Promise<void> {
   const client = await database.admin();
   try {
-    await until(async () => (await client.query('SELECT 1 FROM outbox LIMIT 1')).rowCount === 0, 20_000);
+    await until(async () => (await client.query('SELECT 1 FROM event_groups LIMIT 1')).rowCount === 0, 20_000);
   } finally {
     await client.end();
   }

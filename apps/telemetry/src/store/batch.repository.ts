@@ -1,14 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { messageAccepted } from '@outrider/contracts';
 import type { DeviceId } from '@outrider/ids';
-import {
-  Database,
-  OUTBOX_INSERT,
-  Outbox,
-  type OutboxMessage,
-  outboxMessage,
-  outboxParameters,
-} from '@outrider/platform/postgres';
 import { CONFIG } from '@outrider/platform/service';
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.js';
@@ -16,8 +8,12 @@ import type { VerifiedRecord } from '../ingest/verified-record.js';
 import { LogRecordsRepository } from '../offline-log/log-records.repository.js';
 import { type Decision, type DeviceState, decideBatch, settle, type Undecided } from '../window/decide-batch.js';
 import { WindowsRepository } from '../window/windows.repository.js';
-import { type Connection, inTransaction } from './connection.provider.js';
+import { acceptedEvent } from './accepted-event.js';
+import { AcceptedEvents } from './accepted-events.service.js';
+import type { Connection } from './connection.provider.js';
+import { type EventGroup, EventGroupsRepository } from './event-groups.repository.js';
 import { MessagesRepository } from './messages.repository.js';
+import { Pipelined, type Writes } from './pipelined.provider.js';
 
 /** What became of a batch: a decision a record, in order, and the devices as they were committed. */
 export interface CommittedBatch {
@@ -34,11 +30,12 @@ export class BatchRepository {
   private readonly registered = new LRUCache<DeviceId, true>({ max: 100_000 });
 
   constructor(
-    private readonly database: Database,
+    private readonly pipelined: Pipelined,
     private readonly windows: WindowsRepository,
     private readonly messages: MessagesRepository,
     private readonly logs: LogRecordsRepository,
-    private readonly outbox: Outbox,
+    private readonly groups: EventGroupsRepository,
+    private readonly events: AcceptedEvents,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -46,8 +43,8 @@ export class BatchRepository {
   async commit(records: readonly VerifiedRecord[]): Promise<CommittedBatch> {
     const deviceIds = [...new Set(records.map((record) => record.deviceId))].sort();
     await this.register(deviceIds);
-    const committed = await inTransaction(this.database, (tx) => this.decideAndStore(tx, records, deviceIds));
-    if (committed.decisions.some(({ verdict }) => verdict === 'accepted')) this.outbox.kick();
+    const { committed, group } = await this.pipelined.transaction((tx) => this.decideAndStore(tx, records, deviceIds));
+    if (group) this.events.sendCommitted(group);
     return committed;
   }
 
@@ -62,7 +59,7 @@ export class BatchRepository {
     tx: Connection,
     records: readonly VerifiedRecord[],
     deviceIds: readonly DeviceId[],
-  ): Promise<CommittedBatch> {
+  ): Promise<Writes<{ committed: CommittedBatch; group?: EventGroup }>> {
     const { devices, receivedAt } = await this.windows.lock(tx, deviceIds);
     if (devices.size < deviceIds.length) {
       this.registered.clear();
@@ -72,15 +69,20 @@ export class BatchRepository {
     const decided = decideBatch(records, devices, receivedAt.getTime());
     const decisions = await this.settleAll(tx, records, await this.knownFromLogs(tx, records, devices, decided));
     const accepted = records.filter((_, index) => decisions[index]!.verdict === 'accepted');
-    if (accepted.length === 0) return { decisions, devices };
-    await this.messages.insertBatches(tx, accepted);
-    await this.messages.insert(tx, accepted);
-    await this.windows.saveWindows(tx, devices, movedWindows(accepted, devices));
+    const committed = { decisions, devices };
+    if (accepted.length === 0) return { result: { committed }, statements: [] };
+    const receivedAtText = receivedAt.toISOString();
+    const group = { id: randomUUID(), events: accepted.map((record) => acceptedEvent(record, receivedAtText)) };
     const raised = [...devices].filter(([id, device]) => device.epoch !== epochs.get(id)).map(([id]) => id);
-    if (raised.length > 0) await this.windows.saveEpochs(tx, devices, raised);
-    const events = accepted.map((record) => acceptedEvent(record, receivedAt));
-    await tx.query({ name: 'outbox.insert', text: OUTBOX_INSERT, values: outboxParameters(events) });
-    return { decisions, devices };
+    const batches = this.messages.batchesInsertion(accepted);
+    const statements = [
+      ...(batches ? [batches] : []),
+      this.messages.insertion(accepted),
+      this.windows.windowsUpdate(devices, movedWindows(accepted, devices)),
+      ...(raised.length > 0 ? [this.windows.epochsUpdate(devices, raised)] : []),
+      this.groups.insertion(group),
+    ];
+    return { result: { committed, group }, statements };
   }
 
   /** What an offline log brought meanwhile is as good as stored here: the live window has a hole there, and keeps it. */
@@ -126,20 +128,4 @@ function movedWindows(accepted: readonly VerifiedRecord[], devices: ReadonlyMap<
     if (record.epoch === devices.get(record.deviceId)!.epoch) moved.set(`${record.deviceId} ${record.stream}`, record);
   }
   return [...moved.values()];
-}
-
-function acceptedEvent(record: VerifiedRecord, receivedAt: Date): OutboxMessage {
-  const { deviceId, stream, epoch, seq, ts, canonicalSha256, thumbprint } = record;
-  const event = {
-    deviceId,
-    stream,
-    epoch,
-    seq,
-    ts,
-    receivedAt: receivedAt.toISOString(),
-    payload: record.text(),
-    canonicalSha256,
-    thumbprint,
-  };
-  return outboxMessage(messageAccepted, event, deviceId);
 }

@@ -1,49 +1,51 @@
 import { Injectable } from '@nestjs/common';
+import type { QueryConfig } from 'pg';
 import type { VerifiedRecord } from '../ingest/verified-record.js';
+import { byteaArray, float8Array, int4Array, int8Array, textArray } from './binary-array.js';
 import type { Connection } from './connection.provider.js';
 
 /** The raw signed messages. Insert and select are all that the runtime role may do to them. */
 @Injectable()
 export class MessagesRepository {
-  /** Stores accepted records; `received_at` is the transaction's start by PostgreSQL's clock, the same for all of them. */
-  async insert(tx: Connection, records: readonly VerifiedRecord[]): Promise<void> {
-    await tx.query({
+  /** The statement that stores accepted records; `received_at` is the transaction's start by PostgreSQL's clock, the same for all of them. */
+  insertion(records: readonly VerifiedRecord[]): QueryConfig {
+    return {
       name: 'messages.insert',
       text: `
         INSERT INTO messages
           (device_id, received_at, stream, epoch, seq, ts, thumbprint, canonical_sha256, signature, payload,
            format, algorithm, token_id, batch_sha256, batch_index)
-        SELECT device_id, now(), stream, epoch, seq, ts, thumbprint, decode(sha256, 'hex'), signature, payload,
+        SELECT device_id, now(), stream, epoch, seq, ts, thumbprint, sha256, signature, payload,
           format, algorithm, token_id, batch_sha256, batch_index
-        FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::float8[], $6::text[], $7::text[], $8::text[], $9::bytea[],
+        FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::float8[], $6::text[], $7::bytea[], $8::text[], $9::bytea[],
             $10::text[], $11::text[], $12::text[], $13::bytea[], $14::int[])
           AS r(device_id, stream, epoch, seq, ts, thumbprint, sha256, signature, payload,
             format, algorithm, token_id, batch_sha256, batch_index)`,
       values: [
-        records.map((r) => r.deviceId),
-        records.map((r) => r.stream),
-        records.map((r) => r.epoch),
-        records.map((r) => r.seq),
-        records.map((r) => r.ts),
-        records.map((r) => r.thumbprint),
-        records.map((r) => r.canonicalSha256),
-        records.map((r) => r.signature),
-        records.map((r) => r.payload),
-        records.map((r) => r.format),
-        records.map((r) => r.algorithm),
-        records.map((r) => r.tokenId),
-        records.map((r) => r.batch?.of.sha256 ?? null),
-        records.map((r) => r.batch?.index ?? null),
+        textArray(records.map((r) => r.deviceId)),
+        textArray(records.map((r) => r.stream)),
+        int4Array(records.map((r) => r.epoch)),
+        int8Array(records.map((r) => r.seq)),
+        float8Array(records.map((r) => r.ts)),
+        textArray(records.map((r) => r.thumbprint)),
+        byteaArray(records.map((r) => Buffer.from(r.canonicalSha256, 'hex'))),
+        textArray(records.map((r) => r.signature)),
+        byteaArray(records.map((r) => r.payload)),
+        textArray(records.map((r) => r.format)),
+        textArray(records.map((r) => r.algorithm)),
+        textArray(records.map((r) => r.tokenId)),
+        byteaArray(records.map((r) => r.batch?.of.sha256 ?? null)),
+        int4Array(records.map((r) => r.batch?.index ?? null)),
       ],
-    });
+    };
   }
 
-  /** The signed batches that the records came in, each once, with the same `received_at`. */
-  async insertBatches(tx: Connection, records: readonly VerifiedRecord[]): Promise<void> {
+  /** The statement that stores the signed batches that the records came in, each once, with the same `received_at`. */
+  batchesInsertion(records: readonly VerifiedRecord[]): QueryConfig | undefined {
     const batches = new Map(records.flatMap((record) => (record.batch ? [[record.batch.of, record] as const] : [])));
-    if (batches.size === 0) return;
+    if (batches.size === 0) return undefined;
     const rows = [...batches];
-    await tx.query({
+    return {
       name: 'batches.insert',
       text: `
         INSERT INTO batches (device_id, received_at, sha256, format, bytes, signature, thumbprint)
@@ -52,14 +54,14 @@ export class MessagesRepository {
           AS b(device_id, sha256, format, bytes, signature, thumbprint)
         ON CONFLICT DO NOTHING`,
       values: [
-        rows.map(([, { deviceId }]) => deviceId),
-        rows.map(([{ sha256 }]) => sha256),
-        rows.map(([{ format }]) => format),
-        rows.map(([{ bytes }]) => bytes),
-        rows.map(([{ signature }]) => signature),
-        rows.map(([, { thumbprint }]) => thumbprint),
+        textArray(rows.map(([, { deviceId }]) => deviceId)),
+        byteaArray(rows.map(([{ sha256 }]) => sha256)),
+        textArray(rows.map(([{ format }]) => format)),
+        byteaArray(rows.map(([{ bytes }]) => bytes)),
+        textArray(rows.map(([{ signature }]) => signature)),
+        textArray(rows.map(([, { thumbprint }]) => thumbprint)),
       ],
-    });
+    };
   }
 
   /**

@@ -263,7 +263,7 @@ describe('accepted messages', () => {
     await car.post(first, message);
     await car.post(first, message);
     const deadline = Date.now() + 5000;
-    while (Date.now() < deadline && (await query('SELECT 1 FROM outbox')).length > 0)
+    while (Date.now() < deadline && (await query('SELECT 1 FROM event_groups')).length > 0)
       await new Promise((r) => setTimeout(r, 50));
     const connection = await ground.nats.connectAs('provisioner');
     const subject = `${messageAccepted.subject}.${car.deviceId}`;

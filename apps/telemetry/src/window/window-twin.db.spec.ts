@@ -85,7 +85,7 @@ describe('the window in the database', () => {
           );
         }
         device.windows.set(MAIN, restored);
-        await windows.saveWindows(tx, devices, [{ deviceId: CAR, stream: MAIN }]);
+        await tx.query(windows.windowsUpdate(devices, [{ deviceId: CAR, stream: MAIN }]));
       });
     }
   });

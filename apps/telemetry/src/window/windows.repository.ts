@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { DeviceId, StreamName } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
 import { mutableWindow, restoreWindow } from '@outrider/replay-window';
+import type { QueryConfig } from 'pg';
+import { byteaArray, float8Array, int4Array, int8Array, textArray } from '../store/binary-array.js';
 import type { Connection } from '../store/connection.provider.js';
 import type { DeviceState } from './decide-batch.js';
 
@@ -50,14 +52,13 @@ export class WindowsRepository {
 
   /** Locks in device order, then reads: two statements, so that the windows read are those of the last holder. Unregistered devices are absent. */
   async lock(tx: Connection, deviceIds: readonly DeviceId[]): Promise<LockedDevices> {
-    const locked = await tx.query<DeviceRow>({
-      name: 'devices.lock',
-      text: `SELECT device_id, epoch, min_epoch, held_epoch, raised_at, orders_until, backfilled, now() AS received_at FROM devices
-        WHERE device_id = ANY($1::text[]) ORDER BY device_id FOR NO KEY UPDATE`,
-      values: [deviceIds],
-    });
+    const values = [textArray(deviceIds)];
+    // Sent together: the second begins when the first has all its locks.
+    const [locked, windows] = await Promise.all([
+      tx.query<DeviceRow>({ name: 'devices.lock', text: LOCK_DEVICES, values }),
+      tx.query<WindowRow>({ name: 'windows.read', text: READ_WINDOWS, values }),
+    ]);
     const devices = new Map(locked.rows.map((row) => [row.device_id, toState(row)]));
-    const windows = await tx.query<WindowRow>({ name: 'windows.read', text: READ_WINDOWS, values: [deviceIds] });
     addWindows(devices, windows.rows);
     return { devices, receivedAt: locked.rows[0]?.received_at ?? new Date(0) };
   }
@@ -74,39 +75,49 @@ export class WindowsRepository {
     return devices.get(deviceId);
   }
 
-  async saveWindows(tx: Connection, devices: ReadonlyMap<DeviceId, DeviceState>, moved: readonly MovedWindow[]) {
+  /** The statement that writes windows back. */
+  windowsUpdate(devices: ReadonlyMap<DeviceId, DeviceState>, moved: readonly MovedWindow[]): QueryConfig {
     const rows = moved.map(({ deviceId, stream }) => {
       const device = devices.get(deviceId)!;
       return { deviceId, stream, epoch: device.epoch, window: device.windows.get(stream)! };
     });
-    await tx.query({
+    return {
       name: 'windows.save',
       text: `
         INSERT INTO windows (device_id, stream, epoch, highest, bits)
         SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bytea[])
         ON CONFLICT (device_id, stream, epoch) DO UPDATE SET highest = excluded.highest, bits = excluded.bits`,
       values: [
-        rows.map((r) => r.deviceId),
-        rows.map((r) => r.stream),
-        rows.map((r) => r.epoch),
-        rows.map((r) => r.window.highest),
-        rows.map((r) => Buffer.from(r.window.bits)),
+        textArray(rows.map((r) => r.deviceId)),
+        textArray(rows.map((r) => r.stream)),
+        int4Array(rows.map((r) => r.epoch)),
+        int8Array(rows.map((r) => r.window.highest)),
+        byteaArray(rows.map((r) => r.window.bits)),
       ],
-    });
+    };
   }
 
-  async saveEpochs(tx: Connection, devices: ReadonlyMap<DeviceId, DeviceState>, raised: readonly DeviceId[]) {
+  /** The statement that writes raised epochs back. */
+  epochsUpdate(devices: ReadonlyMap<DeviceId, DeviceState>, raised: readonly DeviceId[]): QueryConfig {
     const states = raised.map((id) => devices.get(id)!);
-    await tx.query({
+    return {
       name: 'devices.save',
       text: `
         UPDATE devices d SET epoch = r.epoch, raised_at = to_timestamp(r.raised_ms / 1000)
         FROM unnest($1::text[], $2::int[], $3::float8[]) AS r(device_id, epoch, raised_ms)
         WHERE d.device_id = r.device_id`,
-      values: [raised, states.map((s) => s.epoch), states.map((s) => s.raisedAtMs ?? null)],
-    });
+      values: [
+        textArray(raised),
+        int4Array(states.map((s) => s.epoch)),
+        float8Array(states.map((s) => s.raisedAtMs ?? null)),
+      ],
+    };
   }
 }
+
+const LOCK_DEVICES = `
+  SELECT device_id, epoch, min_epoch, held_epoch, raised_at, orders_until, backfilled, now() AS received_at FROM devices
+  WHERE device_id = ANY($1::text[]) ORDER BY device_id FOR NO KEY UPDATE`;
 
 /** Those of the present epoch: of earlier ones nothing is taken here any more. */
 const READ_WINDOWS = `

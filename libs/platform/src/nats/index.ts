@@ -1,3 +1,4 @@
+export { type KeptMessage, KeptPublisher } from './kept-publisher.client.js';
 export { Nats } from './nats.client.js';
 export { ServiceIdentity } from './service-identity.provider.js';
 export { type EventMeta, Subscriptions } from './subscriptions.service.js';

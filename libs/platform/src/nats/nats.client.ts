@@ -11,6 +11,7 @@ import type { z } from 'zod';
 import { type CommonConfig, readSecret } from '../service/config.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { traceparent } from '../service/trace.provider.js';
+import { KeptPublisher } from './kept-publisher.client.js';
 import { decodeReply } from './reply.js';
 
 const REQUEST_TIMEOUT_MS = 2000;
@@ -47,6 +48,11 @@ export class Nats {
   /** A fresh subject that only this connection may hear, for answers to more than one question. */
   inbox(): string {
     return createInbox(`_INBOX.${this.runtime.config.nats.user}`);
+  }
+
+  /** For many events at once; events of a transaction lie in the database until it says that they are kept. */
+  keptPublisher(): KeptPublisher {
+    return new KeptPublisher(this.connection, this.runtime.config.nats.user, this.runtime.instance);
   }
 
   /** One more connection, of the service's reader user: for a flood of events, which `allow_responses` would make dear. The caller closes it. */

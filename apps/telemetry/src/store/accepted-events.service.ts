@@ -1,0 +1,88 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { KeptPublisher, Nats } from '@outrider/platform/nats';
+import { LOGGER, type Logger, Metrics, Schedule } from '@outrider/platform/service';
+import { type EventGroup, EventGroupsRepository } from './event-groups.repository.js';
+
+const FORGET_MS = 250;
+const RELAY_MS = 1000;
+/** What was not acknowledged by then is sent again from its row, under the same names. */
+const RELAY_AFTER_SECONDS = 5;
+const GROUPS_AT_ONCE = 16;
+/** Events sent and not acknowledged; beyond it they wait in their rows. */
+const MAX_UNACKNOWLEDGED = 20_000;
+const STOP_MS = 3000;
+
+/**
+ * Sends the events of a commit to JetStream straight from memory, right after it. Each group lies in `event_groups` since that very
+ * transaction: what is lost here (a crash, NATS away, no acknowledgement) is sent from there. At least once, `Nats-Msg-Id` for dedupe.
+ */
+@Injectable()
+export class AcceptedEvents implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly publisher: KeptPublisher;
+  private published: string[] = [];
+  private unacknowledged = 0;
+  private readonly count;
+
+  constructor(
+    private readonly groups: EventGroupsRepository,
+    private readonly nats: Nats,
+    private readonly schedule: Schedule,
+    @Inject(LOGGER) private readonly logger: Logger,
+    metrics: Metrics,
+  ) {
+    this.publisher = nats.keptPublisher();
+    this.count = metrics.counter('outrider_outbox_published_total', 'Events published from the outbox.');
+    const waiting = metrics.gauge('outrider_telemetry_events_unacknowledged', 'Events sent and not acknowledged yet.');
+    Object.assign(waiting, { collect: () => waiting.set(this.unacknowledged) });
+  }
+
+  onApplicationBootstrap(): void {
+    this.schedule.every(FORGET_MS, 'published events are still kept', () => this.forget());
+    this.schedule.every(RELAY_MS, 'events wait: PostgreSQL or NATS is away', () => this.relay());
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    const end = Date.now() + STOP_MS;
+    while (this.unacknowledged > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+    await this.forget().catch((error: unknown) => this.logger.warn({ err: error }, 'published events are still kept'));
+  }
+
+  /** For a group whose commit is done. Never throws, never waits: what fails is in the group's row. */
+  sendCommitted(group: EventGroup): void {
+    if (!this.nats.connected || this.unacknowledged + group.events.length > MAX_UNACKNOWLEDGED) return;
+    this.send(group).then(
+      () => this.published.push(group.id),
+      (error: unknown) => this.logger.warn({ err: error }, 'events are sent again later'),
+    );
+  }
+
+  private async send({ id, events }: EventGroup): Promise<void> {
+    this.unacknowledged += events.length;
+    try {
+      await this.publisher.publishAll(id, events);
+      this.count.inc(events.length);
+    } finally {
+      this.unacknowledged -= events.length;
+    }
+  }
+
+  private async forget(): Promise<void> {
+    const ids = this.published;
+    if (ids.length === 0) return;
+    this.published = [];
+    try {
+      await this.groups.remove(ids);
+    } catch (error) {
+      this.published.push(...ids);
+      throw error;
+    }
+  }
+
+  private async relay(): Promise<void> {
+    await this.forget();
+    const sendAll = async (waiting: EventGroup[]) => {
+      for (const group of waiting) await this.send(group);
+    };
+    while ((await this.groups.relay(RELAY_AFTER_SECONDS, GROUPS_AT_ONCE, sendAll)) === GROUPS_AT_ONCE);
+  }
+}
