@@ -17,7 +17,13 @@ const ISSUER = 'https://127.0.0.1:8442';
 
 type Connection = Awaited<ReturnType<TestNats['connectAs']>>;
 /** What provisioning would answer for a thumbprint. */
-export type KnownCertificate = { certificate: string; deviceId: string; status: string };
+export type KnownCertificate = {
+  certificate: string;
+  deviceId: string;
+  status: string;
+  supersededAt?: string;
+  revokedAt?: string;
+};
 
 /** Stands in for the services around telemetry, on the real NATS under their own users: token, revocation, provisioning. */
 export class Authority {

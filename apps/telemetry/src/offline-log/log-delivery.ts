@@ -17,16 +17,18 @@ import { LogName, Sha256Hex } from './log-segment.js';
 const MAX_BYTES = 8_192;
 
 /** `first`, `last`: numbers of segments of `log`, both included. `head`: hex SHA-256 of the last head. */
-export const LogDelivery = z.strictObject({
-  typ: z.literal(JCS_TYP.logDelivery),
-  device_id: DeviceId,
-  order: OrderId,
-  nonce: z.string().max(64),
-  log: LogName,
-  first: z.int().min(1),
-  last: z.int().min(1),
-  head: Sha256Hex,
-});
+export const LogDelivery = z
+  .strictObject({
+    typ: z.literal(JCS_TYP.logDelivery),
+    device_id: DeviceId,
+    order: OrderId,
+    nonce: z.string().max(64),
+    log: LogName,
+    first: z.int().min(1),
+    last: z.int().min(1),
+    head: Sha256Hex,
+  })
+  .refine(({ first, last }) => first <= last, 'last is below first');
 export type LogDelivery = z.output<typeof LogDelivery>;
 
 /** `sha256`: hex, of the delivery's JCS: the same delivery sent again has the same. */

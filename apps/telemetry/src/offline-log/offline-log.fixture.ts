@@ -57,13 +57,13 @@ export class TestLog {
     return segment;
   }
 
-  /** `count` records from `seq` on, one a second until `ts`, in segments of `size`. */
-  fill(seq: number, count: number, ts: number, size = 10): this {
+  /** `count` records from `seq` on, one a second until `ts`, in segments of `size`, sealed at `sealed`. */
+  fill(seq: number, count: number, ts: number, size = 10, sealed = ts): this {
     for (let from = seq; from < seq + count; from += size) {
       const seqs = Array.from({ length: Math.min(size, seq + count - from) }, (_, index) => from + index);
       this.seal(
         seqs.map((one) => this.payload(one, ts - (seq + count - one))),
-        ts,
+        sealed,
       );
     }
     return this;

@@ -5,6 +5,7 @@ import { LogHeadsRepository } from './log-heads.repository.js';
 import { LogHeads } from './log-heads.service.js';
 import { LogRecordsRepository } from './log-records.repository.js';
 import { LogSigners } from './log-signers.service.js';
+import { LogVerification } from './log-verification.service.js';
 import { OfflineLogsController } from './offline-logs.controller.js';
 import { OrderWatch } from './order-watch.service.js';
 import { TakeIn } from './take-in.service.js';
@@ -20,6 +21,7 @@ export const OFFLINE_LOG_PROVIDERS = [
   LogHeadsRepository,
   LogRecordsRepository,
   LogSigners,
+  LogVerification,
   OrderWatch,
   TakeIn,
   Uploads,

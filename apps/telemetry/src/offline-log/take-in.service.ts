@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { recordBackfilled } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
@@ -11,29 +10,19 @@ import { type Connection, inTransaction } from '../store/connection.provider.js'
 import { type FetchOrder, MAX_REFUSALS } from './fetch-order.js';
 import { FetchOrdersRepository } from './fetch-orders.repository.js';
 import { checkDelivery, readDelivery, type SignedDelivery } from './log-delivery.js';
-import { LogHeadsRepository } from './log-heads.repository.js';
 import { LogRecordsRepository } from './log-records.repository.js';
-import { readSegment, type Segment } from './log-segment.js';
-import { LogSigners } from './log-signers.service.js';
+import { type Delivery, LogVerification } from './log-verification.service.js';
 import {
   type DeliveryAnswer,
   deliverable,
   deliveryAnswer,
-  type Proof,
   type SegmentTold,
   segmentFate,
   tellSegment,
 } from './taken-in.js';
 import { type Upload, UploadsRepository } from './uploads.repository.js';
 import { UPLOAD_ACTION, Uploads } from './uploads.service.js';
-import {
-  checkLastHead,
-  type LogPosition,
-  type LogSigner,
-  orDisorder,
-  type VerifiedSegment,
-  verifySegment,
-} from './verify-log.js';
+import type { VerifiedSegment } from './verify-log.js';
 
 /** Logs verified at a time: each takes a connection and the processor. */
 const AT_A_TIME = 2;
@@ -53,18 +42,6 @@ class Raced extends Error {
   }
 }
 
-interface Delivery {
-  readonly sender: Sender;
-  readonly order: FetchOrder;
-  readonly upload: Upload;
-  readonly sent: SignedDelivery;
-  readonly thumbprint: string;
-}
-
-interface Whole extends Proof {
-  readonly signers: ReadonlyMap<string | undefined, LogSigner>;
-}
-
 /** Finishes an upload: verifies the whole log, then stores what was asked for in one transaction; or nothing. */
 @Injectable()
 export class TakeIn {
@@ -77,9 +54,8 @@ export class TakeIn {
     private readonly uploads: Uploads,
     private readonly parts: UploadsRepository,
     private readonly orders: FetchOrdersRepository,
-    private readonly heads: LogHeadsRepository,
     private readonly store: LogRecordsRepository,
-    private readonly signers: LogSigners,
+    private readonly verification: LogVerification,
     private readonly certificates: SigningCertificates,
     private readonly findings: Findings,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -152,18 +128,12 @@ export class TakeIn {
   private async verifyAndStore(tx: Connection, delivery: Delivery, raced: ReadonlyMap<number, string>) {
     const { sender, order, upload, sent } = delivery;
     if (!(await this.parts.lock(tx, sender.deviceId, upload.id))) throw new DomainError('telemetry.upload_not_found');
-    const whole = await this.verifyWhole(tx, delivery).catch(async (error: unknown) => {
-      if (!(error instanceof DomainError) || error.code !== 'telemetry.log_gap') throw error;
-      const numbers: number[] = [];
-      for await (const { head } of this.segments(tx, delivery)) numbers.push(head.segment);
-      throw orDisorder(error, numbers);
-    });
+    const whole = await this.verification.verify(tx, delivery);
     const present = await this.standing(tx, order);
     const asked = deliverable(order, present);
     const told: SegmentTold[] = [];
     const taken: number[] = [];
-    for await (const segment of this.segments(tx, delivery)) {
-      const verified = this.verifiedAgain(segment, whole, delivery);
+    for await (const verified of this.verification.again(tx, delivery, whole)) {
       const known = await this.storedOf(tx, delivery, verified, raced);
       const fate = segmentFate(verified, order, asked, known, whole);
       await this.store.addSegment(tx, order, fate);
@@ -182,58 +152,6 @@ export class TakeIn {
     await this.store.fulfil(tx, order, sent, delivery.thumbprint, answer);
     await this.parts.close(tx, sender.deviceId, upload.id, 'accepted');
     return answer;
-  }
-
-  private async verifyWhole(tx: Connection, delivery: Delivery): Promise<Whole> {
-    const { sender, order, upload, sent } = delivery;
-    const { log, first, last } = sent.delivery;
-    if (last - first + 1 !== upload.received) {
-      const detail = `the delivery names ${last - first + 1} segments, ${upload.received} are uploaded`;
-      throw new DomainError('telemetry.log_incomplete', { detail });
-    }
-    const heads = await this.heads.range(sender.deviceId, log, first, last);
-    const announced = new Map(heads.map(({ segment, sha256 }) => [segment, sha256]));
-    const signerOf = this.signers.of(sender);
-    const signers = new Map<string | undefined, LogSigner>();
-    const chain = new Map<number, string>();
-    const nowMs = Date.now();
-    let position: LogPosition | undefined;
-    for await (const segment of this.segments(tx, delivery)) {
-      signers.set(segment.kid, await signerOf(segment.kid));
-      ({ position } = verifySegment(position, segment, {
-        deviceId: sender.deviceId,
-        order,
-        delivery: sent.delivery,
-        signerOf: (kid) => signers.get(kid)!,
-        announced: (number) => announced.get(number),
-      }));
-      chain.set(segment.head.segment, segment.sha256);
-    }
-    checkLastHead(position!, sent.delivery);
-    return { chain, heads, nowMs, signers };
-  }
-
-  /** Only the records are read anew: the rows cannot have changed under the lock. */
-  private verifiedAgain(segment: Segment, whole: Whole, delivery: Delivery): VerifiedSegment {
-    const { head, kid } = segment;
-    const streams = new Map([[head.stream, { epoch: head.epoch, nextSeq: head.seq }]]);
-    const before = { segment: head.segment - 1, sha256: head.previous ?? '', streams };
-    return verifySegment(before, segment, {
-      deviceId: delivery.sender.deviceId,
-      order: delivery.order,
-      delivery: delivery.sent.delivery,
-      signerOf: () => whole.signers.get(kid)!,
-      announced: () => undefined,
-    }).verified;
-  }
-
-  private async *segments(tx: Connection, { sender, upload }: Delivery): AsyncGenerator<Segment> {
-    for (let part = 0; part < upload.received; part += 1) {
-      const bytes = await this.parts.part(tx, sender.deviceId, upload.id, part);
-      if (!bytes) throw new DomainError('telemetry.upload_not_found');
-      yield readSegment(bytes);
-      await nextTurn();
-    }
   }
 
   private async storedOf(

@@ -66,6 +66,11 @@ export function verifySegment(
   };
 }
 
+/** The records of a segment that was verified. */
+export function recordsOf(segment: Segment): LogRecord[] {
+  return segment.records ? checkRecords(segment, segment.records) : [];
+}
+
 /** A segment that is missing in its place and stands in another is no gap. `numbers`: of all segments that were sent. */
 export function orDisorder(fault: DomainError, numbers: readonly number[]): DomainError {
   const { segment, record } = fault.members;
