@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import type { Endpoints } from '../endpoints/endpoints.store.js';
 import { Unreachable } from '../exit-code.js';
+import { EventStreamReader, type SentEvent } from './event-stream.js';
 import { Problem } from './problem.js';
 
 export type OperatorService = 'token' | 'provisioning' | 'telemetry' | 'command' | 'revocation' | 'gateway';
@@ -22,6 +23,8 @@ export interface OperatorRequest {
   readonly timeoutMs?: number;
 }
 
+/** A stream says that it is there every 15 s. */
+const STREAM_SILENCE_MS = 45_000;
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 export class OperatorClient {
@@ -59,6 +62,34 @@ export class OperatorClient {
     return parse(answer.text);
   }
 
+  /** Server-sent events as they come, behind `behind` where the stream can; ends when the service ends it. Throws as `call`. */
+  async *events(
+    service: OperatorService,
+    path: string,
+    { query = {}, behind }: Pick<OperatorRequest, 'query'> & { readonly behind?: string | undefined } = {},
+  ): AsyncGenerator<SentEvent> {
+    const url = new URL(path, this.origin(service));
+    for (const [name, value] of Object.entries(query))
+      for (const one of [value ?? []].flat()) url.searchParams.append(name, String(one));
+    const headers = {
+      accept: 'text/event-stream',
+      authorization: `Bearer ${await this.token()}`,
+      ...(behind === undefined ? {} : { 'last-event-id': behind }),
+    };
+    const dispatcher = await this.dispatcher();
+    const answer = await request(url, { dispatcher, headers, bodyTimeout: STREAM_SILENCE_MS }).catch((cause) => {
+      throw new Unreachable(`${service} at ${url.origin} does not answer: ${(cause as Error).message}`, { cause });
+    });
+    if (answer.statusCode >= 400) throw Problem.of(answer.statusCode, parse(await answer.body.text()));
+    const reader = new EventStreamReader();
+    answer.body.setEncoding('utf8');
+    try {
+      for await (const chunk of answer.body) yield* reader.read(chunk as string);
+    } catch (cause) {
+      throw new Unreachable(`${service} at ${url.origin} was cut off: ${(cause as Error).message}`, { cause });
+    }
+  }
+
   /** The operator token that the suite keeps fresh, or the elevated one. */
   async token(): Promise<string> {
     if (this.elevated) return this.elevated();
@@ -83,6 +114,15 @@ export class OperatorClient {
     return origin;
   }
 
+  private async dispatcher(): Promise<Agent> {
+    this.agent ??= new Agent({
+      allowH2: false,
+      maxResponseSize: MAX_ANSWER_BYTES,
+      connect: { ca: await readFile(this.endpoints.serverTrust, 'utf8'), timeout: 5_000 },
+    });
+    return this.agent;
+  }
+
   private async send(
     service: OperatorService,
     url: URL,
@@ -93,14 +133,10 @@ export class OperatorClient {
       timeoutMs,
     }: { method: string; headers: Record<string, string>; body: string | Readable | null; timeoutMs: number },
   ): Promise<{ status: number; text: string }> {
-    this.agent ??= new Agent({
-      allowH2: false,
-      maxResponseSize: MAX_ANSWER_BYTES,
-      connect: { ca: await readFile(this.endpoints.serverTrust, 'utf8'), timeout: 5_000 },
-    });
+    const dispatcher = await this.dispatcher();
     try {
       const answer = await request(url, {
-        dispatcher: this.agent,
+        dispatcher,
         method: method as 'GET',
         headers,
         body,
