@@ -136,14 +136,9 @@ export class TestVehicle {
     };
   }
 
-  post(service: Service, body: unknown, type = 'application/json'): Promise<HttpAnswer> {
-    return this.request(
-      service.vehicleUrl,
-      'POST',
-      '/v1/telemetry',
-      typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body),
-      type,
-    );
+  post(service: Service, body: unknown, type = 'application/json', headers: object = {}): Promise<HttpAnswer> {
+    const sent = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+    return this.request(service.vehicleUrl, 'POST', '/v1/telemetry', sent, { 'content-type': type, ...headers });
   }
 
   get(service: Service, path: string): Promise<HttpAnswer> {
@@ -177,9 +172,9 @@ export class TestVehicle {
     method: string,
     path: string,
     body?: string | Uint8Array,
-    type?: string,
+    more: object = {},
   ): Promise<HttpAnswer> {
-    const headers = { authorization: `Bearer ${this.token()}`, ...(type ? { 'content-type': type } : {}) };
+    const headers = { authorization: `Bearer ${this.token()}`, ...more };
     return httpsRequest(base + path, { method, agent: this.agent, headers }, body);
   }
 }

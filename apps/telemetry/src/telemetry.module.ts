@@ -12,6 +12,7 @@ import { IngestService } from './ingest/ingest.service.js';
 import { Limits } from './limits/limits.service.js';
 import { OFFLINE_LOG_CONTROLLERS, OFFLINE_LOG_PROVIDERS } from './offline-log/offline-log.provider.js';
 import { ReadingModule } from './reading/reading.module.js';
+import { Receipts } from './receipt/receipts.service.js';
 import { SigningCertificates } from './signing-certificate/signing-certificates.service.js';
 import { AcceptedEvents } from './store/accepted-events.service.js';
 import { BatchRepository } from './store/batch.repository.js';
@@ -46,6 +47,7 @@ import { WindowsRepository } from './window/windows.repository.js';
     MessagesRepository,
     Partitions,
     PartitionsRepository,
+    Receipts,
     RollbacksRepository,
     SigningCertificates,
     WindowService,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { JWS_TYP } from '@outrider/crypto';
 import { BATCHES_KEPT, type ExportLine, encodeRaw, type Manifest } from '@outrider/evidence';
-import type { DeviceId, Thumbprint } from '@outrider/ids';
+import type { DeviceId } from '@outrider/ids';
 import { ServiceIdentity } from '@outrider/platform/nats';
 import { TrustFiles } from '@outrider/platform/service';
 import type { ParsedCertificate } from '@outrider/x509';
@@ -58,7 +58,7 @@ export class ExportService {
   private async addCertificate({ thumbprint }: StoredMessage, { certificates }: Writing, lines: ExportLine[]) {
     if (certificates.has(thumbprint)) return;
     certificates.add(thumbprint);
-    const kept = await this.signers.find(thumbprint as Thumbprint);
+    const kept = await this.signers.find(thumbprint);
     // One that nobody has any more is missing in the export too, and whoever verifies is told so.
     if (kept) {
       lines.push({ type: 'certificate', thumbprint, certificate: base64(kept.certificate), status: kept.status });

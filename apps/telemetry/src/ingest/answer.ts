@@ -22,6 +22,8 @@ export interface Answer {
   readonly accepted: number;
   /** Fetch orders open for the device, where there are any (docs/protocols/offline-log.md). */
   readonly orders?: readonly OrderView[];
+  /** A JWS that says the same, signed, where one was asked for. */
+  readonly receipt?: string;
 }
 
 /** @throws DomainError the refusal of a message that was sent alone, with the members of an answer in its problem document. */
@@ -30,12 +32,15 @@ export function answerTo(
   outcomes: readonly Outcome[],
   windows: readonly WindowView[],
   orders?: readonly OrderView[],
+  receiptFor?: (results: readonly MessageResult[]) => string,
 ): Answer {
+  const results = outcomes.map(toResult);
   const answer: Answer = {
-    results: outcomes.map(toResult),
+    results,
     windows,
     accepted: outcomes.filter((outcome) => 'verdict' in outcome && outcome.verdict === 'accepted').length,
     ...(orders ? { orders } : {}),
+    ...(receiptFor ? { receipt: receiptFor(results) } : {}),
   };
   const only = outcomes[0];
   if (!single || !only || !('refused' in only)) return answer;

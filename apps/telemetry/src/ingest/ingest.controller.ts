@@ -3,6 +3,7 @@ import { AdmitToken, Admitted, type VehicleAdmission } from '@outrider/platform/
 import { bodyBytes, On, peerOf } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Limits } from '../limits/limits.service.js';
+import { prefers } from '../receipt/prefer.js';
 import type { Answer } from './answer.js';
 import { IngestService } from './ingest.service.js';
 
@@ -23,9 +24,16 @@ export class IngestController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Answer> {
     const { remoteAddress } = peerOf(request.raw);
+    const onReceipt = prefers(request.headers.prefer, 'receipt')
+      ? () => void reply.header('preference-applied', 'receipt')
+      : undefined;
     const sender = { deviceId, certificate, tokenId: claims.jti, remoteAddress };
+    const onReceipt = prefers(request.headers.prefer, 'receipt')
+      ? () => void reply.header('preference-applied', 'receipt')
+      : undefined;
+    const contentType = request.headers['content-type'] ?? '';
     try {
-      const answer = await this.ingest.ingest(sender, bodyBytes(request), request.headers['content-type'] ?? '');
+      const answer = await this.ingest.ingest(sender, bodyBytes(request), contentType, onReceipt);
       reply.headers(this.limits.headers(deviceId));
       return answer;
     } catch (error) {

@@ -4,10 +4,11 @@ import type { StreamName } from '@outrider/ids';
 import { Limits } from '../limits/limits.service.js';
 import { contactOf } from '../offline-log/contact.js';
 import { OrderWatch } from '../offline-log/order-watch.service.js';
+import { Receipts } from '../receipt/receipts.service.js';
 import { type Failed, GroupCommit } from '../store/group-commit.service.js';
 import type { Decision, DeviceState } from '../window/decide-batch.js';
 import { type WindowView, windowView } from '../window/window-view.js';
-import { type Answer, answerTo, type Outcome } from './answer.js';
+import { type Answer, answerTo, type MessageResult, type Outcome } from './answer.js';
 import { CheckMessages } from './check-messages.service.js';
 import { Findings } from './findings.service.js';
 import { readBody } from './read-body.js';
@@ -24,23 +25,33 @@ export class IngestService {
     private readonly checks: CheckMessages,
     private readonly commits: GroupCommit,
     private readonly findings: Findings,
+    private readonly receipts: Receipts,
     private readonly watch: OrderWatch,
     private readonly limits: Limits,
+    private readonly receipts: Receipts,
   ) {}
 
-  /** @throws DomainError for a body that cannot be read, for the refusal of a single message, and when nothing can be stored now */
-  async ingest(sender: Sender, bytes: Uint8Array, contentType: string): Promise<Answer> {
+  /**
+   * @param onReceipt where a receipt is asked for: told that the answer has one
+   * @throws DomainError for a body that cannot be read, for the refusal of a single message, and when nothing can be stored now
+   */
+  async ingest(sender: Sender, bytes: Uint8Array, contentType: string, onReceipt?: () => void): Promise<Answer> {
     const { single, messages } = this.read(sender, bytes, contentType);
     const checked = await this.checks.all(sender, messages);
     const verified = checked.filter((one): one is VerifiedRecord => !('refused' in one));
-    const { decisions, device } = await this.commits.submit(sender.deviceId, verified);
+    const { decisions, device, receivedAt } = await this.commits.submit(sender.deviceId, verified);
     if (decisions.some(({ verdict }) => verdict === 'epoch_closed')) throw closed(viewsOf(verified, device!));
     let at = 0;
     const outcomes = checked.map((one) => ('refused' in one ? one : toOutcome(one, decisions[at++]!)));
     this.findings.report(sender, outcomes, decisions, verified);
     const windows = device ? viewsOf(verified, device) : [];
     const contact = contactOf(checked, decisions, device, windows);
-    return answerTo(single, outcomes, windows, await this.watch.afterContact(sender.deviceId, contact));
+    const orders = await this.watch.afterContact(sender.deviceId, contact);
+    const receiptFor = (results: readonly MessageResult[]) => {
+      onReceipt?.();
+      return this.receipts.sign(sender, { body: bytes, checked, results, committedAt: receivedAt });
+    };
+    return answerTo(single, outcomes, windows, orders, onReceipt && receiptFor);
   }
 
   /** A body that nobody can read is a refusal like any other; it counts as one record, and each does before its signature costs anything. */

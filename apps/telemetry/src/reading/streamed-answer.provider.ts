@@ -22,6 +22,7 @@ export class StreamedAnswer {
     reply.hijack();
     const own = reply.getHeaders() as Record<string, string>;
     reply.raw.writeHead(200, { ...own, 'content-type': contentType, 'cache-control': 'no-store', ...headers });
+    reply.raw.flushHeaders();
   }
 
   /** Aborts when the reader hangs up, or was cut. */

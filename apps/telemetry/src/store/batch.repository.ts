@@ -19,6 +19,8 @@ import { Pipelined, type Writes } from './pipelined.provider.js';
 export interface CommittedBatch {
   readonly decisions: readonly Decision[];
   readonly devices: ReadonlyMap<DeviceId, DeviceState>;
+  /** Start of the transaction, by PostgreSQL's clock: the records' `received_at`. */
+  readonly receivedAt: Date;
 }
 
 /** PostgreSQL's clock and ours may differ by this much. */
@@ -69,7 +71,7 @@ export class BatchRepository {
     const decided = decideBatch(records, devices, receivedAt.getTime());
     const decisions = await this.settleAll(tx, records, await this.knownFromLogs(tx, records, devices, decided));
     const accepted = records.filter((_, index) => decisions[index]!.verdict === 'accepted');
-    const committed = { decisions, devices };
+    const committed = { decisions, devices, receivedAt };
     if (accepted.length === 0) return { result: { committed }, statements: [] };
     const receivedAtText = receivedAt.toISOString();
     const group = { id: randomUUID(), events: accepted.map((record) => acceptedEvent(record, receivedAtText)) };

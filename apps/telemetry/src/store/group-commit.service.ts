@@ -24,6 +24,8 @@ export interface Failed {
 export interface CommittedRequest {
   readonly decisions: readonly (Decision | Failed)[];
   readonly device: DeviceState | undefined;
+  /** Start of the transaction, by PostgreSQL's clock; of the last one where there were several. */
+  readonly receivedAt: Date | undefined;
 }
 
 interface Pending extends QueuedRequest {
@@ -36,6 +38,7 @@ interface Pending extends QueuedRequest {
 interface Outcome {
   readonly decisions: readonly (Decision | Failed | DomainError)[];
   readonly devices: ReadonlyMap<DeviceId, DeviceState>;
+  readonly receivedAt?: Date | undefined;
 }
 
 /**
@@ -80,7 +83,7 @@ export class GroupCommit implements OnApplicationShutdown {
    * safe, what was stored is then a `duplicate`.
    */
   submit(deviceId: DeviceId, verified: readonly VerifiedRecord[]): Promise<CommittedRequest> {
-    if (verified.length === 0) return Promise.resolve({ decisions: [], device: undefined });
+    if (verified.length === 0) return Promise.resolve({ decisions: [], device: undefined, receivedAt: undefined });
     const bytes = verified.reduce((sum, record) => sum + record.payload.length, 0);
     return new Promise((resolve, reject) => {
       const request = { deviceId, verified, records: verified.length, bytes, resolve, reject };
@@ -112,14 +115,15 @@ export class GroupCommit implements OnApplicationShutdown {
   private async run(batch: readonly Pending[]): Promise<void> {
     const records = batch.flatMap(({ verified }) => verified);
     this.batchRecords.observe(records.length);
-    const { decisions, devices } = await this.commitTwice(records);
+    const { decisions, devices, receivedAt } = await this.commitTwice(records);
     let at = 0;
     for (const pending of batch) {
       const own = decisions.slice(at, at + pending.records);
       at += pending.records;
       const away = own.find((decision) => decision instanceof DomainError);
       if (away) pending.reject(away);
-      else pending.resolve({ decisions: own as (Decision | Failed)[], device: devices.get(pending.deviceId) });
+      else
+        pending.resolve({ decisions: own as (Decision | Failed)[], device: devices.get(pending.deviceId), receivedAt });
     }
   }
 
@@ -152,6 +156,7 @@ export class GroupCommit implements OnApplicationShutdown {
     return {
       decisions: [...left.decisions, ...right.decisions],
       devices: new Map([...left.devices, ...right.devices]),
+      receivedAt: right.receivedAt ?? left.receivedAt,
     };
   }
 

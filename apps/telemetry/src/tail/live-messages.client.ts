@@ -1,4 +1,4 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { messageAccepted, subjectOf } from '@outrider/contracts';
 import type { DeviceId } from '@outrider/ids';
 import { Nats } from '@outrider/platform/nats';
@@ -13,14 +13,14 @@ interface Watched {
  * to look: what is shown comes from PostgreSQL, so that nothing is missed, doubled or believed because NATS carried it.
  */
 @Injectable()
-export class LiveMessages implements OnApplicationShutdown {
+export class LiveMessages implements BeforeApplicationShutdown {
   private readonly watched = new Map<DeviceId, Watched>();
   /** Aborts when this instance stops. */
   readonly stopping = new AbortController();
 
   constructor(private readonly nats: Nats) {}
 
-  onApplicationShutdown(): void {
+  beforeApplicationShutdown(): void {
     this.stopping.abort();
     for (const { subscription } of this.watched.values()) subscription.unsubscribe();
   }

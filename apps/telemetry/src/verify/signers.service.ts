@@ -3,7 +3,7 @@ import { vehicleCertificateGet } from '@outrider/contracts';
 import type { VerificationKey } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { signingKey } from '@outrider/evidence';
-import type { DeviceId, Thumbprint } from '@outrider/ids';
+import { type DeviceId, Thumbprint } from '@outrider/ids';
 import { Nats } from '@outrider/platform/nats';
 import { TrustFiles } from '@outrider/platform/service';
 import { type ParsedCertificate, parseCertificate } from '@outrider/x509';
@@ -34,7 +34,9 @@ export class Signers {
    * @returns undefined for one that provisioning does not know, or gives wrongly
    * @throws DomainError `service.upstream_unavailable` when it does not answer
    */
-  async find(thumbprint: Thumbprint): Promise<KeptCertificate | undefined> {
+  async find(named: string): Promise<KeptCertificate | undefined> {
+    const thumbprint = Thumbprint.safeParse(named).data;
+    if (thumbprint === undefined) return undefined;
     const known = this.kept.get(thumbprint);
     if (known) return known;
     try {

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { VerificationKey } from '@outrider/crypto';
 import { type EvidenceRecord, type RecordVerdict, verifyRecord } from '@outrider/evidence';
-import type { DeviceId, Thumbprint } from '@outrider/ids';
+import type { DeviceId } from '@outrider/ids';
 import { MessagesInRange } from '../reading/messages-in-range.service.js';
 import type { TimeRange } from '../reading/range.js';
 import { ReadingRepository, type StoredBatch } from '../reading/reading.repository.js';
@@ -60,7 +60,7 @@ export class VerifyService {
     for (const { thumbprint } of page) {
       if (keys.has(thumbprint)) continue;
       const own = page.filter((message) => message.thumbprint === thumbprint);
-      const kept = await this.signers.find(thumbprint as Thumbprint);
+      const kept = await this.signers.find(thumbprint);
       if (!kept) keys.set(thumbprint, 'missing');
       else {
         const [first, last] = [own[0]!, own.at(-1)!].map((message) =>
