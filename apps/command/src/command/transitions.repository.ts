@@ -3,7 +3,7 @@ import { commandChanged, deliveryOffered } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { CommandId, DeviceId } from '@outrider/ids';
 import { Nats } from '@outrider/platform/nats';
-import { afterCommit, Outbox, outboxMessage } from '@outrider/platform/postgres';
+import { afterCommit, Outbox, outboxMessage, outboxParameters } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
 import { OPEN, type Transition } from './command.js';
 
@@ -20,6 +20,8 @@ const SAVE = `
     INSERT INTO command_history (command_id, state, at, reason, policies, policy_version, evidence)
     SELECT * FROM jsonb_to_recordset($2::jsonb) AS h (command_id uuid, state text, at timestamptz, reason text,
       policies text[], policy_version bigint, evidence jsonb)
+  ), told AS (
+    INSERT INTO outbox (subject, payload, traceparent) SELECT s, p, $8 FROM unnest($6::text[], $7::text[]) AS t (s, p)
   )
   SELECT (SELECT count(*)::int FROM changed) AS changed,
     (SELECT coalesce(json_agg(json_build_array(d.id, next.id)), '[]') FROM unnest($3::text[]) AS d (id), LATERAL (
@@ -29,6 +31,8 @@ const SAVE = `
 /** Every change of a command after it was accepted. */
 @Injectable()
 export class Transitions {
+  private readonly kick = () => this.outbox.kick();
+
   constructor(
     private readonly outbox: Outbox,
     private readonly nats: Nats,
@@ -52,10 +56,11 @@ export class Transitions {
       [...new Set(left.map(({ command }) => command.deviceId))],
       OPEN,
       left.map(({ command }) => command.id),
+      ...outboxParameters(transitions.map(eventOf)),
     ]);
     if (saved?.changed !== rows.size)
       throw new DomainError('command.state_conflict', { detail: 'the command changed meanwhile' });
-    await this.outbox.addAll(tx, transitions.map(eventOf));
+    afterCommit(tx, this.kick);
     for (const [deviceId, commandId] of saved.waiting)
       afterCommit(tx, () => this.nats.publish(deliveryOffered, { commandId }, deviceId));
   }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
-import type { DeviceId } from '@outrider/ids';
+import type { CommandId, DeviceId } from '@outrider/ids';
 import { Decisions } from '@outrider/platform/admission';
 import { DeviceContexts, dispatchRequest, Policies } from '@outrider/platform/policy';
 import { currentTrace } from '@outrider/platform/service';
@@ -11,9 +11,22 @@ import type { Command, PolicyBasis, RequestedAs } from '../command/command.js';
 /** Of a command that was sent before its sender's roles were kept. */
 const NOBODY: RequestedAs = { roles: [], secondFactor: false, elevated: false };
 
+/** As long as what is known of a vehicle is kept. */
+const REMEMBER_MS = 1000;
+const MOST_REMEMBERED = 10_000;
+
+interface Allowed {
+  readonly basis: PolicyBasis;
+  readonly context: object;
+  readonly atMs: number;
+}
+
 /** Asks the policies in force whether a command may go out, by what gateway knows of the vehicle. Closed while either is away. */
 @Injectable()
 export class DispatchPolicy {
+  /** What was allowed a moment ago, for its release: a vehicle that waits has its command within milliseconds. */
+  private readonly allowed = new Map<CommandId, Allowed>();
+
   constructor(
     private readonly contexts: DeviceContexts,
     private readonly policies: Policies,
@@ -29,7 +42,10 @@ export class DispatchPolicy {
   /** When it is sent. @throws DomainError `policy.denied` naming the policies, `policy.unavailable`, `service.upstream_unavailable` */
   async require(command: Command, now: Date): Promise<PolicyBasis> {
     const decision = await this.ask(command, now);
-    if (decision.decision === 'allow') return decision;
+    if (decision.decision === 'allow') {
+      await this.remember(command, decision, now);
+      return decision;
+    }
     const detail = because(decision);
     this.report(command, 'operator', 'POST /v1/vehicles/:device/commands', detail);
     throw new DomainError('policy.denied', { detail });
@@ -37,9 +53,24 @@ export class DispatchPolicy {
 
   /** When it is about to be released. @throws DomainError `policy.unavailable`, `service.upstream_unavailable` */
   async decide(command: Command, now: Date): Promise<PolicyBasis & { readonly decision: 'allow' | 'deny' }> {
-    const decision = await this.ask(command, now);
+    const decision = (await this.remembered(command, now)) ?? (await this.ask(command, now));
     if (decision.decision === 'deny') this.report(command, 'vehicle', `release of ${command.name}`, because(decision));
     return decision;
+  }
+
+  private async remember({ id, deviceId }: Command, basis: PolicyBasis, now: Date): Promise<void> {
+    if (this.allowed.size >= MOST_REMEMBERED) this.allowed.clear();
+    this.allowed.set(id, { basis, context: await this.contexts.get(deviceId), atMs: now.getTime() });
+  }
+
+  /** By the same policies and the very same word of the vehicle, within a second: the answer would be the same. */
+  private async remembered({ id, deviceId }: Command, now: Date) {
+    const known = this.allowed.get(id);
+    if (!known) return undefined;
+    this.allowed.delete(id);
+    const fresh = now.getTime() - known.atMs < REMEMBER_MS && known.basis.version === this.policies.version;
+    if (!fresh || (await this.contexts.get(deviceId)) !== known.context) return undefined;
+    return { ...known.basis, decision: 'allow' } as const;
   }
 
   private async ask({ requestedBy, requestedAs, name, critical, deviceId }: Command, now: Date) {
