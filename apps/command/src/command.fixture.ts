@@ -47,6 +47,8 @@ export const RIGHTS = ['command:send', 'command:send-critical'];
 let next = 0;
 export const newDevice = () => DeviceId.parse(`device-${++next}`);
 
+const MIGRATIONS = [Commands1763803000000, PolicyBasis1764510000000, Presence1764520000000, Sending1764700000000];
+
 /** fleet-ca's answer, by the test fleet's control CA. */
 async function answerSign(fleet: TestFleet, msg: { string(): string; respond(data: string): boolean }): Promise<void> {
   const { payload } = parseJws(JSON.parse(msg.string()).request, 100_000);
@@ -111,33 +113,61 @@ async function answerAsNeighbours(fleet: TestFleet, nats: TestNats): Promise<() 
   };
 }
 
-export async function startSuite() {
+/** Everything that command stands on, and its configuration; no command yet. */
+export async function startSurroundings() {
   const [fleet, database, nats] = await Promise.all([createTestFleet(), createTestDatabase('command'), startNats()]);
   const closeNeighbours = await answerAsNeighbours(fleet, nats);
   const gateway = await startPolicyOwner(nats, fleet);
   gateway.publish();
-  const { config } = await testServiceConfig('command', { fleet, database, nats });
-  const parsed = Config.parse({
-    ...config,
-    defaultExpirySeconds: 300,
-    defaultTimeoutSeconds: 30,
-    idempotencySeconds: 86_400,
-    catalogue: { folder: fileURLToPath(new URL('../catalogue', import.meta.url)) },
-    maxOpenPerDevice: 20_000,
-    batches: { approvalAbove: 5, maxDevices: 50 },
-  });
-  const instance = InstanceId.parse('command-00000001');
-  const logger = createLogger('command', instance, parsed.logLevel);
+  /** Of one replica: its own ports. */
+  const configOf = async () => {
+    const { config, directory } = await testServiceConfig('command', { fleet, database, nats });
+    const settings = {
+      ...config,
+      defaultExpirySeconds: 300,
+      defaultTimeoutSeconds: 30,
+      idempotencySeconds: 86_400,
+      catalogue: { folder: fileURLToPath(new URL('../catalogue', import.meta.url)) },
+      maxOpenPerDevice: 20_000,
+      batches: { approvalAbove: 5, maxDevices: 50 },
+    };
+    return { settings, directory };
+  };
+  const { settings } = await configOf();
   await migrate(
-    parsed,
-    [Commands1763803000000, PolicyBasis1764510000000, Presence1764520000000, Sending1764700000000],
-    logger,
+    Config.parse(settings),
+    MIGRATIONS,
+    createLogger('command', InstanceId.parse('command-00000000'), 'fatal'),
   );
+  const stop = async () => {
+    await closeNeighbours();
+    await gateway.stop();
+    await nats.stop();
+    await database.drop();
+  };
+  return { fleet, database, nats, gateway, configOf, stop };
+}
+export type Surroundings = Awaited<ReturnType<typeof startSurroundings>>;
+
+/** One instance of command, `n`th of its replicas. */
+export async function startReplica(
+  { configOf }: Pick<Surroundings, 'configOf'>,
+  n = 1,
+): Promise<NestFastifyApplication> {
+  const config = Config.parse((await configOf()).settings);
+  const instance = InstanceId.parse(`command-0000000${n}`);
   const app: NestFastifyApplication = await createApplication(
     { module: CommandModule, entities: [CommandRow] },
-    { service: 'command', instance, config: parsed, logger },
+    { service: 'command', instance, config, logger: createLogger('command', instance, config.logLevel) },
   );
-  await until(() => canSign(app) && app.get(Policies).version !== undefined);
+  await until(() => canSign(app) && app.get(Policies).version !== undefined, 20_000);
+  return app;
+}
+
+export async function startSuite() {
+  const surroundings = await startSurroundings();
+  const { fleet, database, nats, gateway, configOf } = surroundings;
+  const app = await startReplica(surroundings);
   const send = (
     deviceId: DeviceId,
     request: SendRequest,
@@ -161,12 +191,9 @@ export async function startSuite() {
   const stateOf = async (id: string) => (await app.get(CommandReader).show(CommandId.parse(id))).state;
   const stop = async () => {
     await app.close();
-    await closeNeighbours();
-    await gateway.stop();
-    await nats.stop();
-    await database.drop();
+    await surroundings.stop();
   };
-  return { fleet, database, nats, app, gateway, send, cancel, deliver, stateOf, people: PEOPLE, stop };
+  return { fleet, database, nats, configOf, app, gateway, send, cancel, deliver, stateOf, people: PEOPLE, stop };
 }
 export type Suite = Awaited<ReturnType<typeof startSuite>>;
 
