@@ -24,9 +24,6 @@ export class IngestController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Answer> {
     const { remoteAddress } = peerOf(request.raw);
-    const onReceipt = prefers(request.headers.prefer, 'receipt')
-      ? () => void reply.header('preference-applied', 'receipt')
-      : undefined;
     const sender = { deviceId, certificate, tokenId: claims.jti, remoteAddress };
     const onReceipt = prefers(request.headers.prefer, 'receipt')
       ? () => void reply.header('preference-applied', 'receipt')

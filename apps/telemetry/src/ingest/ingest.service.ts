@@ -25,7 +25,6 @@ export class IngestService {
     private readonly checks: CheckMessages,
     private readonly commits: GroupCommit,
     private readonly findings: Findings,
-    private readonly receipts: Receipts,
     private readonly watch: OrderWatch,
     private readonly limits: Limits,
     private readonly receipts: Receipts,
