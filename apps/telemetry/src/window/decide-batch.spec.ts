@@ -42,7 +42,7 @@ describe('decideBatch', () => {
   it('knows a record of the same batch again after the window has left it behind', () => {
     expect(decide([candidate(1, 'a'), candidate(5000), candidate(1, 'a'), candidate(1, 'b')])).toEqual([
       { verdict: 'accepted' },
-      { verdict: 'accepted' },
+      { verdict: 'accepted', skipped: [2, 5000 - WINDOW_BITS] },
       { verdict: 'duplicate' },
       { verdict: 'too_old' },
     ]);
@@ -56,7 +56,7 @@ describe('decideBatch', () => {
     );
     expect(decisions).toEqual([
       { verdict: 'accepted' },
-      { verdict: 'accepted', jumped: MAX_JUMP + 1 },
+      { verdict: 'accepted', jumped: MAX_JUMP + 1, skipped: [2, MAX_JUMP + 2 - WINDOW_BITS] },
       { verdict: 'jump' },
       { verdict: 'accepted' },
     ]);
