@@ -1,4 +1,5 @@
 /** command's vehicle listener as vehicles see it: mTLS, tokens of the suite's own token service, and a revocation feed that is alive. */
+import { randomUUID } from 'node:crypto';
 import https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Denylist, vehicleAudience } from '@outrider/admission';
@@ -39,7 +40,15 @@ export async function startVehicleSide({ fleet, nats }: Pick<Surroundings, 'flee
   };
   const vehicle = async (deviceId: DeviceId) =>
     new TestVehicle(deviceId, await issueVehicle(fleet, deviceId), fleet.root.certificatePem, token);
-  return { vehicle, stop };
+  /** An operator's request, with one idempotency key until it is answered. */
+  const operate = async (port: number, path: string, body: object): Promise<Seen> => {
+    const authorization = `Bearer ${token.operatorToken('command:send command:send-critical')}`;
+    const headers = { authorization, 'content-type': 'application/json', 'idempotency-key': randomUUID() };
+    const ca = fleet.root.certificatePem;
+    const options = { host: '127.0.0.1', port, method: 'POST', path, headers, ca, agent: false };
+    return insist(() => exchange(options, body), path);
+  };
+  return { vehicle, operate, stop };
 }
 
 export class TestVehicle {
@@ -78,25 +87,12 @@ export class TestVehicle {
   }
 
   ask(port: number, method: string, path: string, body?: object, token = this.token()): Promise<Seen> {
-    return new Promise((resolve, reject) => {
-      const request = https.request(this.request(port, method, path, token, body), (answer) => {
-        let text = '';
-        answer.setEncoding('utf8').on('data', (part: string) => (text += part));
-        answer.on('error', reject);
-        answer.on('end', () => resolve({ status: answer.statusCode!, body: text ? JSON.parse(text) : undefined }));
-      });
-      request.on('error', reject).end(body ? JSON.stringify(body) : undefined);
-    });
+    return exchange(this.request(port, method, path, token, body), body);
   }
 
   /** Until it is answered by something other than absence: what a vehicle does about a service that was killed. */
-  async insist(port: number, method: string, path: string, body?: object): Promise<Seen> {
-    for (const end = Date.now() + 40_000; ; ) {
-      const seen = await this.ask(port, method, path, body).catch(() => undefined);
-      if (seen && seen.status < 500 && seen.status !== 401) return seen;
-      if (Date.now() > end) throw new Error(`${path}: no answer, ${JSON.stringify(seen)}`);
-      await sleep(50);
-    }
+  insist(port: number, method: string, path: string, body?: object): Promise<Seen> {
+    return insist(() => this.ask(port, method, path, body), path);
   }
 
   stream(port: number, token = this.token()): Promise<StreamSeen> {
@@ -125,5 +121,27 @@ export class TestVehicle {
     const { certificatePem: cert, privateKeyPem: key } = this.party;
     const headers = { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) };
     return { host: '127.0.0.1', port, method, path, headers, cert, key, ca: this.ca, agent: false };
+  }
+}
+
+function exchange(options: https.RequestOptions, body?: object): Promise<Seen> {
+  return new Promise((resolve, reject) => {
+    const request = https.request(options, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (part: string) => (text += part));
+      answer.on('error', reject);
+      answer.on('end', () => resolve({ status: answer.statusCode!, body: text ? JSON.parse(text) : undefined }));
+    });
+    request.on('error', reject).end(body ? JSON.stringify(body) : undefined);
+  });
+}
+
+async function insist(ask: () => Promise<Seen>, what: string): Promise<Seen> {
+  for (const end = Date.now() + 60_000; ; ) {
+    const seen = await ask().catch(() => undefined);
+    if (seen && seen.status < 500 && seen.status !== 401 && seen.status !== 204) return seen;
+    if (seen?.status === 204 && !what.includes('wait')) return seen;
+    if (Date.now() > end) throw new Error(`${what}: no answer, ${JSON.stringify(seen)}`);
+    await sleep(50);
   }
 }

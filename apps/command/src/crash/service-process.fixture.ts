@@ -1,0 +1,108 @@
+/** command as a process of its own that can be killed with -9 where its database says: before a state is committed, or right after. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CommandState } from '@outrider/contracts';
+import type { Surroundings } from '../command.fixture.js';
+
+/** A lock that the service waits for where it is to be killed. */
+const HOLD = 4711;
+
+type Client = Awaited<ReturnType<Surroundings['database']['admin']>>;
+
+export class ServiceProcess {
+  private child: ChildProcess | undefined;
+
+  private constructor(
+    private readonly configFile: string,
+    readonly vehiclePort: number,
+    readonly operatorPort: number,
+    private readonly client: Client,
+    private readonly listener: Client,
+  ) {}
+
+  static async prepare({ configOf, database }: Surroundings): Promise<ServiceProcess> {
+    const { settings, directory } = await configOf();
+    const configFile = join(directory, 'command.json');
+    writeFileSync(configFile, JSON.stringify(settings));
+    const [client, listener] = [await database.admin(), await database.admin()];
+    await client.query(`CREATE TABLE crash_points (state text PRIMARY KEY, before boolean NOT NULL)`);
+    await client.query('GRANT SELECT ON crash_points TO PUBLIC');
+    await client.query(`
+      CREATE FUNCTION at_crash_point() RETURNS trigger LANGUAGE plpgsql AS $$
+      DECLARE point crash_points;
+      BEGIN
+        SELECT * INTO point FROM crash_points WHERE state = NEW.state;
+        IF FOUND THEN
+          PERFORM pg_notify('crash', NEW.state);
+          IF point.before THEN PERFORM pg_advisory_xact_lock(${HOLD}); END IF;
+        END IF;
+        RETURN NEW;
+      END $$`);
+    await client.query(
+      'CREATE TRIGGER crash BEFORE INSERT ON command_history FOR EACH ROW EXECUTE FUNCTION at_crash_point()',
+    );
+    await listener.query('LISTEN crash');
+    return new ServiceProcess(
+      configFile,
+      settings.listeners.vehicle.port,
+      settings.listeners.operator.port,
+      client,
+      listener,
+    );
+  }
+
+  start(): void {
+    const main = fileURLToPath(new URL('../main.js', import.meta.url));
+    this.child = spawn(process.execPath, [main, '--config', this.configFile], { stdio: 'ignore' });
+  }
+
+  /**
+   * Has the service killed when it is about to commit the next command in `state` (`before`), or as soon as it has, and starts it again.
+   * Resolves when that has happened.
+   */
+  async killAt(state: CommandState, before: boolean): Promise<void> {
+    if (before) await this.client.query('SELECT pg_advisory_lock($1)', [HOLD]);
+    await this.client.query('INSERT INTO crash_points VALUES ($1, $2)', [state, before]);
+    const reached = before ? this.waitsForLock() : once(this.listener, 'notification');
+    await reached;
+    await this.kill();
+    await this.client.query('DELETE FROM crash_points');
+    if (before) {
+      // What the killed process left behind must be over before the lock is free: its transaction never commits.
+      await this.client.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted`,
+        [HOLD],
+      );
+      await this.client.query('SELECT pg_advisory_unlock($1)', [HOLD]);
+    }
+    this.start();
+  }
+
+  async kill(): Promise<void> {
+    const { child } = this;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    await Promise.all([this.client.end(), this.listener.end()]);
+  }
+
+  private async waitsForLock(): Promise<void> {
+    for (const end = Date.now() + 40_000; ; ) {
+      const { rowCount } = await this.client.query(
+        `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted`,
+        [HOLD],
+      );
+      if (rowCount) return;
+      if (Date.now() > end) throw new Error('the service did not come to its crash point');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
