@@ -21,6 +21,7 @@ export interface DriveOptions {
   readonly dryRun: boolean;
   readonly dpop: boolean;
   readonly estLabel?: string;
+  readonly datedBack: number;
   readonly json: boolean;
 }
 
@@ -35,6 +36,12 @@ export function withDriveOptions(command: Command): Command {
     .addOption(new Option('--key-type <type>', 'of new keys').choices(['P-256', 'Ed25519']).default('P-256'))
     .option('--est-label <label>', "EST label to enrol and renew at; without it the platform's default")
     .option('--dpop', 'bind tokens to the key too and prove it on each request: for platforms behind a proxy', false)
+    .option(
+      '--dated-back <time>',
+      'date samples so far back, as of a drive out of reach before, e.g. 60m',
+      milliseconds,
+      0,
+    )
     .option('--no-commands', 'take no commands')
     .option('--handlers <folder>', 'plug-ins that carry commands out, one a file; see docs/vehicle.md')
     .option('--dry-run', 'verify commands and answer them, carry none out', false)
@@ -64,7 +71,7 @@ export function runCommand(): Command {
 }
 
 export async function vehicleOptions(options: DriveOptions) {
-  const { interval, speed, count, keyType, commands, dpop, estLabel, handlers, dryRun } = options;
+  const { interval, speed, count, keyType, commands, dpop, estLabel, handlers, dryRun, datedBack } = options;
   return {
     intervalMs: interval,
     speed,
@@ -74,6 +81,7 @@ export async function vehicleOptions(options: DriveOptions) {
     handlers: await loadHandlers(handlers && resolve(handlers)),
     dryRun,
     dpop,
+    datedBackMs: datedBack,
     ...(count === undefined ? {} : { count }),
   };
 }

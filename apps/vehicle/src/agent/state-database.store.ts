@@ -30,6 +30,19 @@ const MIGRATIONS = [
   `,
   // What a command led to, as JSON, before its outcome is signed.
   'ALTER TABLE command ADD COLUMN done TEXT',
+  // The sealed log, and the orders for it.
+  `
+  CREATE TABLE log (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL) STRICT;
+  CREATE TABLE log_segment (
+    segment INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, count INTEGER NOT NULL,
+    head TEXT NOT NULL, sha256 TEXT NOT NULL, signature TEXT NOT NULL, thumbprint TEXT NOT NULL,
+    sealed_at INTEGER NOT NULL, announced INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE TABLE fetch_order (
+    id TEXT PRIMARY KEY, body TEXT NOT NULL, first INTEGER, last INTEGER, attempts INTEGER NOT NULL DEFAULT 0, ended TEXT
+  ) STRICT;
+  CREATE INDEX record_held ON record (stream, epoch, seq) WHERE state = 'held';
+  `,
 ];
 
 /**

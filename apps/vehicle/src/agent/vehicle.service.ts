@@ -14,6 +14,9 @@ import { factoryName, IdentityStore } from '../enrol/identity.store.js';
 import { RenewalPlanService } from '../enrol/renewal-plan.service.js';
 import { openKeyFiles } from '../keys/key-file.store.js';
 import type { KeyStore, KeyType } from '../keys/key-store.js';
+import { DeliveryService } from '../log/delivery.service.js';
+import { LogStore } from '../log/log.store.js';
+import { LogKeeperService } from '../log/log-keeper.service.js';
 import { type EventSink, type Report, reporter } from '../report/report.service.js';
 import { type QueueCounts, QueueStore } from '../telemetry/queue.store.js';
 import { SamplerService } from '../telemetry/sampler.service.js';
@@ -51,6 +54,8 @@ export interface VehicleOptions {
   readonly speed?: number;
   /** Samples to take before `run` ends; default: no end. */
   readonly count?: number;
+  /** Date samples so far back, as of a drive through a tunnel before; default 0. */
+  readonly datedBackMs?: number;
   /** Default true. */
   readonly takesCommands?: boolean;
   /** Default: the simulated ones. */
@@ -68,6 +73,9 @@ export class Vehicle {
   private readonly trust: TrustService;
   private readonly queue: QueueStore;
   private readonly commands: CommandStore;
+  private readonly log: LogStore;
+  private readonly keeper: LogKeeperService;
+  private readonly delivery: DeliveryService;
   private readonly sender: SenderService;
   private readonly sampler: SamplerService | undefined;
 
@@ -91,15 +99,33 @@ export class Vehicle {
     this.trust = new TrustService(anchors, origins.provisioning, changed, this.report, signal);
     this.queue = new QueueStore(database);
     this.commands = new CommandStore(database);
-    this.sender = new SenderService(this.queue, this.connections, origins.telemetry, this.report, signal);
-    const { drive, count, speed = 1 } = options;
+    this.log = new LogStore(database);
+    this.keeper = new LogKeeperService(this.log, keys, this.connections, origins.telemetry, this.report, signal);
+    this.delivery = new DeliveryService(
+      this.log,
+      this.keeper,
+      keys,
+      this.connections,
+      origins.telemetry,
+      this.report,
+      signal,
+    );
+    this.sender = new SenderService(
+      this.queue,
+      this.connections,
+      origins.telemetry,
+      this.report,
+      signal,
+      this.delivery,
+    );
+    const { drive, count, speed = 1, datedBackMs = 0 } = options;
     this.sampler =
       drive &&
       new SamplerService(
         this.queue,
         keys,
         this.connections,
-        { drive, speed, count, intervalMs: () => this.intervalMs() },
+        { drive, speed, count, datedBackMs, intervalMs: () => this.intervalMs() },
         signal,
       );
   }
@@ -137,11 +163,13 @@ export class Vehicle {
     const [name, source] = [drive?.name ?? 'none', drive?.source ?? 'none'];
     this.report({ event: 'started', state: stateDirectory, drive: name, source, queued, held });
     const loops = [
-      this.keeper().run(),
+      this.identityKeeper().run(),
       this.sendTelemetry(),
+      this.keeper.run(),
+      this.delivery.run(),
       takesCommands ? this.receiver().run() : Promise.resolve(),
     ];
-    const pruning = setInterval(() => this.queue.prune(Date.now() / 1000 - KEEP_SENT_SECONDS), PRUNE_EVERY_MS);
+    const pruning = setInterval(() => this.prune(Date.now() / 1000 - KEEP_SENT_SECONDS), PRUNE_EVERY_MS);
     try {
       // The first loop that fails ends the others; an abort is how they are meant to end.
       await Promise.all(loops.map((loop) => loop.catch((error: unknown) => this.unlessStopping(error))));
@@ -160,6 +188,11 @@ export class Vehicle {
     this.connections.abandon();
   }
 
+  private prune(beforeSeconds: number): void {
+    this.queue.prune(beforeSeconds);
+    this.log.prune(Math.floor(beforeSeconds));
+  }
+
   private async sendTelemetry(): Promise<void> {
     const sending = this.sender.run();
     if (!this.sampler) return sending;
@@ -167,7 +200,10 @@ export class Vehicle {
     if (this.stopping.signal.aborted) return sending;
     const sampling = this.sampler.run(() => this.sender.notify());
     // `count` reached and everything settled: the vehicle is done.
-    const done = sampling.then(() => this.sender.drained()).then(() => this.stop());
+    const done = sampling
+      .then(() => this.sender.drained())
+      .then(() => this.delivery.drained())
+      .then(() => this.stop());
     await Promise.all([sending, done]);
   }
 
@@ -185,7 +221,7 @@ export class Vehicle {
     }
   }
 
-  private keeper(): IdentityKeeperService {
+  private identityKeeper(): IdentityKeeperService {
     const { options, keys, connections, trust, report } = this;
     const store = new IdentityStore(options.stateDirectory);
     const enrolment = new EnrolService(keys, store, {

@@ -12,7 +12,7 @@ export interface TlsIdentity {
 }
 
 export interface VehicleRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   /** From the first byte sent to the last byte read. Default 10 s. */

@@ -13,6 +13,9 @@ export type VehicleEvent =
   | { event: 'accepted' | 'duplicate'; seq: number; upTo: number; count: number; ms: number; queued: number }
   | { event: 'held'; seq: number; upTo: number; count: number; verdict: string }
   | { event: 'resent'; count: number; gaps: string }
+  | { event: 'backfilled'; order: string; count: number; delivered: number; ranges: string; ms: number }
+  | { event: 'order_closed'; order: string; why: string }
+  | { event: 'log_refused'; what: string; code: string; detail: string }
   | { event: 'refused'; seq: number; verdict: string; code: string }
   | { event: 'epoch_raised'; epoch: number; why: string; held: number }
   | { event: 'stream_open' | 'stream_renewed' }
@@ -36,6 +39,7 @@ export type ReportedEvent = VehicleEvent & { readonly at: string; readonly devic
 
 const LOUD = new Set([
   'refused',
+  'log_refused',
   'command_refused',
   'denied',
   'failed',

@@ -1,5 +1,6 @@
 /** Reads the platform's answer to a telemetry request: verdicts, or what the whole request ran into. */
 import { z } from 'zod';
+import { type FetchOrder, FetchOrders } from '../log/fetch-order.js';
 
 /** `seq`: null where the platform could not read it. */
 const Result = z.object({ seq: z.int().nullable(), verdict: z.string(), code: z.string().optional() });
@@ -18,11 +19,18 @@ export type Window = z.infer<typeof Window>;
 const Body = z.object({
   results: z.array(Result).optional(),
   windows: z.array(Window).optional(),
+  orders: FetchOrders.optional(),
   code: z.string().optional(),
 });
 
 export type Answer =
-  | { readonly kind: 'verdicts'; readonly results: readonly Result[]; readonly windows: readonly Window[] }
+  | {
+      readonly kind: 'verdicts';
+      readonly results: readonly Result[];
+      readonly windows: readonly Window[];
+      /** What the platform wants of this vehicle's log. */
+      readonly orders: readonly FetchOrder[];
+    }
   /** The token is no good for this connection: fetch another and send again. */
   | { readonly kind: 'token'; readonly code: string }
   /** Someone took this vehicle out of service, for now or for good. */
@@ -42,11 +50,11 @@ export function readAnswer(
   retryAfterSeconds: number | undefined,
   seqs: readonly number[],
 ): Answer {
-  const { results, windows = [], code = `http.${status}` } = parse(body);
-  if (results && covers(results, seqs)) return { kind: 'verdicts', results, windows };
+  const { results, windows = [], orders = [], code = `http.${status}` } = parse(body);
+  if (results && covers(results, seqs)) return { kind: 'verdicts', results, windows, orders };
   if (status === 401) return { kind: 'token', code };
   const single = singleVerdict(code, seqs);
-  if (single) return { kind: 'verdicts', results: [single], windows };
+  if (single) return { kind: 'verdicts', results: [single], windows, orders };
   if (status === 403) return { kind: 'denied', code };
   if (status === 400 || status === 413 || status === 415 || status === 422) return { kind: 'unreadable', code };
   return { kind: 'later', code, retryAfterSeconds };

@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { openStateDatabase } from '../agent/state-database.store.js';
+import { LogStore } from '../log/log.store.js';
+import { sealHead } from '../log/segment.js';
 import { QueueStore, type SealedRecord } from './queue.store.js';
 
 const open: DatabaseSync[] = [];
@@ -50,12 +52,15 @@ describe('the queue', () => {
     expect(queue.batch(3, 1).map(({ seq }) => seq)).toEqual([1]);
   });
 
-  it('keeps what was held or refused, hands it out no more, and forgets only what was sent', async () => {
-    const queue = new QueueStore(database());
+  it('keeps what was held or refused, hands it out no more, and forgets only what was sent and sealed', async () => {
+    const state = database();
+    const [queue, log] = [new QueueStore(state), new LogStore(state)];
     for (let n = 0; n < 4; n += 1) await queue.append(1, seal);
     const states = ['sent', 'held', 'refused', 'queued'] as const;
     queue.settle(states.map((state, index) => ({ epoch: 0, seq: index + 1, state, verdict: 'v' })));
     expect(queue.batch(10, 1e6)).toMatchObject([{ seq: 4, attempts: 1 }]);
+    expect(queue.prune(2)).toBe(0);
+    log.add(sealHead('device-1', log.name, log.open(), log.end(), 2), 's', 't', 2);
     expect(queue.prune(2)).toBe(1);
     expect(queue.counts()).toEqual({ queued: 1, sent: 0, held: 1, refused: 1 });
   });

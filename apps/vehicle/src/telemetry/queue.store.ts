@@ -2,13 +2,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { transaction } from '../agent/state-database.store.js';
 import type { Position } from './position.js';
+import { STREAM } from './stream.js';
 import type { RecordState } from './verdict.js';
 
 /** A record is sent again this often because the platform says it misses it; a platform that loses it each time is not kept busy for ever. */
 const RESEND_ATTEMPTS = 5;
-
-/** The one stream this agent fills. */
-export const STREAM = 'main';
 
 /** What is signed at sampling time. `payload`: the canonical JSON text; `thumbprint`: of the certificate whose key signed. */
 export interface SealedRecord {
@@ -147,9 +145,15 @@ export class QueueStore {
     return { queued: 0, sent: 0, held: 0, refused: 0, ...counted };
   }
 
-  /** Forgets records that the platform has and that were sampled before `ts`. Held and refused ones stay. */
+  /** Forgets records that the platform has, that are in the sealed log, and that were sampled before `ts`. Held and refused ones stay. */
   prune(ts: number): number {
-    const removed = this.database.prepare("DELETE FROM record WHERE state = 'sent' AND ts < ?").run(ts);
+    const removed = this.database
+      .prepare(
+        `DELETE FROM record WHERE state = 'sent' AND ts < ? AND (epoch, seq) <= (
+           SELECT coalesce(max(epoch), -1), coalesce(max(seq + count - 1), -1) FROM log_segment
+           WHERE segment = (SELECT max(segment) FROM log_segment))`,
+      )
+      .run(ts);
     return Number(removed.changes);
   }
 }

@@ -12,6 +12,8 @@ export interface SamplerOptions {
   readonly intervalMs: () => number;
   /** How fast the drive's time goes by beside ours. */
   readonly speed: number;
+  /** How far back samples are dated: a drive that happened before, out of reach of the platform. */
+  readonly datedBackMs: number;
   /** Stop after so many samples; undefined: never. */
   readonly count: number | undefined;
 }
@@ -47,7 +49,7 @@ export class SamplerService {
     const measurement = this.options.drive.at(driveSeconds);
     this.latest = measurement;
     const { identity } = await this.connections.current();
-    const ts = Math.floor(Date.now() / 1000);
+    const ts = Math.floor((Date.now() - this.options.datedBackMs) / 1000);
     await this.queue.append(ts, async (position) => {
       const payload = telemetryPayload(identity.deviceId, position, ts, measurement);
       const signature = await this.keys.sign(identity.keyName, Buffer.from(payload));

@@ -2,12 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection, ConnectionService } from '../agent/connection.service.js';
 import { Denied, Later, LinkService } from '../agent/link.service.js';
+import { type FetchOrder, ordersOf } from '../log/fetch-order.js';
 import type { Report } from '../report/report.service.js';
 import { type Answer, readAnswer, readWindows, type Window } from './answer.js';
 import { telemetryBody } from './message.js';
 import { continuation } from './position.js';
-import { type QueuedRecord, type QueueStore, STREAM } from './queue.store.js';
+import type { QueuedRecord, QueueStore } from './queue.store.js';
 import { runs, type SettledRecord, settle } from './settle.js';
+import { STREAM } from './stream.js';
 
 const MAX_RECORDS = 500;
 const MAX_BYTES = 900 * 1024;
@@ -15,6 +17,12 @@ const MAX_BYTES = 900 * 1024;
 const RESEND_SECONDS = 100;
 
 const ACCEPT = { accept: 'application/json' } as const;
+
+/** Who answers fetch orders. */
+export interface OrderTaker {
+  take(orders: readonly FetchOrder[]): void;
+  notify(): void;
+}
 
 export class SenderService {
   private limit = MAX_RECORDS;
@@ -28,6 +36,7 @@ export class SenderService {
     private readonly origin: string,
     private readonly report: Report,
     private readonly signal: AbortSignal,
+    private readonly orders: OrderTaker,
   ) {}
 
   /** There is something new in the queue. */
@@ -69,8 +78,10 @@ export class SenderService {
     const { signal } = this;
     const answer = await connection.authorized.send(url, { method: 'GET', headers: ACCEPT, signal }, token);
     const windows = readWindows(answer.status, answer.body);
-    if (windows) this.follow(windows);
-    else if (answer.status === 401) connection.tokens.forget('telemetry');
+    if (windows) {
+      this.follow(windows);
+      this.orders.take(ordersOf(answer.body));
+    } else if (answer.status === 401) connection.tokens.forget('telemetry');
     else if (answer.status === 403) throw new Denied(problemCode(answer.body) ?? 'http.403');
     if (answer.status === 401 || answer.status >= 500 || answer.status === 429) {
       throw new Later(problemCode(answer.body) ?? `http.${answer.status}`, answer.retryAfterSeconds);
@@ -93,6 +104,8 @@ export class SenderService {
     this.queue.settle(settled);
     this.tell(settled, Math.round(performance.now() - startedAt));
     this.follow(answer.windows);
+    this.orders.take(answer.orders);
+    if (settled.some(({ state }) => state === 'held')) this.orders.notify();
     const waiting = settled.find(({ state }) => state === 'queued');
     if (waiting) throw new Later(waiting.code, undefined);
   }

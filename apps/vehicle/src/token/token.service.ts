@@ -6,11 +6,12 @@ import type { AuthorizedClient } from './authorized.client.js';
 import { type CachedToken, serves } from './freshness.js';
 import { TokenRefused } from './token-refused.js';
 
-export type ScopeFamily = 'telemetry' | 'control';
+export type ScopeFamily = 'telemetry' | 'backfill' | 'control';
 
 /** Asked for in this order: a vehicle without the grant for critical commands still takes the others. */
 const SCOPES: Readonly<Record<ScopeFamily, readonly string[]>> = {
   telemetry: ['telemetry:write'],
+  backfill: ['telemetry:backfill'],
   control: ['command:receive command:critical', 'command:receive'],
 };
 

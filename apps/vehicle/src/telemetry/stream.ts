@@ -1,0 +1,2 @@
+/** The one stream this agent fills. */
+export const STREAM = 'main';
