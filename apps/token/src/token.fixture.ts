@@ -187,8 +187,8 @@ export class Neighbours {
     this.provisioning.publish(subjectOf(deviceChanged, device.deviceId), JSON.stringify(device));
   }
 
-  deny(kind: DenylistEntry['kind'], value: string): void {
-    const entry: DenylistEntry = { kind, value, mode: 'deny', reason: 'test', sequence: this.denylist.sequence + 1 };
+  deny(kind: DenylistEntry['kind'], value: string, mode: DenylistEntry['mode'] = 'deny'): void {
+    const entry: DenylistEntry = { kind, value, mode, reason: 'test', sequence: this.denylist.sequence + 1 };
     this.denylist.apply(entry);
     this.put(denylistKey(kind, value), entry);
     this.beat();

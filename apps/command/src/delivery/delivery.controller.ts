@@ -1,6 +1,12 @@
 import { Controller, Get, Headers, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { CommandId } from '@outrider/ids';
-import { AdmitToken, Admitted, requireStillAdmitted, type VehicleAdmission } from '@outrider/platform/admission';
+import {
+  AdmitToken,
+  Admitted,
+  admissionOf,
+  requireStillAdmitted,
+  type VehicleAdmission,
+} from '@outrider/platform/admission';
 import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -35,7 +41,7 @@ export class DeliveryController {
 
   @Get('/v1/commands/next')
   @On('vehicle')
-  @AdmitToken({ scopes: ['command:receive'], control: true })
+  @AdmitToken({ scopes: ['command:receive'], control: true, recovery: true })
   async next(
     @QueryParams(NextQuery) query: z.infer<typeof NextQuery>,
     @Admitted() vehicle: VehicleAdmission,
@@ -54,7 +60,7 @@ export class DeliveryController {
   /** Server-sent events: `command`; `token` asks for a new token; `token-expired` and `refused` end the stream. */
   @Get('/v1/commands/stream')
   @On('vehicle')
-  @AdmitToken({ scopes: ['command:receive'], control: true })
+  @AdmitToken({ scopes: ['command:receive'], control: true, recovery: true })
   async stream(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { sink, end } = sseSink(request, reply);
     try {
@@ -69,7 +75,7 @@ export class DeliveryController {
   /** The token is the one in `Authorization`. 204: the stream goes on by it; 202: passed on to the instance that has the stream. */
   @Post('/v1/commands/stream/:stream/token')
   @On('vehicle')
-  @AdmitToken({ scopes: ['command:receive'], control: true })
+  @AdmitToken({ scopes: ['command:receive'], control: true, recovery: true })
   async renew(
     @PathParam('stream', z.uuid()) streamId: string,
     @Headers('authorization') authorization: string,
@@ -82,20 +88,22 @@ export class DeliveryController {
 
   @Post('/v1/commands/:id/nonce')
   @On('vehicle')
-  @AdmitToken({ scopes: ['command:receive'], control: true })
+  @AdmitToken({ scopes: ['command:receive'], control: true, recovery: true })
   @HttpCode(200)
   async nonce(
     @PathParam('id', CommandId) id: CommandId,
     @JsonBody(NonceBody) { nonce }: z.infer<typeof NonceBody>,
     @Admitted() vehicle: VehicleAdmission,
   ) {
-    const { deviceId } = vehicle;
-    return { jws: await this.delivery.answerNonce(id, { deviceId, mayCritical: mayCritical(vehicle) }, nonce) };
+    const { deviceId, recovery } = vehicle;
+    return {
+      jws: await this.delivery.answerNonce(id, { deviceId, mayCritical: mayCritical(vehicle), recovery }, nonce),
+    };
   }
 
   @Post('/v1/commands/:id/outcome')
   @On('vehicle')
-  @AdmitToken({ scopes: ['command:receive'], control: true })
+  @AdmitToken({ scopes: ['command:receive'], control: true, recovery: true })
   @HttpCode(200)
   async outcome(
     @PathParam('id', CommandId) id: CommandId,
@@ -119,7 +127,7 @@ export class DeliveryController {
       const look = new AbortController();
       const wait = Math.max(0, Math.min(LOOK_AGAIN_MS, deadline - Date.now()));
       const offered = this.interest.wait(deviceId, wait, AbortSignal.any([gone, look.signal]));
-      const offer = await this.handOut(vehicle, request).catch((error: unknown) => {
+      const offer = await this.handOut(request).catch((error: unknown) => {
         look.abort();
         throw error;
       });
@@ -133,8 +141,9 @@ export class DeliveryController {
   }
 
   /** What was admitted when the request began may have been taken out of service while it waited. */
-  private handOut(vehicle: VehicleAdmission, request: FastifyRequest): Promise<Offer | undefined> {
+  private handOut(request: FastifyRequest): Promise<Offer | undefined> {
     requireStillAdmitted(request);
-    return this.delivery.next(vehicle.deviceId, mayCritical(vehicle));
+    const vehicle = admissionOf(request) as VehicleAdmission;
+    return this.delivery.next(vehicle.deviceId, mayCritical(vehicle), vehicle.recovery);
   }
 }

@@ -17,6 +17,8 @@ const ROUND = { most: 64, rounds: 2 };
 interface Ask {
   readonly deviceId: DeviceId;
   readonly mayCritical: boolean;
+  /** The device is on the denylist in recovery mode: it gets recovery commands alone. */
+  readonly recovery?: boolean;
 }
 
 type Decision = PolicyBasis & { readonly decision: 'allow' | 'deny' };
@@ -42,9 +44,9 @@ export class DeliveryService {
     private readonly policy: DispatchPolicy,
   ) {}
 
-  /** The head of the device's queue, released (or offered, if critical) by this call; undefined when there is none. `mayCritical`: the token's scope. */
-  next(deviceId: DeviceId, mayCritical: boolean): Promise<Offer | undefined> {
-    return this.asked.add({ deviceId, mayCritical });
+  /** The head of the device's queue, released (or offered, if critical) by this call; undefined when there is none. `mayCritical`: the token's scope; `recovery`: recovery commands alone. */
+  next(deviceId: DeviceId, mayCritical: boolean, recovery = false): Promise<Offer | undefined> {
+    return this.asked.add({ deviceId, mayCritical, recovery });
   }
 
   /**
@@ -52,10 +54,12 @@ export class DeliveryService {
    * Throws `command.not_found`, `command.nonce_refused`, `command.expired`, `auth.scope_insufficient`, `command.state_conflict` (for one that
    * policies do not allow now, too: which, its sender reads in its history).
    */
-  async answerNonce(id: CommandId, { deviceId, mayCritical }: Ask, nonce: string): Promise<string> {
+  async answerNonce(id: CommandId, { deviceId, mayCritical, recovery }: Ask, nonce: string): Promise<string> {
     for (;;) {
       const head = await this.heads.find(id, deviceId);
       if (!head) throw new DomainError('command.not_found');
+      if (recovery && !this.heads.isRecovery(head.command.name))
+        throw new DomainError('command.device_unavailable', { detail: 'only recovery commands are open' });
       if (head.command.critical && !mayCritical)
         throw new DomainError('auth.scope_insufficient', { detail: 'a critical command needs command:critical' });
       const challenged = challenge({ ...head.command, critical: needsNonce(head) }, nonce, new Date());
@@ -79,7 +83,7 @@ export class DeliveryService {
     const settled = new Map<Ask, Settled<Offer | undefined>>();
     for (let open = asks; open.length > 0; open = asks.filter((ask) => !settled.has(ask))) {
       const now = new Date();
-      const heads = await this.heads.of([...new Set(open.map(({ deviceId }) => deviceId))], now);
+      const heads = await this.heads.of(devicesOf(open), now);
       const changes: Change[] = [];
       for (const ask of open) {
         const head = heads.get(ask.deviceId);
@@ -139,4 +143,11 @@ export class DeliveryService {
     if (decision.decision === 'deny' || !counter) return deny(command, decision, now);
     return release(command, this.signer.sign(commandPayload(command, counter, now), now), decision, now);
   }
+}
+
+/** Each once; one that any of its connections knows to be in recovery is. */
+function devicesOf(asks: readonly Ask[]): Map<DeviceId, boolean> {
+  const devices = new Map<DeviceId, boolean>();
+  for (const { deviceId, recovery = false } of asks) devices.set(deviceId, recovery || devices.get(deviceId) === true);
+  return devices;
 }

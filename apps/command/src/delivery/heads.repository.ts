@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { CommandId, DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
+import { policyWordOf } from '../catalogue/catalogue.js';
+import { CatalogueStore } from '../catalogue/catalogue.store.js';
 import { CommandRow } from '../command/command.entity.js';
 import type { Command } from '../command/command.js';
 import type { Counter } from '../signing/command-payload.js';
@@ -33,15 +35,24 @@ export interface Claim {
 export class Heads {
   private columns: string | undefined;
 
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly catalogue: CatalogueStore,
+  ) {}
 
-  /** The oldest open command of each device, as it is at this moment; nothing is locked. */
-  async of(deviceIds: readonly DeviceId[], now: Date): Promise<Map<DeviceId, Head>> {
+  /** Whether a device in recovery mode may have it. */
+  isRecovery(name: string): boolean {
+    return policyWordOf(this.catalogue.kinds, name).recovery;
+  }
+
+  /** The oldest open command of each device, as it is at this moment; nothing is locked. `devices`: with whether each gets recovery commands alone. */
+  async of(devices: ReadonlyMap<DeviceId, boolean>, now: Date): Promise<Map<DeviceId, Head>> {
     const rows = await this.database.query<CommandRow & { nonceBound: boolean | null }>(
-      `SELECT ${this.selected()}, k.nonce_bound AS "nonceBound" FROM unnest($1::text[]) AS d (id)
-       CROSS JOIN LATERAL (SELECT * FROM commands WHERE device_id = d.id AND ${HEAD} ORDER BY position LIMIT 1) AS c
+      `SELECT ${this.selected()}, k.nonce_bound AS "nonceBound" FROM unnest($1::text[], $3::boolean[]) AS d (id, recovery)
+       CROSS JOIN LATERAL (SELECT * FROM commands WHERE device_id = d.id AND ${HEAD}
+         AND (NOT d.recovery OR name = ANY($4)) ORDER BY position LIMIT 1) AS c
        LEFT JOIN counters k ON k.device_id = d.id`,
-      [deviceIds, now],
+      [[...devices.keys()], now, [...devices.values()], this.recoveryNames()],
     );
     return new Map(rows.map(({ nonceBound, ...row }) => [row.deviceId, headOf(row, nonceBound)]));
   }
@@ -68,6 +79,10 @@ export class Heads {
     return new Map(
       rows.map(({ id, epoch, counter }) => [id, epoch === null ? undefined : { epoch, counter: Number(counter) }]),
     );
+  }
+
+  private recoveryNames(): string[] {
+    return [...this.catalogue.kinds.keys()].filter((name) => this.isRecovery(name));
   }
 
   private selected(): string {

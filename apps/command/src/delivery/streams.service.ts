@@ -135,8 +135,10 @@ export class Streams implements OnApplicationBootstrap {
   ): Promise<string | undefined> {
     requireStillAdmitted(request);
     const vehicle = vehicleOf(request);
-    const offer = await this.delivery.next(vehicle.deviceId, mayCritical(vehicle));
+    const offer = await this.delivery.next(vehicle.deviceId, mayCritical(vehicle), vehicle.recovery);
     requireStillAdmitted(request);
+    // Quarantined meanwhile: it gets what it may have now.
+    if (vehicleOf(request).recovery !== vehicle.recovery) return undefined;
     if (offer && offer.id !== shown) sink.event('command', { command: offer });
     else sink.keepAlive();
     return offer?.id;

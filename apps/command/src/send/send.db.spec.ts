@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { DeviceId } from '@outrider/ids';
+import { deviceChanged } from '@outrider/contracts';
+import { CommandId, DeviceId } from '@outrider/ids';
 import { newDevice, RIGHTS, type Suite, startSuite, until } from '../command.fixture.js';
+import { DeliveryService } from '../delivery/delivery.service.js';
 import { DueService } from '../schedule/due.service.js';
 import { CommandReader } from './command-reader.service.js';
 
@@ -149,5 +151,45 @@ describe('a command for later', () => {
     const { id } = await send(device, { name: 'honk', not_before: new Date(Date.now() + 1500).toISOString() });
     await until(() => heard.filter((one) => one === id).length >= 2, 20_000);
     await hearer.close();
+  });
+});
+
+describe('a quarantined vehicle', () => {
+  it('is sent recovery commands alone, and gets no other one that was sent before', async () => {
+    const device = newDevice();
+    const before = await send(device, { name: 'honk' });
+    const critical = await send(device, { name: 'unlock' });
+    const provisioning = await suite.nats.connectAs('provisioning');
+    const quarantined = {
+      deviceId: device,
+      state: 'quarantined',
+      grants: ['command:receive', 'command:critical'],
+      attestation: 'none',
+      labels: [],
+      minEpoch: 0,
+      version: 2,
+      changedAt: new Date().toISOString(),
+    };
+    provisioning.publish(`${deviceChanged.subject}.${device}`, JSON.stringify(quarantined));
+    suite.gateway.tell(device, { state: 'quarantined' });
+    await until(async () => {
+      const rows = await admin(`SELECT 1 FROM command.devices WHERE device_id = $1 AND state = 'quarantined'`, [
+        device,
+      ]);
+      return rows.length === 1;
+    }, 20_000);
+    await provisioning.close();
+    for (const name of ['honk', 'unlock'])
+      await expect(send(device, { name })).rejects.toMatchObject({ code: 'command.device_unavailable' });
+    const { id } = await send(device, { name: 'recover' });
+    const delivery = suite.app.get(DeliveryService);
+    expect(await delivery.next(device, true, true)).toEqual({ id, critical: true, expires_at: expect.any(Number) });
+    const asked = { deviceId: device, mayCritical: true, recovery: true };
+    await expect(delivery.answerNonce(CommandId.parse(critical.id), asked, 'n'.repeat(22))).rejects.toMatchObject({
+      code: 'command.device_unavailable',
+    });
+    const jws = await delivery.answerNonce(CommandId.parse(id), asked, 'n'.repeat(22));
+    expect(JSON.parse(Buffer.from(jws.split('.')[1]!, 'base64url').toString())).toMatchObject({ name: 'recover' });
+    expect(await suite.stateOf(before.id)).toBe('queued');
   });
 });

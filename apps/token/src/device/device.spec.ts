@@ -20,7 +20,7 @@ test.each<[string, DeviceKnowledge, string, string]>([
   ['active without a grant', device('active'), 'ok', 'token.invalid_scope'],
   ['active with another grant', device('active', 'command:critical'), 'ok', 'token.invalid_scope'],
   ['registered', device('registered', 'command:receive'), 'ok', 'token.unauthorized_client'],
-  ['quarantined', device('quarantined', 'command:receive'), 'token.unauthorized_client', 'token.unauthorized_client'],
+  ['quarantined: for recovery', device('quarantined', 'command:receive'), 'token.unauthorized_client', 'ok'],
   [
     'awaiting recovery',
     device('awaiting_recovery', 'command:receive'),

@@ -27,7 +27,7 @@ export function requireTelemetry(device: DeviceKnowledge): void {
 }
 
 /**
- * Control fails closed: an active device with the grant for every scope asked, or no token.
+ * Control fails closed: an active device, or a quarantined one (policies say for what), with the grant for every scope asked, or no token.
  * @throws DomainError `service.upstream_unavailable`, `token.unauthorized_client`, `token.invalid_scope`
  */
 export function requireControl(device: DeviceKnowledge, scopes: readonly string[]): void {
@@ -38,7 +38,7 @@ export function requireControl(device: DeviceKnowledge, scopes: readonly string[
     });
   }
   if (device === 'not_registered') throw unauthorized('the device is not in the registry');
-  if (device.state !== 'active') throw unauthorized(`the device is ${device.state}`);
+  if (device.state !== 'active' && device.state !== 'quarantined') throw unauthorized(`the device is ${device.state}`);
   const grants: readonly string[] = device.grants;
   if (!scopes.every((scope) => grants.includes(scope))) {
     throw new DomainError('token.invalid_scope', { detail: 'the device does not have this grant' });
@@ -52,6 +52,7 @@ export function requireControl(device: DeviceKnowledge, scopes: readonly string[
  */
 export function requireAttested(device: DeviceKnowledge, refusal: 'token.invalid_scope' | 'token.invalid_grant'): void {
   requireControl(device, []);
+  if (typeof device === 'object' && device.state !== 'active') throw unauthorized(`the device is ${device.state}`);
   if (typeof device === 'object' && device.attestation === 'hardware') return;
   throw new DomainError(refusal, { detail: 'refresh tokens are for devices attested in hardware' });
 }

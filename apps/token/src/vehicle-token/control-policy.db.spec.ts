@@ -1,6 +1,7 @@
 /** Policies before control tokens: in-process, by what gateway knows of the vehicle, closed while either is away; telemetry never asks. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DenylistFeed } from '@outrider/platform/admission';
 import { Policies } from '@outrider/platform/policy';
 import { issueVehicle, type Party } from '@outrider/testing';
 import type pg from 'pg';
@@ -92,3 +93,30 @@ it('there is none before the first policies are in force', async () => {
     await bare.stop();
   }
 }, 60_000);
+
+describe('a quarantined vehicle, on the denylist in recovery mode', () => {
+  it('may listen for recovery commands, and has nothing else: no telemetry, no other token', async () => {
+    const id = 'in-recovery';
+    const grants = ['command:receive', 'command:critical'] as const;
+    ground.neighbours.register(id, { state: 'quarantined', grants: [...grants] });
+    ground.gateway.tell(id, { state: 'quarantined' });
+    const party = await issueVehicle(ground.fleet, device(id));
+    ground.neighbours.deny('device', id, 'recovery');
+    await until(() => app.get(DenylistFeed).match({ deviceId: device(id) }) !== undefined);
+    const answer = await ask(party, id, grants.join(' '));
+    expect([answer.status, answer.body.scope]).toEqual([200, grants.join(' ')]);
+    const refused = await ask(party, id, 'telemetry:write');
+    expect([refused.status, refused.body.error]).toEqual([400, 'unauthorized_client']);
+    expect((await ask(party, id, 'command:receive offline_access')).status).toBe(400);
+  });
+
+  it('gets nothing at all where the denylist says deny', async () => {
+    const id = 'in-no-recovery';
+    ground.neighbours.register(id, { state: 'quarantined', grants: ['command:receive'] });
+    ground.gateway.tell(id, { state: 'quarantined' });
+    const party = await issueVehicle(ground.fleet, device(id));
+    ground.neighbours.deny('device', id);
+    await until(() => app.get(DenylistFeed).match({ deviceId: device(id) }) !== undefined);
+    expect((await ask(party, id, 'command:receive')).status).toBe(401);
+  });
+});

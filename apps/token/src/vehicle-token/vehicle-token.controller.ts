@@ -18,18 +18,18 @@ export class VehicleTokenController {
 
   @Post('token')
   @On('vehicle')
-  @AdmitCertificate()
+  @AdmitCertificate({ recovery: true })
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @Header('pragma', 'no-cache')
   issue(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-    @Admitted() { certificate }: CertificateAdmission,
+    @Admitted() { certificate, recovery }: CertificateAdmission,
   ): Promise<TokenAnswer> {
     const { remoteAddress, via } = peerOf(request.raw);
     const form = tokenForm(request);
     const proof = this.proofs.read(request, reply);
-    return this.tokens.issue(form, certificate, { remoteAddress, proof, forwarded: via !== undefined });
+    return this.tokens.issue(form, certificate, { remoteAddress, proof, forwarded: via !== undefined, recovery });
   }
 }

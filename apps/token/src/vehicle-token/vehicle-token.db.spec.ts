@@ -195,7 +195,7 @@ describe('the registry', () => {
     const { neighbours } = ground;
     const party = await vehicle('vehicle-moved', { grants: ['command:receive'], version: 5 });
     expect((await control(party, 'vehicle-moved')).status).toBe(200);
-    neighbours.tell(neighbours.register('vehicle-moved', { state: 'quarantined', version: 6 }));
+    neighbours.tell(neighbours.register('vehicle-moved', { state: 'awaiting_recovery', version: 6 }));
     neighbours.tell(neighbours.register('vehicle-moved', { grants: ['command:receive'], version: 4 }));
     neighbours.tell(neighbours.register('vehicle-moved-last'));
     await until(() => projected('vehicle-moved-last'));

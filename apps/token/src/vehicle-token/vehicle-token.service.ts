@@ -33,6 +33,8 @@ export interface Caller {
   readonly remoteAddress: string;
   readonly proof?: DpopProof | undefined;
   readonly forwarded?: boolean;
+  /** It is on the denylist in recovery mode: it may have what recovery commands need, and nothing else. */
+  readonly recovery?: boolean;
 }
 
 @Injectable()
@@ -62,6 +64,7 @@ export class VehicleTokenService {
     const { tokenIssuer } = this.config;
     const deviceId = this.authenticate(request.clientId, certificate);
     const control = request.grant.family === 'control';
+    if (caller.recovery && (!control || refreshing || request.offline)) throw onlyRecovery();
     if (control) this.requireFreshDenylist();
     if (control && caller.forwarded && !caller.proof) throw needsProof();
     const exactly = control || refreshing || request.offline;
@@ -131,6 +134,10 @@ export class VehicleTokenService {
     if (this.denylist.freshness() === 'fresh') return;
     throw new DomainError('revocation.stale', { retryAfterSeconds: STALE_RETRY_SECONDS });
   }
+}
+
+function onlyRecovery(): DomainError {
+  return new DomainError('token.unauthorized_client', { detail: 'the device may listen for recovery commands alone' });
 }
 
 /** A proxy vouches for the certificate alone; control rests on a key that the vehicle itself shows (DESIGN §4). */

@@ -107,7 +107,7 @@ export class AdmissionGuard implements CanActivate {
     if (proof) await this.useUp(proof, deviceId, request, reply, peer);
     const { certificate } = peer;
     if (certificate && claims && deviceId) setAdmission(request, { certificate, deviceId, claims, recovery });
-    else if (certificate && rule.kind === 'certificate') setAdmission(request, { certificate, deviceId });
+    else if (certificate && rule.kind === 'certificate') setAdmission(request, { certificate, deviceId, recovery });
     setRecheck(request, () => {
       const again = this.decideVehicle(route, request, peer, proof);
       if (again.decision === 'deny') this.refuse(again, request, reply, peer, route.scopes);
@@ -302,5 +302,5 @@ export class AdmissionGuard implements CanActivate {
 function routeOf(rule: Exclude<AdmissionRule, { kind: 'operator' }>): AdmissionRoute {
   if (rule.kind === 'token')
     return { require: 'token', scopes: rule.scopes, control: rule.control, recovery: rule.recovery };
-  return { require: rule.kind, scopes: [], control: false, recovery: false };
+  return { require: rule.kind, scopes: [], control: false, recovery: rule.kind === 'certificate' && rule.recovery };
 }

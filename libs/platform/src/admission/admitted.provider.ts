@@ -4,10 +4,11 @@ import type { DeviceId } from '@outrider/ids';
 import type { ParsedCertificate } from '@outrider/x509';
 import type { FastifyRequest } from 'fastify';
 
-/** On a route with `@AdmitCertificate()`. `deviceId`: of the certificate's SAN; a certificate of another kind names none. */
+/** On a route with `@AdmitCertificate()`. `deviceId`: of the certificate's SAN; a certificate of another kind names none. `recovery`: as below. */
 export interface CertificateAdmission {
   readonly certificate: ParsedCertificate;
   readonly deviceId: DeviceId | undefined;
+  readonly recovery: boolean;
 }
 
 /** On a route with `@AdmitToken()`. `recovery`: the device is on the denylist in recovery mode, and this route is open to it. */

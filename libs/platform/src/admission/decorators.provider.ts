@@ -7,7 +7,7 @@ export const ADMISSION = Symbol('outrider:admission');
 /** What a route asks of its caller. A vehicle or operator route without any of these is refused, and the service does not start. */
 export type AdmissionRule =
   | { readonly kind: 'anyone' }
-  | { readonly kind: 'certificate' }
+  | { readonly kind: 'certificate'; readonly recovery: boolean }
   | {
       readonly kind: 'token';
       readonly scopes: readonly string[];
@@ -21,9 +21,9 @@ export function AdmitAnyone(): MethodDecorator {
   return SetMetadata(ADMISSION, { kind: 'anyone' } satisfies AdmissionRule);
 }
 
-/** A client certificate that the listener's anchors validate and the denylist does not name; no token. */
-export function AdmitCertificate(): MethodDecorator {
-  return SetMetadata(ADMISSION, { kind: 'certificate' } satisfies AdmissionRule);
+/** A client certificate that the listener's anchors validate and the denylist does not name; no token. `recovery`: open to a device in recovery mode. */
+export function AdmitCertificate({ recovery = false } = {}): MethodDecorator {
+  return SetMetadata(ADMISSION, { kind: 'certificate', recovery } satisfies AdmissionRule);
 }
 
 /** A vehicle's certificate and an access token bound to it with one of `scopes`. `control`: fails closed on a stale feed after 5 s; `recovery`: open to a device in recovery mode. */
