@@ -22,6 +22,7 @@ const EndpointsFile = z.object({
 /** Files as absolute paths. */
 export interface Endpoints {
   readonly serverTrust: string;
+  readonly fleetRoot: string;
   readonly factory: { readonly ca: string; readonly key: string } | undefined;
   readonly operatorTokenFile: string;
   /** Token files of all operators, by account. */
@@ -56,6 +57,7 @@ export async function readEndpoints(path: string): Promise<Endpoints> {
   const from = (file: string): string => resolve(dirname(dirname(path)), file);
   return {
     serverTrust: from(trust.server),
+    fleetRoot: from(trust.fleetRoot),
     factory: factory && { ca: from(factory.ca), key: from(factory.key) },
     operatorTokenFile: from(operator.tokenFile),
     operatorTokenFiles: Object.fromEntries(

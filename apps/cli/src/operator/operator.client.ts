@@ -29,6 +29,8 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 export class OperatorClient {
   private agent: Agent | undefined;
+  /** Of streams, which have no end that could be told beforehand. */
+  private endless: Agent | undefined;
 
   /** `elevated`: gives the token in place of the file's. */
   constructor(
@@ -68,25 +70,28 @@ export class OperatorClient {
     path: string,
     { query = {}, behind }: Pick<OperatorRequest, 'query'> & { readonly behind?: string | undefined } = {},
   ): AsyncGenerator<SentEvent> {
-    const url = new URL(path, this.origin(service));
-    for (const [name, value] of Object.entries(query))
-      for (const one of [value ?? []].flat()) url.searchParams.append(name, String(one));
-    const headers = {
-      accept: 'text/event-stream',
-      authorization: `Bearer ${await this.token()}`,
-      ...(behind === undefined ? {} : { 'last-event-id': behind }),
-    };
-    const dispatcher = await this.dispatcher();
-    const answer = await request(url, { dispatcher, headers, bodyTimeout: STREAM_SILENCE_MS }).catch((cause) => {
-      throw new Unreachable(`${service} at ${url.origin} does not answer: ${(cause as Error).message}`, { cause });
-    });
-    if (answer.statusCode >= 400) throw Problem.of(answer.statusCode, parse(await answer.body.text()));
+    const headers = behind === undefined ? {} : { 'last-event-id': behind };
+    const body = await this.open(service, path, 'text/event-stream', query, headers);
     const reader = new EventStreamReader();
-    answer.body.setEncoding('utf8');
+    body.setEncoding('utf8');
     try {
-      for await (const chunk of answer.body) yield* reader.read(chunk as string);
+      for await (const chunk of body) yield* reader.read(chunk as string);
     } catch (cause) {
-      throw new Unreachable(`${service} at ${url.origin} was cut off: ${(cause as Error).message}`, { cause });
+      throw cutOff(service, cause);
+    }
+  }
+
+  /** A long answer as it comes, in bytes. Throws as `call`, and Unreachable where it is cut off. */
+  async *bytes(
+    service: OperatorService,
+    path: string,
+    { query = {}, accept }: Pick<OperatorRequest, 'query'> & { readonly accept: string },
+  ): AsyncGenerator<Uint8Array> {
+    const body = await this.open(service, path, accept, query, {});
+    try {
+      for await (const chunk of body) yield chunk as Buffer;
+    } catch (cause) {
+      throw cutOff(service, cause);
     }
   }
 
@@ -105,7 +110,28 @@ export class OperatorClient {
   }
 
   async close(): Promise<void> {
-    await this.agent?.close();
+    await Promise.all([this.agent?.close(), this.endless?.destroy()]);
+  }
+
+  /** The body of a stream that was let in. */
+  private async open(
+    service: OperatorService,
+    path: string,
+    accept: string,
+    query: NonNullable<OperatorRequest['query']>,
+    more: Readonly<Record<string, string>>,
+  ) {
+    const url = new URL(path, this.origin(service));
+    for (const [name, value] of Object.entries(query))
+      for (const one of [value ?? []].flat()) url.searchParams.append(name, String(one));
+    const headers = { accept, authorization: `Bearer ${await this.token()}`, ...more };
+    this.endless ??= new Agent({ allowH2: false, connect: await this.connectOptions() });
+    const dispatcher = this.endless;
+    const answer = await request(url, { dispatcher, headers, bodyTimeout: STREAM_SILENCE_MS }).catch((cause) => {
+      throw new Unreachable(`${service} at ${url.origin} does not answer: ${(cause as Error).message}`, { cause });
+    });
+    if (answer.statusCode >= 400) throw Problem.of(answer.statusCode, parse(await answer.body.text()));
+    return answer.body;
   }
 
   private origin(service: OperatorService): string {
@@ -118,9 +144,13 @@ export class OperatorClient {
     this.agent ??= new Agent({
       allowH2: false,
       maxResponseSize: MAX_ANSWER_BYTES,
-      connect: { ca: await readFile(this.endpoints.serverTrust, 'utf8'), timeout: 5_000 },
+      connect: await this.connectOptions(),
     });
     return this.agent;
+  }
+
+  private async connectOptions() {
+    return { ca: await readFile(this.endpoints.serverTrust, 'utf8'), timeout: 5_000 };
   }
 
   private async send(
@@ -147,6 +177,10 @@ export class OperatorClient {
       throw new Unreachable(`${service} at ${url.origin} does not answer: ${(cause as Error).message}`, { cause });
     }
   }
+}
+
+function cutOff(service: OperatorService, cause: unknown): Unreachable {
+  return new Unreachable(`${service} cut the stream off: ${(cause as Error).message}`, { cause });
 }
 
 function parse(text: string): unknown {

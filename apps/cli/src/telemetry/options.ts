@@ -1,0 +1,19 @@
+/** What options of `telemetry` may say. */
+import { InvalidArgumentError } from 'commander';
+
+export function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number above 0');
+  return value;
+}
+
+export function instant(text: string): string {
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime())) throw new InvalidArgumentError('a time as in 2026-11-22T12:00:00Z');
+  return time.toISOString();
+}
+
+/** `/v1/devices/{device}/telemetry` and what is below it. */
+export function pathOf(device: string, below = ''): string {
+  return `/v1/devices/${encodeURIComponent(device)}/telemetry${below}`;
+}

@@ -1,0 +1,118 @@
+/** `telemetry list | verify | export | stats`: what is stored of one device, in a range of time. */
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Command } from 'commander';
+import { z } from 'zod';
+import { fromUser } from '../endpoints/endpoints.store.js';
+import { inSession, type Session } from '../session.service.js';
+import { linesOf } from './lines.js';
+import { instant, pathOf, whole } from './options.js';
+import { ShownRecord, wordsOf } from './shown-record.js';
+
+interface RangeOptions {
+  readonly device: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+const NDJSON = 'application/x-ndjson';
+const Progress = z.looseObject({ checked: z.number(), faulty: z.number(), total: z.number() });
+const Fault = z.looseObject({ stream: z.string(), epoch: z.number(), seq: z.number(), fault: z.string() });
+const Summary = z.looseObject({ ok: z.boolean(), checked: z.number(), faulty: z.number() });
+const Failed = z.looseObject({ code: z.string(), title: z.string() });
+const Statistics = z.looseObject({
+  verdicts: z.record(z.string(), z.number()),
+  latency_ms: z.record(z.string(), z.number().nullable()),
+  streams: z.array(z.looseObject({ stream: z.string(), epoch: z.number(), accepted: z.number(), missing: z.number() })),
+});
+
+function ranged(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .requiredOption('--device <id>')
+    .option('--from <time>', 'received at that time or later', instant)
+    .option('--to <time>', 'received before', instant);
+}
+
+export function rangeCommands(): Command[] {
+  return [
+    ranged('list', 'stored records, in order of receipt')
+      .option('--limit <n>', 'so many at most', whole, 100)
+      .action((options: RangeOptions & { limit: number }, command: Command) =>
+        inSession(command, (session) => list(session, options)),
+      ),
+    ranged(
+      'verify',
+      'verify stored records again, by the bytes as received and the certificates that signed them',
+    ).action((options: RangeOptions, command: Command) => inSession(command, (session) => verify(session, options))),
+    ranged('export', 'records with all that proves them, for `telemetry verify-export`')
+      .requiredOption('--out <file>')
+      .action((options: RangeOptions & { out: string }, command: Command) =>
+        inSession(command, (session) => save(session, options)),
+      ),
+    ranged('stats', 'latency, gaps and verdicts; of the last day unless told otherwise').action(
+      (options: RangeOptions, command: Command) => inSession(command, (session) => stats(session, options)),
+    ),
+  ];
+}
+
+async function list({ operator, output }: Session, { device, limit, ...range }: RangeOptions & { limit: number }) {
+  const query = { from: range.from, to: range.to, limit, view: output.json ? 'raw' : 'decoded' };
+  for await (const line of linesOf(operator.bytes('telemetry', pathOf(device), { query, accept: NDJSON }))) {
+    const record = ShownRecord.parse(JSON.parse(line.toString()));
+    output.item(record, wordsOf(record));
+  }
+}
+
+async function verify({ operator, output }: Session, { device, from, to }: RangeOptions): Promise<void> {
+  let summary: z.infer<typeof Summary> | undefined;
+  const query = { from, to };
+  for await (const { event, data } of operator.events('telemetry', pathOf(device, '/verify'), { query })) {
+    const said: unknown = JSON.parse(data);
+    if (event === 'progress' && process.stderr.isTTY && !output.json) {
+      const { checked, total, faulty } = Progress.parse(said);
+      process.stderr.write(`\r${checked} of ${total} checked, ${faulty} faulty `);
+    } else if (event === 'fault') {
+      const fault = Fault.parse(said);
+      output.item(fault, [fault.fault, fault.stream, `epoch ${fault.epoch}`, `#${fault.seq}`]);
+    } else if (event === 'summary') summary = Summary.parse(said);
+    else if (event === 'error') {
+      const { code, title } = Failed.parse(said);
+      throw new Error(`${code}: ${title}`);
+    }
+  }
+  if (process.stderr.isTTY && !output.json) process.stderr.write('\n');
+  if (!summary) throw new Error('the verification was cut off');
+  output.item(summary, [`${summary.checked} checked, ${summary.faulty} faulty`]);
+  if (!summary.ok) throw new Error(`${summary.faulty} of ${summary.checked} records do not stand`);
+}
+
+async function save({ operator, output }: Session, { device, from, to, out }: RangeOptions & { out: string }) {
+  const file = fromUser(out);
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const measure = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      bytes += chunk.length;
+      hash.update(chunk);
+      done(undefined, chunk);
+    },
+  });
+  const answer = operator.bytes('telemetry', pathOf(device, '/export'), { query: { from, to }, accept: NDJSON });
+  await pipeline(Readable.from(answer), measure, createWriteStream(file, { mode: 0o600 }));
+  output.record({ file, bytes, sha256: hash.digest('hex') });
+}
+
+async function stats({ operator, output }: Session, { device, from, to }: RangeOptions): Promise<void> {
+  const answer = await operator.call('telemetry', 'GET', pathOf(device, '/statistics'), { query: { from, to } });
+  if (output.json) {
+    output.record(answer as object);
+    return;
+  }
+  const { verdicts, latency_ms, streams } = Statistics.parse(answer);
+  const rows = streams.map(({ stream, epoch, accepted, missing }) => [stream, epoch, accepted, missing]);
+  output.table(answer, ['STREAM', 'EPOCH', 'ACCEPTED', 'MISSING'], rows);
+  output.record({ ...verdicts, 'latency p50 (ms)': latency_ms.p50, 'latency p99 (ms)': latency_ms.p99 });
+}
