@@ -1,4 +1,5 @@
 import { storedMessages } from '../harness/database.js';
+import { FORMS } from '../harness/formats.js';
 import { canonical } from '../harness/message.js';
 import { attack } from './attack.js';
 import { unharmed, victim } from './cast.js';
@@ -14,12 +15,21 @@ export const replayedMessages = attack(
     const batch = Array.from({ length: 5 }, () => car.message());
     trial.check('the message itself', '200 accepted', said(await car.send(message)));
     trial.check('the batch itself', '200 accepted', said(await car.send(batch)));
+    const records = FORMS.map((form) => ({ form, record: car.message().payload }));
+    for (const { form, record } of records)
+      trial.check(`as ${form}`, '200 accepted', said(await car.sendIn(form, record)));
     const before = await car.windows();
     const once = await storedMessages(car.id);
     for (const token of [undefined, await car.client.token(car.id, 'telemetry:write')]) {
       trial.check('the message again', '200 duplicate', said(await car.send(message, token)));
       trial.check('the batch again', '200 duplicate', said(await car.send(batch, token)));
     }
+    for (const { record } of records) {
+      for (const form of FORMS) {
+        trial.check(`its record as ${form}`, '200 duplicate', said(await car.sendIn(form, record)));
+      }
+    }
+    trial.check('the message as another format', '200 duplicate', said(await car.sendIn('cose', message.payload)));
     const signedAgain = { payload: message.payload, signature: car.sign(canonical(message.payload)) };
     trial.check('its record under another signature', '200 duplicate', said(await car.send(signedAgain)));
     trial.check('out of the batch', '200 duplicate', said(await car.send(batch[2])));

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { storedMessages } from '../harness/database.js';
 import { deniedInLog } from '../harness/decisions.js';
+import { FORMS } from '../harness/formats.js';
 import { operator } from '../harness/operator.js';
 import { attack } from './attack.js';
 import { attacker, unharmed, victim } from './cast.js';
@@ -24,6 +25,12 @@ export const anotherVehiclesName = attack(
     trial.check('inside a batch', '200 accepted+telemetry.wrong_device', seen);
     const borrowed = { ...car.message({ device_id: forger.id, seq: 7002 }), kid: await car.vehicle.thumbprint() };
     trial.check("A's name under B's key", '403 telemetry.wrong_device', said(await forger.send(borrowed)));
+    for (const form of FORMS) {
+      const wrong = /^(403|200) telemetry\.wrong_device$/;
+      const name = said(await forger.sendIn(form, own.payload));
+      trial.check(`in the body, as ${form}`, wrong, name);
+      trial.check(`B's own, as ${form}`, wrong, said(await forger.sendIn(form, captured.payload, car)));
+    }
     trial.must('nothing is stored', (await storedMessages(car.id)).length === stored, 'a message more');
     await deniedInLog('telemetry.wrong_device', { device: forger.id, service: 'telemetry' });
 

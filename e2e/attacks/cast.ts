@@ -2,6 +2,7 @@
 
 import { createPrivateKey, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { type Form, inForm } from '../harness/formats.js';
 import { canonical, nowSeconds, type Payload, payloadOf } from '../harness/message.js';
 import { type Seen, Thief } from '../harness/thief.js';
 import { Vehicle } from '../harness/vehicle.js';
@@ -49,21 +50,39 @@ export class Party {
 
   /** Hex, over the text as it stands. */
   sign(text: string): string {
-    const key = createPrivateKey(readFileSync(this.vehicle.key));
-    return sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('hex');
+    return this.signBytes(Buffer.from(text)).toString('hex');
   }
 
+  /** r || s. */
+  readonly signBytes = (bytes: Uint8Array): Buffer => {
+    const key = createPrivateKey(readFileSync(this.vehicle.key));
+    return sign('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' });
+  };
+
   /** A string or bytes go as they are. */
-  async send(body: unknown, token?: string): Promise<Seen> {
+  async send(body: unknown, token?: string, contentType = 'application/json'): Promise<Seen> {
     const raw = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-    const bearer = token ?? (await this.token());
-    return this.client.ask({ service: 'telemetry', method: 'POST', path: '/v1/telemetry', token: bearer, body: raw });
+    const ask = { service: 'telemetry', method: 'POST', path: '/v1/telemetry', contentType } as const;
+    return this.client.ask({ ...ask, token: token ?? (await this.token()), body: raw });
+  }
+
+  /** A record in another format, signed by this vehicle unless by `signer`. */
+  sendIn(form: Form, record: object, signer: Party = this): Promise<Seen> {
+    const { body, contentType } = inForm(form, record, signer.signBytes);
+    return this.send(body, undefined, contentType);
   }
 
   async windows(): Promise<unknown> {
     const path = '/v1/telemetry/window';
     const { body } = await this.client.ask({ service: 'telemetry', method: 'GET', path, token: await this.token() });
     return (JSON.parse(body) as { windows: unknown }).windows;
+  }
+
+  /** A request about its log, with the token for that. */
+  async ask(method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown): Promise<Seen> {
+    const token = await this.token('telemetry:backfill');
+    const raw = body === undefined ? {} : { body: JSON.stringify(body) };
+    return this.client.ask({ service: 'telemetry', method, path, token, ...raw });
   }
 
   /** The files that the next connection needs. */

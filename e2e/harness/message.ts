@@ -21,6 +21,7 @@ export function payloadOf(deviceId: string, seq: number, ts = nowSeconds()): Pay
 /** The signed bytes: keys sorted, no white space. For these payloads that is all that RFC 8785 asks. */
 export function canonical(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
 }
