@@ -18,8 +18,8 @@ export interface ServiceSpec {
 export const SERVICES: readonly ServiceSpec[] = [
   { name: 'fleet-ca', n: 0, vehicle: false, operator: false, heapMiB: 128, semiSpaceMiB: 16 },
   { name: 'provisioning', n: 1, vehicle: true, operator: true, heapMiB: 160, semiSpaceMiB: 16 },
-  { name: 'token', n: 2, vehicle: true, operator: true, heapMiB: 160 },
-  { name: 'telemetry', n: 3, vehicle: true, operator: true, heapMiB: 256 },
+  { name: 'token', n: 2, vehicle: true, operator: true, heapMiB: 160, semiSpaceMiB: 16 },
+  { name: 'telemetry', n: 3, vehicle: true, operator: true, heapMiB: 256, semiSpaceMiB: 32 },
   { name: 'command', n: 4, vehicle: true, operator: true, heapMiB: 160 },
   { name: 'revocation', n: 5, vehicle: false, operator: true, heapMiB: 160 },
   { name: 'gateway', n: 6, vehicle: false, operator: true, heapMiB: 160 },

@@ -10,6 +10,7 @@ export {
   type JwsHeaderName,
   type JwsRefusal,
   type JwsVerdict,
+  jwsSigner,
   type ParsedJws,
   parseFlattenedJws,
   parseJws,

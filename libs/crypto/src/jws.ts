@@ -40,9 +40,19 @@ export type JwsVerdict = { readonly ok: true } | { readonly ok: false; readonly 
  * @throws DomainError `x509.key_unsupported`
  */
 export function signJws(jws: { header: JwsHeader; payload: Uint8Array | string; key: KeyObject }): string {
-  const header = JSON.stringify({ ...jws.header, alg: signingAlgorithm(jws.key) });
-  const input = `${base64url(header)}.${base64url(jws.payload)}`;
-  return `${input}.${sign(jws.key, Buffer.from(input)).toString('base64url')}`;
+  return jwsSigner(jws.header, jws.key)(jws.payload);
+}
+
+/**
+ * The same for many payloads under one header, which is written once.
+ * @throws DomainError `x509.key_unsupported`
+ */
+export function jwsSigner(header: JwsHeader, key: KeyObject): (payload: Uint8Array | string) => string {
+  const start = `${base64url(JSON.stringify({ ...header, alg: signingAlgorithm(key) }))}.`;
+  return (payload) => {
+    const input = start + base64url(payload);
+    return `${input}.${sign(key, Buffer.from(input, 'latin1')).toString('base64url')}`;
+  };
 }
 
 /**

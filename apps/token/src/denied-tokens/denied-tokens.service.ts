@@ -40,12 +40,16 @@ export class DeniedTokens implements OnApplicationBootstrap {
 
   /** Asks for all that is owed. Asking twice, as two replicas may, is safe. @throws DomainError `service.upstream_unavailable`: it stays owed */
   async settle(): Promise<void> {
-    await this.owed.forgetExpired(new Date(Date.now() - this.config.tokenSkewSeconds * 1000));
+    const skewMs = this.config.tokenSkewSeconds * 1000;
     for (;;) {
       const owed = await this.owed.list(MAX_ENTRIES);
+      if (owed.length === 0) return;
       for (const reason of new Set(owed.map((one) => one.reason))) {
         const alike = owed.filter((one) => one.reason === reason);
-        await this.deny(alike, reason);
+        await this.deny(
+          alike.filter(({ expiresAt }) => expiresAt.getTime() > Date.now() - skewMs),
+          reason,
+        );
         await this.owed.remove(alike.map(({ jti }) => jti));
       }
       if (owed.length < MAX_ENTRIES) return;

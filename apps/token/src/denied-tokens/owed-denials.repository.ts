@@ -31,9 +31,4 @@ export class OwedDenials {
   async remove(jtis: readonly string[]): Promise<void> {
     await this.database.query('DELETE FROM owed_denials WHERE jti = ANY($1)', [jtis]);
   }
-
-  /** Those that nobody would take any more. */
-  async forgetExpired(before: Date): Promise<void> {
-    await this.database.query('DELETE FROM owed_denials WHERE expires_at < $1', [before]);
-  }
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import type { DeviceClaims, OperatorClaims } from '@outrider/admission';
 import { type Jwks, jwksChanged, jwksGet } from '@outrider/contracts';
-import { JWS_TYP, signJws } from '@outrider/crypto';
+import { JWS_TYP, jwsSigner } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { JwksKeys } from '@outrider/platform/admission';
 import { Nats, Subscriptions } from '@outrider/platform/nats';
@@ -24,7 +24,7 @@ const LONGEST_TOKEN_SECONDS = Math.max(
 /** The keys in memory: signs without the database, rotates with it, and tells everyone which keys verify. */
 @Injectable()
 export class SigningKeyService implements OnModuleInit, OnApplicationBootstrap {
-  private signing: SigningKey | undefined;
+  private signing: ((payload: string) => string) | undefined;
   private published: Jwks = { keys: [] };
   private readonly policy: RotationPolicy;
 
@@ -60,8 +60,7 @@ export class SigningKeyService implements OnModuleInit, OnApplicationBootstrap {
   /** A compact JWT, `typ` at+jwt (RFC 9068 §2.1). */
   sign(claims: DeviceClaims | OperatorClaims): string {
     if (!this.signing) throw new DomainError('service.unavailable', { detail: 'no key signs just now' });
-    const { kid, privateKey } = this.signing;
-    return signJws({ header: { typ: JWS_TYP.accessToken, kid }, payload: JSON.stringify(claims), key: privateKey });
+    return this.signing(JSON.stringify(claims));
   }
 
   /** Takes what steps are due by `now`, and takes up what other replicas did. Keeps what it has while the database is away. */
@@ -74,7 +73,8 @@ export class SigningKeyService implements OnModuleInit, OnApplicationBootstrap {
   }
 
   private use(keys: readonly SigningKey[]): void {
-    this.signing = currentSigningKey(keys);
+    const current = currentSigningKey(keys);
+    this.signing = current && jwsSigner({ typ: JWS_TYP.accessToken, kid: current.kid }, current.privateKey);
     this.published = publishedJwks(keys);
     this.admissionKeys.accept(this.published);
   }

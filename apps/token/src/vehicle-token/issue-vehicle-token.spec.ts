@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from '@jest/globals';
 import { DeviceClaims } from '@outrider/admission';
-import { DeviceId, Thumbprint } from '@outrider/ids';
+import { DeviceId, JwtId, Thumbprint } from '@outrider/ids';
 import { type IssueContext, issueVehicleToken, readVehicleTokenRequest } from './issue-vehicle-token.js';
 
 const NOW = 1_763_900_000_000;
@@ -11,7 +11,7 @@ const context: IssueContext = {
   thumbprint: Thumbprint.parse('A'.repeat(43)),
   notAfterMs: NOW + 86_400_000,
   nowMs: NOW,
-  jti: '6f2b3f0e-6a0e-4a3e-9d7e-0a8f0f6a8f11',
+  jti: JwtId.parse('6f2b3f0e-6a0e-4a3e-9d7e-0a8f0f6a8f11'),
 };
 const read = (fields: Record<string, string>) =>
   readVehicleTokenRequest(

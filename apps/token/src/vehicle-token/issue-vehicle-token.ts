@@ -1,13 +1,13 @@
 /** Decides what a vehicle's access token says (RFC 9068 §2.2, RFC 8705 §3.1), or why there is none. */
 import type { DeviceClaims } from '@outrider/admission';
 import { DomainError } from '@outrider/errors';
-import { type DeviceId, JwtId, type Thumbprint } from '@outrider/ids';
+import type { DeviceId, JwtId, Thumbprint } from '@outrider/ids';
 import { type DeviceKnowledge, requireControl, requireTelemetry } from '../device/device.js';
 import { scopeTokens } from '../oauth/scope-tokens.js';
 import { requireClientCredentials, required, type TokenForm } from '../oauth/token-form.js';
 import { OFFLINE_SCOPE } from '../refresh/decide-refresh.js';
 import { decideLifetime, parseLifetime } from './lifetime.js';
-import { decideScope, type ScopeGrant } from './scope.js';
+import { decideScope, type ScopeGrant, usualScope } from './scope.js';
 
 /** A well-formed request of an authenticated device. */
 export interface VehicleTokenRequest {
@@ -21,6 +21,8 @@ export interface VehicleTokenRequest {
 /** Reads a form. @throws DomainError `token.invalid_request`, `token.unsupported_grant_type`, `token.invalid_scope`, `token.invalid_target` */
 export function readVehicleTokenRequest(form: TokenForm): VehicleTokenRequest {
   requireClientCredentials(form);
+  const usual = form.has('resource') ? undefined : usualScope(form.get('scope'));
+  if (usual) return { ...readRest(form), grant: usual, offline: false };
   const asked = form.has('scope') ? scopeTokens(form.get('scope') as string) : [];
   const scopes = asked.filter((scope) => scope !== OFFLINE_SCOPE);
   return {
@@ -43,11 +45,14 @@ export function readRefreshRequest(form: TokenForm, familyScope: string): Vehicl
 }
 
 function readGrant(form: TokenForm, scope: string | undefined) {
-  return {
-    clientId: required(form, 'client_id'),
-    grant: decideScope(scope, form.get('resource')),
-    requestedSeconds: parseLifetime(form.get('requested_lifetime')),
-  };
+  const clientId = required(form, 'client_id');
+  const grant = decideScope(scope, form.get('resource'));
+  return { clientId, grant, requestedSeconds: parseLifetime(form.get('requested_lifetime')) };
+}
+
+function readRest(form: TokenForm) {
+  const clientId = required(form, 'client_id');
+  return { clientId, requestedSeconds: parseLifetime(form.get('requested_lifetime')) };
 }
 
 /** Where the token comes from. Times in milliseconds since the epoch; `jti`: fresh, random. */
@@ -60,7 +65,7 @@ export interface IssueContext {
   readonly jkt?: string | undefined;
   readonly notAfterMs: number;
   readonly nowMs: number;
-  readonly jti: string;
+  readonly jti: JwtId;
 }
 
 /**
@@ -82,7 +87,7 @@ export function issueVehicleToken(
     iat,
     nbf: iat,
     exp,
-    jti: JwtId.parse(context.jti),
+    jti: context.jti,
     scope: grant.scopes.join(' '),
     cnf: { 'x5t#S256': context.thumbprint, ...(context.jkt === undefined ? {} : { jkt: context.jkt }) },
   };

@@ -1,5 +1,5 @@
-import { expect, test } from '@jest/globals';
-import { decideScope } from './scope.js';
+import { expect, it, test } from '@jest/globals';
+import { decideScope, usualScope, VEHICLE_SCOPES } from './scope.js';
 
 const TELEMETRY = 'urn:outrider:telemetry';
 const COMMAND = 'urn:outrider:command';
@@ -45,4 +45,11 @@ test.each<[string, string | undefined, string | undefined, string]>([
   ["the operators' audience", 'telemetry:write', 'urn:outrider:operator', 'token.invalid_target'],
 ])('refuses %s', (_name, scope, resource, code) => {
   expect(() => decideScope(scope, resource)).toThrow(expect.objectContaining({ code }) as never);
+});
+
+it('has an answer at hand for what is usual, and it is the same', () => {
+  for (const scope of VEHICLE_SCOPES) expect(usualScope(scope)).toEqual(decideScope(scope));
+  expect(usualScope(undefined)).toEqual(decideScope());
+  for (const scope of ['', 'telemetry:write ', 'telemetry:write telemetry:backfill', 'command:send', 'constructor'])
+    expect(usualScope(scope)).toBeUndefined();
 });

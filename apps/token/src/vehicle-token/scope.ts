@@ -41,6 +41,14 @@ export function decideScope(scope: string = DEFAULT_SCOPE, resource?: string): S
   return { family, scopes: scopes.filter((one) => asked.includes(one)), audience };
 }
 
+/** Each scope by itself, as most vehicles ask. */
+const USUAL: ReadonlyMap<string, ScopeGrant> = new Map(VEHICLE_SCOPES.map((scope) => [scope, decideScope(scope)]));
+
+/** What `decideScope` says of one scope alone, or of none; undefined for whatever takes reading. */
+export function usualScope(scope: string = DEFAULT_SCOPE): ScopeGrant | undefined {
+  return USUAL.get(scope);
+}
+
 function holdsAny(family: ScopeFamily, asked: readonly string[]): boolean {
   return FAMILIES[family].scopes.some((one) => asked.includes(one));
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { DeviceClaims, DpopProof } from '@outrider/admission';
 import { DomainError } from '@outrider/errors';
-import type { DeviceId } from '@outrider/ids';
+import type { DeviceId, JwtId } from '@outrider/ids';
 import { DenylistFeed } from '@outrider/platform/admission';
 import { controlTokenRequest, DeviceContexts, Policies } from '@outrider/platform/policy';
 import { CONFIG, Metrics } from '@outrider/platform/service';
@@ -24,6 +24,7 @@ import {
   readVehicleTokenRequest,
   type VehicleTokenRequest,
 } from './issue-vehicle-token.js';
+import type { ScopeFamily } from './scope.js';
 import { TokenProofs } from './token-proofs.service.js';
 
 const STALE_RETRY_SECONDS = 1;
@@ -39,7 +40,7 @@ export interface Caller {
 
 @Injectable()
 export class VehicleTokenService {
-  private readonly issued;
+  private readonly issued: Readonly<Record<ScopeFamily, { inc(): void }>>;
 
   constructor(
     @Inject(CONFIG) private readonly config: TokenConfig,
@@ -54,7 +55,8 @@ export class VehicleTokenService {
     private readonly refreshTokens: RefreshTokens,
     metrics: Metrics,
   ) {
-    this.issued = metrics.counter('outrider_token_issued_total', 'Tokens issued, by family.', ['family']);
+    const issued = metrics.counter('outrider_token_issued_total', 'Tokens issued, by family.', ['family']);
+    this.issued = { telemetry: issued.labels('telemetry'), control: issued.labels('control') };
   }
 
   /** `certificate`: validated and not on the denylist, by the admission guard. */
@@ -80,14 +82,14 @@ export class VehicleTokenService {
       jkt: caller.proof?.jkt,
       notAfterMs: notAfter.getTime(),
       nowMs: Date.now(),
-      jti: randomUUID(),
+      jti: randomUUID() as string as JwtId,
     });
     const decision = control ? await this.requireAllowed(deviceId, request.grant.scopes) : undefined;
     if (caller.proof) await this.proofs.useUp(caller.proof);
     if (decision) await this.controlTokens.record(claims, decision, caller.remoteAddress);
     const refreshToken = await this.nextRefreshToken(form, request, claims);
     this.certificatesSeen.note({ thumbprint, deviceId, notAfter, seenAt: new Date() });
-    this.issued.inc({ family: request.grant.family });
+    this.issued[request.grant.family].inc();
     return tokenAnswer(this.signingKeys.sign(claims), claims, refreshToken);
   }
 

@@ -40,6 +40,7 @@ import { ResourceMetadata } from './resource-metadata.service.js';
 
 const STALE_RETRY_SECONDS = 1;
 
+type Handler = ReturnType<ExecutionContext['getHandler']>;
 type OperatorRule = Extract<AdmissionRule, { kind: 'operator' }>;
 
 type Refusal = {
@@ -53,6 +54,7 @@ type Refusal = {
 @Injectable()
 export class AdmissionGuard implements CanActivate {
   private readonly certificates = new WeakMap<Peer, ClientCertificate>();
+  private readonly rules = new Map<Handler, AdmissionRule>();
   private readonly ignoredHeaders;
 
   constructor(
@@ -78,8 +80,7 @@ export class AdmissionGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
-    const rule = this.reflector.get<AdmissionRule | undefined>(ADMISSION, context.getHandler());
-    if (!rule) throw new Error('a route that says not whom it admits');
+    const rule = this.ruleOf(context.getHandler());
     const connection = peerOf(request.raw);
     const peer = connection.isProxy ? this.behind(connection, request, reply) : connection;
     this.ignoreForwarded(request, peer);
@@ -89,6 +90,16 @@ export class AdmissionGuard implements CanActivate {
     else if (peer.listener === 'operator') this.admitAnyOperator(request, reply, peer);
     else await this.admitVehicle(rule, request, reply, peer);
     return true;
+  }
+
+  /** Read once a route: a lookup of metadata costs more than the rest of the guard's own work. */
+  private ruleOf(handler: Handler): AdmissionRule {
+    const known = this.rules.get(handler);
+    if (known) return known;
+    const rule = this.reflector.get<AdmissionRule | undefined>(ADMISSION, handler);
+    if (!rule) throw new Error('a route that says not whom it admits');
+    this.rules.set(handler, rule);
+    return rule;
   }
 
   private async admitVehicle(

@@ -29,23 +29,28 @@ export interface OperatorAdmission {
 
 export type Admission = CertificateAdmission | VehicleAdmission | OperatorAdmission;
 
-const admissions = new WeakMap<FastifyRequest, Admission>();
+/** On the request itself: a weak map of short-lived keys is what a garbage collector likes least. */
+const ADMITTED = Symbol('admitted');
+const RECHECK = Symbol('recheck');
+
+interface Judged {
+  [ADMITTED]?: Admission;
+  [RECHECK]?: () => void;
+}
 
 export function setAdmission(request: FastifyRequest, admission: Admission): void {
-  admissions.set(request, admission);
+  (request as Judged)[ADMITTED] = admission;
 }
 
 /** What admission learned of a request's caller. Throws a plain error where the route asked for nobody: that is a bug. */
 export function admissionOf(request: FastifyRequest): Admission {
-  const admission = admissions.get(request);
+  const admission = (request as Judged)[ADMITTED];
   if (!admission) throw new Error('a route that admits anyone asked who was admitted');
   return admission;
 }
 
-const rechecks = new WeakMap<FastifyRequest, () => void>();
-
 export function setRecheck(request: FastifyRequest, recheck: () => void): void {
-  rechecks.set(request, recheck);
+  (request as Judged)[RECHECK] = recheck;
 }
 
 /**
@@ -53,7 +58,7 @@ export function setRecheck(request: FastifyRequest, recheck: () => void): void {
  * out. Token, denylist and the feed's age may have changed since. Throws what the guard would have thrown.
  */
 export function requireStillAdmitted(request: FastifyRequest): void {
-  const recheck = rechecks.get(request);
+  const recheck = (request as Judged)[RECHECK];
   if (!recheck) throw new Error('a request that nobody was admitted with was judged again');
   recheck();
 }

@@ -29,6 +29,7 @@ export class Decisions implements OnApplicationBootstrap, OnApplicationShutdown 
   private sending: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private readonly made;
+  private readonly counters = new Map<string, { inc(): void }>();
   private readonly dropped;
 
   constructor(
@@ -69,11 +70,21 @@ export class Decisions implements OnApplicationBootstrap, OnApplicationShutdown 
 
   /** Never throws and never waits: a decision log that is away stops no request. */
   record(facts: DecisionFacts): void {
-    this.made.inc({ listener: facts.listener, decision: facts.decision, code: facts.code });
+    this.counterOf(facts).inc();
     const first = this.aggregator.observe(facts, Date.now());
     if (!first) return;
     this.queue(first);
     void this.send();
+  }
+
+  /** prom-client makes a name of the labels each time; there are few of them. */
+  private counterOf({ listener, decision, code }: DecisionFacts): { inc(): void } {
+    const name = `${listener} ${decision} ${code}`;
+    const known = this.counters.get(name);
+    if (known) return known;
+    const counter = this.made.labels(listener, decision, code);
+    this.counters.set(name, counter);
+    return counter;
   }
 
   private flush(): void {

@@ -1,7 +1,7 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DomainError } from '@outrider/errors';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
-import { newSpan, withTrace } from '../service/trace.provider.js';
+import { newSpan, runInTrace } from '../service/trace.provider.js';
 import { listenerOf, MAX_BODY_BYTES } from './listeners.service.js';
 import { streamBodies } from './streamed-body.provider.js';
 
@@ -33,7 +33,7 @@ export function createFastifyAdapter(): FastifyAdapter {
   fastify.addHook('onRequest', (request, reply, done) => {
     const trace = newSpan(headerOf(request, 'traceparent'));
     reply.header('x-trace-id', trace.traceId);
-    withTrace(`00-${trace.traceId}-${trace.spanId}-01`, done);
+    runInTrace(trace, done);
   });
   streamBodies(fastify);
   refuseEncodedBodies(fastify);

@@ -20,6 +20,11 @@ export function withTrace<T>(traceparent: string | undefined, work: () => T): T 
   return storage.run(newSpan(traceparent), work);
 }
 
+/** The same for a span that was made already. */
+export function runInTrace<T>(trace: Trace, work: () => T): T {
+  return storage.run(trace, work);
+}
+
 export function newSpan(traceparent: string | undefined): Trace {
   const match = traceparent && /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent);
   return { traceId: match ? match[1]! : randomHex(16), spanId: randomHex(8) };
