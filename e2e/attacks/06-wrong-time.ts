@@ -1,12 +1,31 @@
-import { storedMessages } from '../harness/database.js';
+import { randomUUID } from 'node:crypto';
+import { loggedRecords, storedMessages } from '../harness/database.js';
 import { deniedInLog } from '../harness/decisions.js';
 import { FORMS } from '../harness/formats.js';
-import { nowSeconds } from '../harness/message.js';
-import { attack } from './attack.js';
-import { unharmed, victim } from './cast.js';
+import { orderLog, sealLog, uploadLog } from '../harness/log.js';
+import { nowSeconds, payloadOf } from '../harness/message.js';
+import { attack, type Trial } from './attack.js';
+import { Party, unharmed, victim } from './cast.js';
 import { said } from './said.js';
 
 const FIVE_MINUTES = 300;
+
+/** The same two times in a log: taken only where the platform ordered it, beside the live messages. */
+async function insideALog(trial: Trial): Promise<void> {
+  const car = await Party.enrol('late');
+  await car.send(car.message({ seq: 600 }));
+  const records = [nowSeconds() - FIVE_MINUTES, nowSeconds() + FIVE_MINUTES].map((ts, index) =>
+    payloadOf(car.id, 501 + index, ts),
+  );
+  const log = sealLog(car, records, nowSeconds());
+  const nobodys = { id: randomUUID(), nonce: 'x', ranges: [] };
+  trial.check('a log that nobody ordered', '404 telemetry.order_not_found', said(await uploadLog(car, nobodys, log)));
+  const order = await orderLog(car.id, [[501, 502]]);
+  trial.check('in an ordered log', '200 accepted', said(await uploadLog(car, order, log)));
+  const kept = (await loggedRecords(car.id)).map(({ seq }) => seq);
+  trial.must('both are kept, beside the live messages', JSON.stringify(kept) === '[501,502]', kept);
+  trial.must('the live messages are as before', (await storedMessages(car.id)).length === 1, 'one more');
+}
 
 export const wrongTime = attack(
   6,
@@ -33,6 +52,7 @@ export const wrongTime = attack(
     trial.must('nothing is stored', (await storedMessages(car.id)).length === stored, 'a message more');
     trial.must('the window has not moved', JSON.stringify(await car.windows()) === before, 'it moved');
     await deniedInLog('telemetry.skewed', { device: car.id });
+    await insideALog(trial);
     await unharmed(trial);
   },
 );

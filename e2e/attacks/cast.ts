@@ -78,6 +78,13 @@ export class Party {
     return (JSON.parse(body) as { windows: unknown }).windows;
   }
 
+  /** A request about its log, with the token for that. */
+  async ask(method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown): Promise<Seen> {
+    const token = await this.token('telemetry:backfill');
+    const raw = body === undefined ? {} : { body: JSON.stringify(body) };
+    return this.client.ask({ service: 'telemetry', method, path, token, ...raw });
+  }
+
   /** The files that the next connection needs. */
   files(): { cert: Buffer; key: Buffer } {
     return { cert: readFileSync(this.vehicle.certificate), key: readFileSync(this.vehicle.key) };

@@ -4,6 +4,7 @@ import { reusedNumber } from './02-reused-number.js';
 import { forgedFuture, jump } from './03-far-future-numbers.js';
 import { impossibleNumbers } from './05-impossible-numbers.js';
 import { wrongTime } from './06-wrong-time.js';
+import { tamperedLogs } from './07-tampered-logs.js';
 import { anotherVehiclesName } from './08-another-vehicles-name.js';
 import { stolenToken, tokenWithoutCertificate } from './09-stolen-token.js';
 import { anotherClient, greedyScopes } from './11-greedy-token-requests.js';
@@ -30,6 +31,7 @@ export const ATTACKS: readonly Attack[] = [
   jump,
   impossibleNumbers,
   wrongTime,
+  tamperedLogs,
   anotherVehiclesName,
   stolenToken,
   tokenWithoutCertificate,

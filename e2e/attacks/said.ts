@@ -16,6 +16,7 @@ export function said({ status, body }: Seen): string {
 function wordOf(body: string): string {
   const told = parsed(body);
   if (told?.code) return told.code;
+  if (told?.verdict) return told.verdict;
   const verdicts = told?.results?.map(({ verdict, code }) => code ?? verdict) ?? [];
   if (verdicts.length > 0) return [...new Set(verdicts)].join('+');
   return /^[a-z]+\.[a-z_]+(?=:)/.exec(body)?.[0] ?? '';

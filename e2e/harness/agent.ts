@@ -66,6 +66,12 @@ export class Agent {
     return all;
   }
 
+  /** As a power cut does. */
+  async kill(): Promise<number | null> {
+    this.#child.kill('SIGKILL');
+    return this.ended;
+  }
+
   /** Ends it in order. */
   async stop(): Promise<number | null> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGTERM');

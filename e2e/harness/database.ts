@@ -35,3 +35,12 @@ export async function storedMessages(deviceId: string): Promise<StoredMessage[]>
   );
   return rows.map((row) => ({ ...row, seq: Number(row.seq), payload: row.payload.toString() }));
 }
+
+/** Every record of a device that an offline log brought. */
+export async function loggedRecords(deviceId: string): Promise<{ epoch: number; seq: number; standing: string }[]> {
+  const rows = await query<{ epoch: number; seq: string; standing: string }>(
+    'SELECT epoch, seq, standing FROM telemetry.log_records WHERE device_id = $1 ORDER BY stream, epoch, seq',
+    [deviceId],
+  );
+  return rows.map((row) => ({ ...row, seq: Number(row.seq) }));
+}

@@ -13,7 +13,7 @@ export interface Seen {
 
 export interface Ask {
   readonly service: Service;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly token?: string;
   readonly body?: string | Buffer;
