@@ -20,7 +20,7 @@ const ROUNDS = [
     keyType: 'Ed25519',
     shape: 'single',
     perBody: 1,
-    bodies: 200,
+    bodies: 100,
     wanted: { rate: 3500, ratio: 5.5 },
   },
   {
@@ -39,7 +39,7 @@ const ROUNDS = [
     bodies: 40,
     wanted: { rate: 25_000, ratio: 0.8 },
   },
-  { name: 'single POST, P-256', keyType: 'P-256', shape: 'single', perBody: 1, bodies: 200 },
+  { name: 'single POST, P-256', keyType: 'P-256', shape: 'single', perBody: 1, bodies: 100 },
 ] as const satisfies readonly (Load & {
   name: string;
   keyType: 'Ed25519' | 'P-256';

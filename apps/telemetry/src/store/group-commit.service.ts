@@ -42,7 +42,7 @@ interface Outcome {
 }
 
 /**
- * Many requests share one commit (docs/decisions/0003-group-commit.md). A request that meets an idle service is committed at once; what
+ * Many requests share one commit (docs/decisions/0003-group-commit.md). A request that meets an idle service is committed with those of its turn; what
  * arrives while commits are in flight gathers into the next one. Verdicts are given after the commit, never before.
  */
 @Injectable()
@@ -50,6 +50,7 @@ export class GroupCommit implements OnApplicationShutdown {
   private readonly queue: BatchQueue<Pending>;
   /** With the time when each began. */
   private readonly inFlight = new Map<Promise<void>, number>();
+  private pumping = false;
   private readonly batchRecords;
 
   constructor(
@@ -88,8 +89,18 @@ export class GroupCommit implements OnApplicationShutdown {
     return new Promise((resolve, reject) => {
       const request = { deviceId, verified, records: verified.length, bytes, resolve, reject };
       const admission = this.lags() ? 'lag' : this.queue.add(request);
-      if (admission === 'taken') this.pump();
+      if (admission === 'taken') this.pumpSoon();
       else reject(refusal(admission));
+    });
+  }
+
+  /** After whatever else came in this turn of the event loop: else the first of a crowd is a commit of its own, and so is the second. */
+  private pumpSoon(): void {
+    if (this.pumping) return;
+    this.pumping = true;
+    setImmediate(() => {
+      this.pumping = false;
+      this.pump();
     });
   }
 
@@ -100,7 +111,7 @@ export class GroupCommit implements OnApplicationShutdown {
       const work = this.run(batch).finally(() => {
         this.inFlight.delete(work);
         this.queue.done(batch);
-        this.pump();
+        this.pumpSoon();
       });
       this.inFlight.set(work, performance.now());
     }
