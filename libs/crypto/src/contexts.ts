@@ -30,6 +30,7 @@ export const COSE_EXTERNAL_AAD = {
   telemetry: 'outrider/telemetry/v1',
   telemetryBatch: 'outrider/telemetry-batch/v1',
   logSegment: 'outrider/log-segment/v1',
+  command: 'outrider/command/v1',
 } as const;
 export type CoseExternalAad = (typeof COSE_EXTERNAL_AAD)[keyof typeof COSE_EXTERNAL_AAD];
 

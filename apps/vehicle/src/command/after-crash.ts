@@ -2,6 +2,8 @@
 import { Command } from './command.js';
 import type { Done } from './command.store.js';
 import type { AfterCrash } from './handlers.js';
+import { openCommand } from './signed-command.js';
+import { MAX_COMMAND_BYTES } from './verify.js';
 
 export type Settlement =
   | { readonly kind: 'say'; readonly done: Done }
@@ -22,8 +24,7 @@ export function settle(
     const known = JSON.parse(done) as Done;
     return { kind: 'say', done: { ...known, detail: `executed, outcome late after a crash: ${known.detail}` } };
   }
-  const payload = Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString();
-  const command = Command.parse(JSON.parse(payload));
+  const command = Command.parse(openCommand(jws, MAX_COMMAND_BYTES).content());
   if (afterCrash === 'repeatable' && command.exp > nowSeconds) return { kind: 'again', command };
   const detail = 'interrupted while it was carried out';
   return { kind: 'say', done: { result: 'uncertain', detail, time: nowSeconds } };

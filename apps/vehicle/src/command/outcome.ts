@@ -1,11 +1,12 @@
 /** The signed answer to a command: over its id, the hash of its bytes, the result and the time. */
-import { JWS_TYP, type KeyAlgorithm, sha256Base64url } from '@outrider/crypto';
+import { JWS_TYP, type KeyAlgorithm } from '@outrider/crypto';
 import type { OutcomeResult } from './command.js';
+import { requestHash } from './signed-command.js';
 
 export interface Outcome {
   readonly commandId: string;
   readonly deviceId: string;
-  /** The compact JWS that was received. */
+  /** The signed command that was received. */
   readonly jws: string;
   readonly result: OutcomeResult;
   readonly detail: string;
@@ -21,7 +22,7 @@ export function outcomeSigningInput(outcome: Outcome, algorithm: KeyAlgorithm, k
   const payload = {
     command_id: commandId,
     device_id: deviceId,
-    request_hash: sha256Base64url(jws),
+    request_hash: requestHash(jws),
     result,
     detail: detail.slice(0, 256),
     ...(data ? { data } : {}),

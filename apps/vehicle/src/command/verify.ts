@@ -1,9 +1,10 @@
 /** Decides whether a command is carried out, answered again from memory, or refused: the checks of DESIGN §7, in its order. */
-import { JWS_TYP, type ParsedJws, parseJws, verificationKey, verifyJws } from '@outrider/crypto';
+import { verificationKey } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { type CommandId, type DeviceId, serviceSpiffeId, type TrustDomain } from '@outrider/ids';
 import { type ChainOptions, OID, type ParsedCertificate, parseCertificate, validateChain } from '@outrider/x509';
 import { Command, type Counter } from './command.js';
+import { openCommand, type SignedCommand } from './signed-command.js';
 
 export const MAX_COMMAND_BYTES = 64 * 1024;
 /** Signer, its authority, and cross certificates of the root. */
@@ -48,30 +49,24 @@ export type CommandVerdict =
   /** `authentic`: the command service did sign this for this vehicle, so the refusal may be remembered under its id. */
   | { readonly kind: 'refuse'; readonly why: CommandRefusal; readonly authentic: boolean; readonly detail: string };
 
-/** `jws`: compact, from the network. Never throws for what is in it. */
-export function verifyCommand(jws: string, context: CommandContext): CommandVerdict {
-  const parsed = attempt(() => parseJws(jws, MAX_COMMAND_BYTES));
-  if (!parsed) return refuse('malformed', 'no compact JWS');
-  const signer = verifySigner(parsed, context);
+/** `signed`: as it came from the network (`SignedCommand`). Never throws for what is in it. */
+export function verifyCommand(signed: SignedCommand, context: CommandContext): CommandVerdict {
+  const opened = attempt(() => openCommand(signed, MAX_COMMAND_BYTES));
+  if (!opened) return refuse('malformed', 'neither a compact JWS nor a COSE_Sign1');
+  const signer = verifySigner(opened.chain, context);
   if ('kind' in signer) return signer;
-  const verified = verifyJws(parsed, verificationKey(signer.spkiDer), {
-    typ: JWS_TYP.command,
-    allowedHeaders: ['x5c'],
-  });
+  const verified = opened.verify(verificationKey(signer.spkiDer));
   if (!verified.ok) return refuse('signature', verified.reason);
-  const command = Command.safeParse(attempt(() => JSON.parse(Buffer.from(parsed.payload).toString('utf8'))));
+  const command = Command.safeParse(attempt(opened.content));
   if (!command.success) return refuse('malformed', command.error.issues[0]?.message ?? 'no command');
-  return verifyContent(jws, command.data, context);
+  return verifyContent(signed, command.data, context);
 }
 
-/** The leaf of `x5c`, if it is the control CA's command signer; x5c is attacker-controlled until it chains to the fleet root. */
-function verifySigner(parsed: ParsedJws, context: CommandContext): ParsedCertificate | CommandVerdict {
-  const { x5c } = parsed.header;
-  if (!Array.isArray(x5c) || !x5c.every((entry) => typeof entry === 'string')) {
-    return refuse('signer_chain', 'x5c is no list of certificates');
-  }
+/** The first of `x5c`, if it is the control CA's command signer; x5c is attacker-controlled until it chains to the fleet root. */
+function verifySigner(x5c: unknown, context: CommandContext): ParsedCertificate | CommandVerdict {
+  if (!Array.isArray(x5c)) return refuse('signer_chain', 'x5c is no list of certificates');
   if (x5c.length < 2 || x5c.length > MAX_X5C) return refuse('signer_chain', `x5c is not 2 to ${MAX_X5C} certificates`);
-  const parsedChain = x5c.map((entry) => attempt(() => parseCertificate(entry as string)));
+  const parsedChain = x5c.map((entry: unknown) => attempt(() => certificateOf(entry)));
   if (!parsedChain.every((each) => each !== undefined)) return refuse('signer_chain', 'x5c holds no certificate');
   const [leaf, ...above] = parsedChain as [ParsedCertificate, ...ParsedCertificate[]];
   if (!above.slice(1).every(isCross))
@@ -89,9 +84,15 @@ function verifySigner(parsed: ParsedJws, context: CommandContext): ParsedCertifi
   return leaf;
 }
 
+/** In JSON base64, in CBOR bytes; text that is no certificate parses as none. */
+function certificateOf(entry: unknown): ParsedCertificate | undefined {
+  return typeof entry === 'string' || entry instanceof Uint8Array ? parseCertificate(entry) : undefined;
+}
+
 /** One root by another's key, during a root rollover: same name, another key. */
 function isCross({ subject, issuer, subjectKeyId, authorityKeyId }: ParsedCertificate): boolean {
-  return Buffer.from(subject.der).equals(issuer.der) && subjectKeyId !== authorityKeyId;
+  const byAnother = authorityKeyId !== undefined && subjectKeyId !== authorityKeyId;
+  return byAnother && Buffer.from(subject.der).equals(issuer.der);
 }
 
 function chainRefusal(
@@ -109,11 +110,11 @@ function chainRefusal(
   }
 }
 
-function verifyContent(jws: string, command: Command, context: CommandContext): CommandVerdict {
+function verifyContent(signed: SignedCommand, command: Command, context: CommandContext): CommandVerdict {
   if (command.device_id !== context.deviceId) return refuse('wrong_device', `for ${command.device_id}`);
   if (command.command_id !== context.offeredId) return refuse('wrong_id', 'offered under another id');
   if (context.stored !== undefined) {
-    if (context.stored === jws) return { kind: 'again', command };
+    if (context.stored === signed) return { kind: 'again', command };
     // Nothing is remembered under this id a second time.
     return refuse('altered', 'this id came with other bytes before');
   }
