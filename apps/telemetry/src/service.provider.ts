@@ -6,6 +6,7 @@ import { MonthlyPartitions1764600000000 } from './store/migrations/1764600000000
 import { RollbacksAndEpochOrders1764610000000 } from './store/migrations/1764610000000-rollbacks-and-epoch-orders.migration.js';
 import { VerdictCounts1764620000000 } from './store/migrations/1764620000000-verdict-counts.migration.js';
 import { EventGroups1764640000000 } from './store/migrations/1764640000000-event-groups.migration.js';
+import { Findings1764650000000 } from './store/migrations/1764650000000-findings.migration.js';
 import { setRetention } from './store/retention.provider.js';
 import { TelemetryModule } from './telemetry.module.js';
 
@@ -22,6 +23,7 @@ export const TELEMETRY: ServiceDefinition<Config> = {
     RollbacksAndEpochOrders1764610000000,
     VerdictCounts1764620000000,
     EventGroups1764640000000,
+    Findings1764650000000,
   ],
   asOwner: (owner, { retentionDays }) => setRetention(owner, retentionDays),
 };

@@ -2,6 +2,8 @@ import { Module } from '@nestjs/common';
 import { EpochOrdersController } from './epoch-order/epoch-orders.controller.js';
 import { EpochOrdersRepository } from './epoch-order/epoch-orders.repository.js';
 import { EpochOrders } from './epoch-order/epoch-orders.service.js';
+import { FindingLog } from './finding/finding-log.service.js';
+import { FindingsController } from './finding/findings.controller.js';
 import { HighWater } from './high-water/high-water.service.js';
 import { MarksClient } from './high-water/marks.client.js';
 import { RollbacksRepository } from './high-water/rollbacks.repository.js';
@@ -28,7 +30,7 @@ import { WindowsRepository } from './window/windows.repository.js';
 
 @Module({
   imports: [ReadingModule],
-  controllers: [IngestController, WindowController, EpochOrdersController, ...OFFLINE_LOG_CONTROLLERS],
+  controllers: [IngestController, WindowController, EpochOrdersController, FindingsController, ...OFFLINE_LOG_CONTROLLERS],
   providers: [
     ...OFFLINE_LOG_PROVIDERS,
     AcceptedEvents,
@@ -38,6 +40,7 @@ import { WindowsRepository } from './window/windows.repository.js';
     CheckMessages,
     EpochOrders,
     EpochOrdersRepository,
+    FindingLog,
     Findings,
     GroupCommit,
     HighWater,

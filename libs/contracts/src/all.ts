@@ -28,6 +28,7 @@ export const CONTRACTS: readonly Contract[] = [
   token.operatorsGet,
   telemetry.messageAccepted,
   telemetry.recordBackfilled,
+  telemetry.telemetryFindingRaised,
   command.deliveryOffered,
   command.streamRenewed,
   command.commandChanged,

@@ -70,7 +70,7 @@ export {
   POLICIES_BUCKET,
   POLICIES_KEY,
 } from './streams.js';
-export { messageAccepted, recordBackfilled } from './telemetry.js';
+export { messageAccepted, recordBackfilled, telemetryFindingRaised } from './telemetry.js';
 export { certificateSeen, Jwk, Jwks, jwksChanged, jwksGet, operatorsGet } from './token.js';
 export {
   CertificateRef,

@@ -28,6 +28,25 @@ export const messageAccepted = event({
   }),
 });
 
+/** What no vehicle does by itself, once while the same goes on: for who watches the fleet (incident, a later step). */
+export const telemetryFindingRaised = event({
+  subject: 'telemetry.finding.raised.v1',
+  routed: true,
+  from: 'telemetry',
+  to: [],
+  payload: z.strictObject({
+    findingId: z.uuid(),
+    /** `jumped`: taken, far above the highest number; `jump`: refused, beyond the hard limit. */
+    kind: z.enum(['jumped', 'jump', 'replayed', 'epoch_raised']),
+    deviceId: DeviceId,
+    stream: StreamName,
+    epoch: Epoch,
+    seq: SequenceNumber,
+    detail: z.string().max(500),
+    raisedAt: Instant,
+  }),
+});
+
 /**
  * A record that came by an offline log: late, and out of the order of `messageAccepted`. `standing`: `unanchored` where its certificate
  * was revoked and nothing proves that the log was written before.

@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Readiness } from '@outrider/platform/service';
 import pg from 'pg';
-import { type Ground, prepareGround, type Service, startService, stored, TestVehicle } from '../telemetry.fixture.js';
+import {
+  type Ground,
+  prepareGround,
+  type Service,
+  startService,
+  stored,
+  TestVehicle,
+  until,
+} from '../telemetry.fixture.js';
 import { allowDirect, backUp, operate, published, restore } from './restored-database.fixture.js';
 
 let ground: Ground;
@@ -147,6 +155,23 @@ describe('a database restored from an older backup', () => {
     await published(ground);
     await stopAll();
     expect(await heldDevices(await start(4))).toEqual({ ok: true, detail: { heldDevices: 0 } });
+  });
+});
+
+describe('what vehicles do not do by themselves', () => {
+  it('is a finding: a jump, and a number used for another record; once while it goes on', async () => {
+    const service = services[0]!;
+    const other = (seq: number, more: object) => cars.known.message(seq, { stream: 'other', ...more });
+    for (const speed of [1, 2])
+      expect((await cars.known.post(service, other(4, { telemetry: { speed } }))).status).toBe(409);
+    expect((await cars.known.post(service, other(20_004, {}))).status).toBe(200);
+    const found = async () =>
+      (await operate(ground, service).get('/v1/devices/device-known/telemetry/findings')).body.items;
+    await until(async () => (await found()).length >= 2, 20_000);
+    expect(await found()).toMatchObject([
+      { kind: 'jumped', stream: 'other', seq: 20_004, detail: '20000 above the highest number before' },
+      { kind: 'replayed', stream: 'other', seq: 4 },
+    ]);
   });
 });
 

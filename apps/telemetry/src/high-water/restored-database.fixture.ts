@@ -50,7 +50,7 @@ export function operate({ fleet, authority }: Ground, { operatorUrl }: Service, 
 }
 
 async function asAdmin(work: (client: pg.Client) => Promise<unknown>): Promise<void> {
-  const client = new pg.Client({ connectionString: process.env['OUTRIDER_TEST_PG_URL'] });
+  const client = new pg.Client({ connectionString: process.env.OUTRIDER_TEST_PG_URL });
   await client.connect();
   try {
     await work(client);

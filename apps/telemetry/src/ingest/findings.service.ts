@@ -3,6 +3,8 @@ import type { ErrorCode } from '@outrider/errors';
 import { Decisions } from '@outrider/platform/admission';
 import { currentTrace, LOGGER, Metrics } from '@outrider/platform/service';
 import type { Logger } from 'pino';
+import { findingsOf } from '../finding/finding.js';
+import { FindingLog } from '../finding/finding-log.service.js';
 import { Verdicts } from '../statistics/verdicts.service.js';
 import type { Failed } from '../store/group-commit.service.js';
 import type { Decision } from '../window/decide-batch.js';
@@ -13,7 +15,7 @@ import type { VerifiedRecord } from './verified-record.js';
 
 const ACTION = 'POST /v1/telemetry';
 
-/** Tells what was found: refusals to the decision log, alerts to the log, all of it to the metrics. */
+/** Tells what was found: refusals to the decision log, alerts and findings to theirs, all of it to the metrics. */
 @Injectable()
 export class Findings {
   private readonly verdicts;
@@ -22,6 +24,7 @@ export class Findings {
   constructor(
     private readonly log: Decisions,
     private readonly counts: Verdicts,
+    private readonly findings: FindingLog,
     @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
   ) {
@@ -42,6 +45,7 @@ export class Findings {
       if (verdict !== 'accepted') this.counts.count(sender.deviceId, toResult(outcome).verdict);
     }
     for (const refusal of refusalsOf(outcomes)) this.refused(sender, refusal);
+    this.findings.raise(sender.deviceId, findingsOf(decisions, verified));
     const seqs = verified.map((record) => record.seq);
     for (const alert of alertsOf(decisions, seqs)) {
       this.alerts.inc({ kind: alert.kind });

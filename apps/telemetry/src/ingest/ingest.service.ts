@@ -39,7 +39,11 @@ export class IngestService {
     const checked = await this.checks.all(sender, messages);
     const verified = checked.filter((one): one is VerifiedRecord => !('refused' in one));
     const { decisions, device, receivedAt } = await this.commits.submit(sender.deviceId, verified);
-    if (decisions.some(({ verdict }) => verdict === 'epoch_closed')) throw closed(viewsOf(verified, device!));
+    if (decisions.some(({ verdict }) => verdict === 'epoch_closed')) {
+      const error = closed(viewsOf(verified, device!));
+      this.findings.refused(sender, error);
+      throw error;
+    }
     let at = 0;
     const outcomes = checked.map((one) => ('refused' in one ? one : toOutcome(one, decisions[at++]!)));
     this.findings.report(sender, outcomes, decisions, verified);
