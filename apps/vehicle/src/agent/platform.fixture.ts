@@ -35,6 +35,8 @@ export class TestPlatform {
   /** Records a telemetry request carried. */
   readonly batches: number[] = [];
   tokensGiven = 0;
+  /** Answers what is about the vehicle's log; without it there is nothing to fetch. */
+  logs: ((method: string, path: string, body: string) => { status: number; body: unknown }) | undefined;
   certificateSeconds = 3600;
   /** Enrolments whose answer is lost on the way. */
   loseEnrolments = 0;
@@ -115,6 +117,13 @@ export class TestPlatform {
     }
     if (path === '/v1/telemetry/window') return reply(response, 200, { windows: this.windows });
     if (path === '/v1/telemetry') return this.telemetry(body, peer, response);
+    if (/^\/v1\/telemetry\/(fetch-orders|offline-logs|log-heads)/.test(path)) {
+      const { status, body: told } = this.logs?.(request.method ?? '', path, body) ?? {
+        status: 200,
+        body: { orders: [] },
+      };
+      return status === 0 ? response.destroy() : reply(response, status, told);
+    }
     return this.command(path, body, response);
   }
 
