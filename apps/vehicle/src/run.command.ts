@@ -8,6 +8,7 @@ import { readPlatform } from './endpoints/endpoints.store.js';
 import { factoryName } from './enrol/identity.store.js';
 import type { KeyType } from './keys/key-store.js';
 import { outputSink } from './report/report.service.js';
+import { FORMATS, type TelemetryFormat } from './telemetry/carry.js';
 
 export interface DriveOptions {
   readonly endpoints: string;
@@ -20,6 +21,7 @@ export interface DriveOptions {
   readonly handlers?: string;
   readonly dryRun: boolean;
   readonly dpop: boolean;
+  readonly format: TelemetryFormat;
   readonly estLabel?: string;
   readonly datedBack: number;
   readonly json: boolean;
@@ -36,6 +38,11 @@ export function withDriveOptions(command: Command): Command {
     .addOption(new Option('--key-type <type>', 'of new keys').choices(['P-256', 'Ed25519']).default('P-256'))
     .option('--est-label <label>', "EST label to enrol and renew at; without it the platform's default")
     .option('--dpop', 'bind tokens to the key too and prove it on each request: for platforms behind a proxy', false)
+    .addOption(
+      new Option('--format <format>', 'of telemetry; all but json are signed when they are sent')
+        .choices(FORMATS)
+        .default('json'),
+    )
     .option(
       '--dated-back <time>',
       'date samples so far back, as of a drive out of reach before, e.g. 60m',
@@ -71,7 +78,7 @@ export function runCommand(): Command {
 }
 
 export async function vehicleOptions(options: DriveOptions) {
-  const { interval, speed, count, keyType, commands, dpop, estLabel, handlers, dryRun, datedBack } = options;
+  const { interval, speed, count, keyType, commands, dpop, format, estLabel, handlers, dryRun, datedBack } = options;
   return {
     intervalMs: interval,
     speed,
@@ -81,6 +88,7 @@ export async function vehicleOptions(options: DriveOptions) {
     handlers: await loadHandlers(handlers && resolve(handlers)),
     dryRun,
     dpop,
+    format,
     datedBackMs: datedBack,
     ...(count === undefined ? {} : { count }),
   };

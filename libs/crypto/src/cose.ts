@@ -48,23 +48,35 @@ export function verifyCoseSign1(cose: CoseSign1, key: VerificationKey, expectati
   return verifySignature(key, signed, cose.signature) ? { ok: true } : refusal('bad_signature');
 }
 
-/**
- * A COSE_Sign1 over `payload`, `alg` protected. `kid`: into the unprotected headers. `tagged`: with tag 18, default true.
- * @throws DomainError `x509.key_unsupported`
- */
-export function signCoseSign1(message: {
+/** `kid`: into the unprotected headers. `tagged`: with tag 18, default true. */
+export interface CoseMessage {
   readonly payload: Uint8Array;
-  readonly key: KeyObject;
   readonly externalAad: CoseExternalAad;
   readonly kid?: Uint8Array;
   readonly tagged?: boolean;
-}): Buffer {
-  const { payload, key, externalAad, kid, tagged = true } = message;
-  const protectedHeaders = new Map([[COSE_HEADER.algorithm, ALGORITHMS[signingAlgorithm(key)][0]]]);
+}
+
+/**
+ * A COSE_Sign1 over `payload`, `alg` protected.
+ * @throws DomainError `x509.key_unsupported`
+ */
+export function signCoseSign1({ key, ...message }: CoseMessage & { readonly key: KeyObject }): Buffer {
+  const { toBeSigned, complete } = prepareCoseSign1(message, signingAlgorithm(key));
+  return complete(sign(key, toBeSigned));
+}
+
+/** The same for a key that is elsewhere: what it has to sign, and the message once it has. `signature`: 64 bytes, or r || s. */
+export function prepareCoseSign1(
+  { payload, externalAad, kid, tagged = true }: CoseMessage,
+  algorithm: KeyAlgorithm,
+): { readonly toBeSigned: Buffer; readonly complete: (signature: Uint8Array) => Buffer } {
+  const protectedHeaders = new Map([[COSE_HEADER.algorithm, ALGORITHMS[algorithm][0]]]);
   const protectedBytes = encodeCbor(protectedHeaders);
-  const signature = sign(key, coseToBeSigned({ protectedBytes, protectedHeaders, payload }, aadBytes(externalAad)));
   const unprotectedHeaders = new Map(kid ? [[COSE_HEADER.kid, kid]] : []);
-  return encodeCoseSign1({ tagged, protectedBytes, unprotectedHeaders, payload, signature });
+  return {
+    toBeSigned: coseToBeSigned({ protectedBytes, protectedHeaders, payload }, aadBytes(externalAad)),
+    complete: (signature) => encodeCoseSign1({ tagged, protectedBytes, unprotectedHeaders, payload, signature }),
+  };
 }
 
 /** RFC 9052 §3.1: `crit` is protected, not empty, and lists only labels that are understood and protected. */

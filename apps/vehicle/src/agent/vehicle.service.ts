@@ -18,6 +18,8 @@ import { DeliveryService } from '../log/delivery.service.js';
 import { LogStore } from '../log/log.store.js';
 import { LogKeeperService } from '../log/log-keeper.service.js';
 import { type EventSink, type Report, reporter } from '../report/report.service.js';
+import { CarrierService } from '../telemetry/carrier.service.js';
+import type { TelemetryFormat } from '../telemetry/carry.js';
 import { type QueueCounts, QueueStore } from '../telemetry/queue.store.js';
 import { SamplerService } from '../telemetry/sampler.service.js';
 import { SenderService } from '../telemetry/sender.service.js';
@@ -64,6 +66,8 @@ export interface VehicleOptions {
   readonly dryRun?: boolean;
   /** Bind access tokens to the vehicle's key and prove it on each request (RFC 9449). Default false. */
   readonly dpop?: boolean;
+  /** How telemetry is sent; default json. */
+  readonly format?: TelemetryFormat;
 }
 
 export class Vehicle {
@@ -117,6 +121,7 @@ export class Vehicle {
       this.report,
       signal,
       this.delivery,
+      new CarrierService(keys, options.format),
     );
     const { drive, count, speed = 1, datedBackMs = 0 } = options;
     this.sampler =

@@ -14,7 +14,7 @@ export interface TlsIdentity {
 export interface VehicleRequest {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   /** From the first byte sent to the last byte read. Default 10 s. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;

@@ -5,7 +5,7 @@ import { Denied, Later, LinkService } from '../agent/link.service.js';
 import { type FetchOrder, ordersOf } from '../log/fetch-order.js';
 import type { Report } from '../report/report.service.js';
 import { type Answer, readAnswer, readWindows, type Window } from './answer.js';
-import { telemetryBody } from './message.js';
+import type { CarrierService } from './carrier.service.js';
 import { continuation } from './position.js';
 import type { QueuedRecord, QueueStore } from './queue.store.js';
 import { runs, type SettledRecord, settle } from './settle.js';
@@ -37,6 +37,7 @@ export class SenderService {
     private readonly report: Report,
     private readonly signal: AbortSignal,
     private readonly orders: OrderTaker,
+    private readonly carrier: CarrierService,
   ) {}
 
   /** There is something new in the queue. */
@@ -112,8 +113,8 @@ export class SenderService {
 
   private async post(connection: Connection, records: readonly QueuedRecord[]): Promise<Answer> {
     const token = await connection.tokens.get('telemetry');
-    const headers = { ...ACCEPT, 'content-type': 'application/json' };
-    const body = telemetryBody(records, connection.identity.thumbprint);
+    const { body, contentType } = await this.carrier.body(records, connection.identity);
+    const headers = { ...ACCEPT, 'content-type': contentType };
     const url = `${this.origin}/v1/telemetry`;
     const answer = await connection.authorized.send(url, { method: 'POST', headers, body }, token);
     const seqs = records.map(({ seq }) => seq);
