@@ -37,6 +37,7 @@ export {
   readerOf,
   readerPermissions,
 } from './nats-permissions.js';
+export { isTeamUser, type TeamUser, teamConsumers } from './platform-team.js';
 export {
   certificateEnrolled,
   certificateSuperseded,

@@ -1,9 +1,13 @@
 /** Renders the authorization block of nats-server.conf from the permissions. */
 import type { Service } from '@outrider/ids';
 import { allNatsPermissions, readerOf, readerPermissions } from './nats-permissions.js';
+import { isTeamUser, type TeamUser, teamPermissions } from './platform-team.js';
 
-/** Passwords (or bcrypt hashes of them) by user: each service, and `provisioner`, which alone may create streams and buckets. */
-export type NatsUsers = Readonly<Record<Service | 'provisioner', string>>;
+/**
+ * Passwords (or bcrypt hashes of them) by user: each service, `provisioner`, which alone may create streams and buckets, and the teams
+ * outside the suite that hear its events, `team-<name>`.
+ */
+export type NatsUsers = Readonly<Record<Service | 'provisioner', string>> & Readonly<Record<TeamUser, string>>;
 
 /** The text of an `authorization { users = [...] }` block; throws a plain error when a user's password is missing. */
 export function natsAuthorization(users: NatsUsers): string {
@@ -23,7 +27,24 @@ export function natsAuthorization(users: NatsUsers): string {
     '      subscribe: { allow: ["_INBOX.provisioner.>"] }',
     '    }',
   ]);
-  return `authorization {\n  users = [\n${[...blocks, provisioner].join('\n')}\n  ]\n}\n`;
+  return `authorization {\n  users = [\n${[...blocks, provisioner, ...teams(users)].join('\n')}\n  ]\n}\n`;
+}
+
+function teams(users: NatsUsers): string[] {
+  return Object.entries(users).flatMap(([user, password]) => {
+    if (!user.startsWith('team-')) return [];
+    if (!isTeamUser(user))
+      throw new Error(`${user}: a team is called team-<name>, in small letters, digits and dashes`);
+    const { publish, subscribe } = teamPermissions(user);
+    return [
+      userBlock(user, password, [
+        '    permissions: {',
+        `      publish: { allow: ${list(publish)} }`,
+        `      subscribe: { allow: ${list(subscribe)} }`,
+        '    }',
+      ]),
+    ];
+  });
 }
 
 /** The same service, so the same password. */

@@ -86,7 +86,7 @@ export function durableConsumers(): DurableConsumer[] {
  * To read from it, never to make it: whoever makes a consumer names the subject the server delivers to, and the server asks for
  * no permission to publish there. What a service both sends and hears it could then say under any other's name.
  */
-function durableConsumer(durable: string): string[] {
+export function durableConsumer(durable: string): string[] {
   const stream = EVENTS_STREAM.name;
   return [
     `$JS.API.CONSUMER.INFO.${stream}.${durable}`,

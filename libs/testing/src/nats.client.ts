@@ -30,7 +30,9 @@ export async function startNats(): Promise<TestNats> {
   const directory = mkdtempSync(join(tmpdir(), 'outrider-nats-'));
   const port = await freePort();
   const url = `nats://127.0.0.1:${port}`;
-  const users = Object.fromEntries([...SERVICES, 'provisioner'].map((user) => [user, PASSWORD])) as NatsUsers;
+  const users = Object.fromEntries(
+    [...SERVICES, 'provisioner', 'team-example'].map((user) => [user, PASSWORD]),
+  ) as NatsUsers;
   const configFile = join(directory, 'nats.conf');
   const passwordFile = join(directory, 'password');
   writeFileSync(passwordFile, PASSWORD, { mode: 0o600 });

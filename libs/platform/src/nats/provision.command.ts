@@ -1,4 +1,8 @@
-/** `node provision.command.js --url URL --password-file FILE`: makes or updates the streams, durable consumers and buckets of libs/contracts, as the user `provisioner`. */
+/**
+ * `node provision.command.js --url URL --password-file FILE [--team NAME [--replay-from TIME]]`: makes or updates the streams, durable
+ * consumers and buckets of libs/contracts, as the user `provisioner`; besides, what the NATS user `team-NAME` reads by. A team's consumer
+ * begins with what comes next; with `--replay-from` (RFC 3339) it begins anew, with what was stored at that time or later.
+ */
 import { parseArgs } from 'node:util';
 import {
   AckPolicy,
@@ -10,7 +14,7 @@ import {
 } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { connect } from '@nats-io/transport-node';
-import { BUCKETS, durableConsumers, EVENTS_STREAM } from '@outrider/contracts';
+import { BUCKETS, durableConsumers, EVENTS_STREAM, isTeamUser, teamConsumers } from '@outrider/contracts';
 import { readSecret } from '../service/config.js';
 
 const NS = 1_000_000_000;
@@ -23,10 +27,17 @@ const { values } = parseArgs({
     url: { type: 'string' },
     user: { type: 'string', default: 'provisioner' },
     'password-file': { type: 'string' },
+    team: { type: 'string', multiple: true, default: [] },
+    'replay-from': { type: 'string' },
   },
 });
-if (!values.url || !values['password-file']) {
-  console.error('usage: provision.command.js --url URL --password-file FILE [--user NAME]');
+const replayFrom = values['replay-from'] === undefined ? undefined : new Date(values['replay-from']);
+const teams = values.team.map((name) => `team-${name}`);
+const misfit = Number.isNaN(replayFrom?.getTime()) || (replayFrom && teams.length === 0) || !teams.every(isTeamUser);
+if (!values.url || !values['password-file'] || misfit) {
+  console.error(
+    'usage: provision.command.js --url URL --password-file FILE [--user NAME] [--team NAME [--replay-from TIME]]',
+  );
   process.exit(2);
 }
 
@@ -66,6 +77,26 @@ for (const { name, filterSubject, latest } of durableConsumers()) {
           max_ack_pending: LATEST_MAX_ACK_PENDING,
         }
       : { ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.All }),
+    ack_wait: ACK_WAIT_SECONDS * NS,
+    max_deliver: -1,
+  });
+}
+for (const { name, filterSubject } of teams.filter(isTeamUser).flatMap(teamConsumers)) {
+  const there = await manager.consumers.info(EVENTS_STREAM.name, name).then(
+    () => true,
+    () => false,
+  );
+  // Where a consumer begins cannot be changed: it is made anew, and what was not acknowledged comes again if it is late enough.
+  if (there && replayFrom) await manager.consumers.delete(EVENTS_STREAM.name, name);
+  if (there && !replayFrom) continue;
+  await manager.consumers.add(EVENTS_STREAM.name, {
+    name,
+    durable_name: name,
+    filter_subject: filterSubject,
+    ack_policy: AckPolicy.Explicit,
+    ...(replayFrom
+      ? { deliver_policy: DeliverPolicy.StartTime, opt_start_time: replayFrom.toISOString() }
+      : { deliver_policy: DeliverPolicy.New }),
     ack_wait: ACK_WAIT_SECONDS * NS,
     max_deliver: -1,
   });
