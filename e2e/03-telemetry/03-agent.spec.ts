@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, expect, it, test } from '@jest/globals';
 import { Agent } from '../harness/agent.js';
-import { storedMessages } from '../harness/database.js';
+import { query, storedMessages } from '../harness/database.js';
 import { inFolder, newDeviceId } from '../harness/folder.js';
 import { recordedDrives } from '../harness/installed.js';
 import { outrider, outriderJson } from '../harness/outrider.js';
@@ -39,6 +39,16 @@ describe('the vehicle agent', () => {
         .map((line) => (JSON.parse(line) as { seq: number }).seq);
       return JSON.stringify(read) === JSON.stringify(seqs);
     });
+  });
+
+  it.each(['cose', 'json-batch', 'cose-batch'])('sends %s when it is asked to', async (format) => {
+    const { id } = await drive(format, '--format', format);
+    expect((await storedMessages(id)).map(({ seq }) => seq)).toEqual(seqs);
+    const formats = await query<{ format: string }>(
+      'SELECT DISTINCT format FROM telemetry.messages WHERE device_id = $1',
+      [id],
+    );
+    expect(formats).toEqual([{ format }]);
   });
 
   it('goes on where it stopped', async () => {
