@@ -31,17 +31,38 @@ export function peerOfSocket(
   if (!leaf) return { listener, remoteAddress, chain: [], authorized: false };
   const certificate = orUndefined(() => parseCertificate(leaf.raw));
   if (!certificate) return undefined;
-  const chain = presentedChain(socket);
-  const peer = { listener, remoteAddress, certificate, chain, authorized: chainsTo(certificate, chain, anchors) };
-  return isTrustedProxy(peer, proxies) ? { ...peer, isProxy: true } : peer;
+  const peer = new TlsPeer(listener, remoteAddress, certificate, socket);
+  peer.authorized = isAuthorized(peer, anchors);
+  if (isTrustedProxy(peer, proxies)) peer.isProxy = true;
+  return peer;
+}
+
+/** Reads what else was presented when somebody asks: a leaf below an anchor needs none of it, and Node takes longer over it than over the leaf. */
+class TlsPeer implements Peer {
+  authorized = false;
+  isProxy?: boolean;
+  private presented: readonly Uint8Array[] | undefined;
+
+  constructor(
+    readonly listener: ListenerName,
+    readonly remoteAddress: string,
+    readonly certificate: ParsedCertificate,
+    private readonly socket: TLSSocket,
+  ) {}
+
+  get chain(): readonly Uint8Array[] {
+    this.presented ??= presentedChain(this.socket);
+    return this.presented;
+  }
 }
 
 /** Whether the certificate is a configured proxy's, now. */
-export function isTrustedProxy({ certificate, chain }: Peer, { names, anchors }: TrustedProxies): boolean {
+export function isTrustedProxy(peer: Peer, { names, anchors }: TrustedProxies): boolean {
+  const { certificate } = peer;
   if (!certificate || names.length === 0) return false;
   const [uri, ...others] = certificate.sanUris;
   const named = names.includes(certificate.thumbprint) || (uri !== undefined && !others.length && names.includes(uri));
-  return named && chainsTo(certificate, chain, anchors);
+  return named && chainsTo(certificate, () => peer.chain, anchors);
 }
 
 /** The vehicle behind a proxy, by the certificate that it forwarded: validated here as if it had come by the handshake. Undefined: it cannot be parsed. */
@@ -54,25 +75,28 @@ export function peerBehind(
   if (!certificate || !proxy.certificate) return undefined;
   const { listener, remoteAddress, certificate: via } = proxy;
   const { chain } = forwarded;
-  return { listener, remoteAddress, via, certificate, chain, authorized: chainsTo(certificate, chain, anchors) };
+  const authorized = chainsTo(certificate, () => chain, anchors);
+  return { listener, remoteAddress, via, certificate, chain, authorized };
 }
 
 /** Whether the certificate leads to one of `anchors` now, with what was presented beside it. */
-export function isAuthorized({ certificate, chain }: Peer, anchors: readonly ParsedCertificate[]): boolean {
-  return certificate !== undefined && chainsTo(certificate, chain, anchors);
+export function isAuthorized(peer: Peer, anchors: readonly ParsedCertificate[]): boolean {
+  return peer.certificate !== undefined && chainsTo(peer.certificate, () => peer.chain, anchors);
 }
 
 function chainsTo(
   leaf: ParsedCertificate,
-  chain: readonly Uint8Array[],
+  chain: () => readonly Uint8Array[],
   anchors: readonly ParsedCertificate[],
 ): boolean {
   if (anchors.length === 0) return false;
-  const intermediates = chain.flatMap((der) => orUndefined(() => parseCertificate(der)) ?? []);
-  const path = orUndefined(() =>
-    validateChain(leaf, intermediates, anchors, { now: new Date(), purpose: 'clientAuth' }),
-  );
-  return path !== undefined;
+  const options = { now: new Date(), purpose: 'clientAuth' } as const;
+  const leadsBy = (intermediates: readonly ParsedCertificate[]) =>
+    orUndefined(() => validateChain(leaf, intermediates, anchors, options)) !== undefined;
+  const below = leaf.authorityKeyId !== undefined && anchors.some((one) => one.subjectKeyId === leaf.authorityKeyId);
+  if (below && leadsBy([])) return true;
+  const intermediates = chain().flatMap((der) => orUndefined(() => parseCertificate(der)) ?? []);
+  return intermediates.length > 0 || !below ? leadsBy(intermediates) : false;
 }
 
 /** For what a stranger sent: a refusal is an answer, anything else a bug. */
