@@ -46,11 +46,6 @@ export class LogVerification {
   /** @throws DomainError `telemetry.log_*` with the place of the first fault; `unknown_kid`, `wrong_device` */
   async verify(tx: Connection, delivery: Delivery): Promise<Whole> {
     const { log, first, last } = delivery.sent.delivery;
-    const { received } = delivery.upload;
-    if (last - first + 1 !== received) {
-      const detail = `the delivery names ${last - first + 1} segments, ${received} are uploaded`;
-      throw new DomainError('telemetry.log_incomplete', { detail });
-    }
     const heads = await this.heads.range(delivery.sender.deviceId, log, first, last);
     try {
       return await this.follow(tx, delivery, heads);
@@ -88,7 +83,12 @@ export class LogVerification {
       }));
       chain.set(segment.head.segment, segment.sha256);
     }
-    checkLastHead(position!, sent.delivery);
+    const { last, first } = sent.delivery;
+    if (!position || position.segment < last) {
+      const detail = `the delivery names ${last - first + 1} segments, ${delivery.upload.received} are uploaded`;
+      throw new DomainError('telemetry.log_incomplete', { detail });
+    }
+    checkLastHead(position, sent.delivery);
     return { chain, heads, nowMs, signers };
   }
 

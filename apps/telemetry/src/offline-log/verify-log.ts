@@ -93,6 +93,7 @@ function checkChain(before: LogPosition | undefined, { head, sha256 }: Segment, 
     throw logFault('telemetry.log_gap', { segment: expected }, 'the segment is cut out');
   }
   if (head.segment < expected) fail('telemetry.log_reordered', head, `segment ${expected} belongs here`);
+  if (head.segment > delivery.last) fail('telemetry.log_foreign', head, 'the delivery does not name it');
   if (before && head.previous !== before.sha256) {
     fail('telemetry.log_chain_broken', head, `it does not follow from segment ${before.segment}`);
   }
