@@ -3,7 +3,7 @@ import { SERVICES, type Service } from '../harness/endpoints.js';
 import { enforcedByAll } from '../harness/enforcement.js';
 import { publishedCounts } from '../harness/events.js';
 import { newDeviceId } from '../harness/folder.js';
-import { allReady, Load } from '../harness/load.js';
+import { allReady, allTold, Load } from '../harness/load.js';
 import { certificatesOf, newKey, newRequest } from '../harness/openssl.js';
 import { isReady, operator } from '../harness/operator.js';
 import { outriderJson } from '../harness/outrider.js';
@@ -147,6 +147,7 @@ describe('each service, killed while a fleet sends', () => {
       );
     });
     expect(acknowledged).toBeGreaterThan(load.vehicles * 20);
+    await allTold();
     const times = SERVICES.map((service) => `${service} ${back.get(service)}`).join(', ');
     console.log(`${acknowledged} messages acknowledged; ms from kill -9 to ready: ${times}`);
   });

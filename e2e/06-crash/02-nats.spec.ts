@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { endpoints } from '../harness/endpoints.js';
 import { publishedCounts } from '../harness/events.js';
-import { allReady, Load } from '../harness/load.js';
+import { allReady, allTold, Load } from '../harness/load.js';
 import { operator } from '../harness/operator.js';
 import { outriderJson } from '../harness/outrider.js';
 import { isBack, killHard } from '../harness/processes.js';
@@ -84,6 +84,7 @@ describe('NATS, killed while a fleet sends', () => {
       );
     });
     expect(acknowledged).toBeGreaterThan(load.vehicles * 10);
+    await allTold();
   });
 });
 

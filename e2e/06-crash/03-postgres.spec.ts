@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { query } from '../harness/database.js';
-import { allReady, Load } from '../harness/load.js';
+import { allReady, allTold, Load } from '../harness/load.js';
 import { operator } from '../harness/operator.js';
 import { isBack, killHard } from '../harness/processes.js';
 import { loot, refusals } from '../harness/theft.js';
@@ -35,9 +35,10 @@ describe('PostgreSQL, killed while a fleet sends', () => {
     await refusals(stolen, goods, performance.now());
   });
 
-  it('afterwards the account is in order', async () => {
+  it('afterwards the account is in order, and what waited has gone out', async () => {
     const { acknowledged, ...account } = await load.settle();
     expect(account).toEqual({ lost: [], twice: [], refused: [] });
     expect(acknowledged).toBeGreaterThan(load.vehicles * 10);
+    await allTold();
   });
 });

@@ -12,7 +12,8 @@ const IN_HEAD = 150;
 const IN_BODY = 150;
 /** The handshake and the head of a request have 10 s, a whole request 30 (docs/protocols/telemetry.md); looked after every 2 s. */
 const CUT_WITHIN_MS = 36_000;
-const OTHERS_WITHIN_MS = 1000;
+/** Half of what it takes to be rid of a slow one: who had to wait for that would show, on a busy machine too. */
+const OTHERS_WITHIN_MS = 5000;
 
 /** Sends its text a byte a second, until it is cut. */
 function trickle(socket: Socket, text: string): NodeJS.Timeout {
@@ -59,7 +60,7 @@ async function others(trial: Trial, until: number): Promise<void> {
     await sleep(500);
   }
   trial.must(
-    'others are as fast as ever',
+    'others wait for none of them',
     slowest < OTHERS_WITHIN_MS,
     `${slowest} ms`,
     `others at most ${Math.round(slowest)} ms`,

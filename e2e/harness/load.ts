@@ -76,6 +76,15 @@ export class Load {
   }
 }
 
+/** What telemetry had committed and not yet told has all gone out, by itself. */
+export async function allTold(withinMs = 40_000): Promise<void> {
+  const left = () =>
+    query<{ n: number }>(
+      'SELECT ((SELECT count(*) FROM telemetry.outbox) + (SELECT count(*) FROM telemetry.event_groups))::int AS n',
+    );
+  await until('all is told', async () => (await left())[0]?.n === 0, { withinMs });
+}
+
 /** Every service says that it and all it needs are there. */
 export async function allReady(withinMs = 40_000): Promise<void> {
   for (const service of SERVICES) await until(`${service} is ready`, () => isReady(service), { withinMs });
