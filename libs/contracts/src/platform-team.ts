@@ -1,21 +1,21 @@
 /** What a team outside the suite may hear: each a NATS user of its own, with durable consumers that the provisioner makes for it. */
-import { filterOf } from './contract.js';
+import { type EventContract, filterOf } from './contract.js';
 import { durableConsumer, type NatsPermissions } from './nats-permissions.js';
-import { messageAccepted } from './telemetry.js';
+import { messageAccepted, recordBackfilled } from './telemetry.js';
 
 /** `<name>`: how an operator calls the team. */
 const TEAM_USER = /^team-[a-z0-9][a-z0-9-]{0,31}$/;
 export type TeamUser = `team-${string}`;
 
 /** The events that are for everybody's own services. */
-export const TEAM_CONTRACTS = [messageAccepted] as const;
+export const TEAM_CONTRACTS: readonly EventContract[] = [messageAccepted, recordBackfilled];
 
 export function isTeamUser(user: string): user is TeamUser {
   return TEAM_USER.test(user);
 }
 
 /** The durable consumer by which a team hears one event, from where it left off. */
-export function teamDurable(user: TeamUser, contract: (typeof TEAM_CONTRACTS)[number]): string {
+export function teamDurable(user: TeamUser, contract: EventContract): string {
   return `${user}-${contract.subject.replaceAll('.', '-')}`;
 }
 
