@@ -30,7 +30,13 @@ import { WindowsRepository } from './window/windows.repository.js';
 
 @Module({
   imports: [ReadingModule],
-  controllers: [IngestController, WindowController, EpochOrdersController, FindingsController, ...OFFLINE_LOG_CONTROLLERS],
+  controllers: [
+    IngestController,
+    WindowController,
+    EpochOrdersController,
+    FindingsController,
+    ...OFFLINE_LOG_CONTROLLERS,
+  ],
   providers: [
     ...OFFLINE_LOG_PROVIDERS,
     AcceptedEvents,
