@@ -17,6 +17,7 @@ import { DeliveryController } from './delivery/delivery.controller.js';
 import { DeliveryService } from './delivery/delivery.service.js';
 import { Heads } from './delivery/heads.repository.js';
 import { Interest } from './delivery/interest.service.js';
+import { RecoveryRefusals } from './delivery/recovery-refusals.service.js';
 import { Streams } from './delivery/streams.service.js';
 import { Devices } from './device/devices.service.js';
 import { RevokedDevices } from './device/revoked-devices.consumer.js';
@@ -58,6 +59,7 @@ import { CommandSigner } from './signing/signer.client.js';
     DeliveryService,
     Interest,
     Heads,
+    RecoveryRefusals,
     Streams,
     Transitions,
     Presence,

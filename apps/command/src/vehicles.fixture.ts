@@ -69,7 +69,7 @@ export class TestVehicle {
     return this.tokens.accessToken({ sub: deviceId, client_id: deviceId, aud, scope: SCOPE, cnf, iat, exp, ...more });
   }
 
-  outcome(id: string, jws: string, result = 'succeeded', more: object = {}): string {
+  outcome(id: string, jws: string | Buffer, result = 'succeeded', more: object = {}): string {
     const time = Math.floor(Date.now() / 1000);
     const payload = {
       command_id: id,

@@ -20,6 +20,7 @@ export interface DriveOptions {
   readonly commands: boolean;
   readonly handlers?: string;
   readonly dryRun: boolean;
+  readonly cose: boolean;
   readonly dpop: boolean;
   readonly format: TelemetryFormat;
   readonly estLabel?: string;
@@ -51,6 +52,7 @@ export function withDriveOptions(command: Command): Command {
     )
     .option('--no-commands', 'take no commands')
     .option('--handlers <folder>', 'plug-ins that carry commands out, one a file; see docs/vehicle.md')
+    .option('--cose', 'take commands in COSE instead of JOSE', false)
     .option('--dry-run', 'verify commands and answer them, carry none out', false)
     .option('--json', 'events as JSON, one a line', false);
 }
@@ -78,7 +80,8 @@ export function runCommand(): Command {
 }
 
 export async function vehicleOptions(options: DriveOptions) {
-  const { interval, speed, count, keyType, commands, dpop, format, estLabel, handlers, dryRun, datedBack } = options;
+  const { interval, speed, count, keyType, commands, dpop, format, estLabel, handlers, dryRun, cose, datedBack } =
+    options;
   return {
     intervalMs: interval,
     speed,
@@ -87,6 +90,7 @@ export async function vehicleOptions(options: DriveOptions) {
     takesCommands: commands,
     handlers: await loadHandlers(handlers && resolve(handlers)),
     dryRun,
+    cose,
     dpop,
     format,
     datedBackMs: datedBack,

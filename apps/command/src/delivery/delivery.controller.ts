@@ -13,16 +13,22 @@ import { z } from 'zod';
 import { MAX_OUTCOME_BYTES } from '../outcome/outcome.js';
 import { OutcomeService } from '../outcome/outcome.service.js';
 import { Presence } from '../presence/presence.service.js';
+import type { CommandForm } from '../signing/signed-form.js';
 import type { Offer } from './delivery.js';
 import { DeliveryService } from './delivery.service.js';
 import { goneWith } from './gone.provider.js';
 import { Interest } from './interest.service.js';
 import { mayCritical } from './may-critical.js';
+import { RecoveryRefusals } from './recovery-refusals.service.js';
 import { sseSink } from './sse.provider.js';
 import { LOOK_AGAIN_MS, Streams } from './streams.service.js';
 
 /** `wait`: seconds. */
-const NextQuery = z.strictObject({ wait: z.coerce.number().int().min(0).max(55).default(0) });
+const Form = z.enum(['jws', 'cose']).optional();
+const NextQuery = z.strictObject({ wait: z.coerce.number().int().min(0).max(55).default(0), form: Form });
+/** `form`: of a command that is released now. */
+const FormQuery = z.strictObject({ form: Form });
+type FormQuery = z.infer<typeof FormQuery>;
 /** 16 to 32 random bytes, base64url. */
 const NonceBody = z.strictObject({ nonce: z.string().regex(/^[A-Za-z0-9_-]{22,43}$/) });
 const OutcomeBody = z.strictObject({ outcome: z.string().min(1).max(MAX_OUTCOME_BYTES) });
@@ -37,6 +43,7 @@ export class DeliveryController {
     private readonly interest: Interest,
     private readonly presence: Presence,
     private readonly streams: Streams,
+    private readonly refusals: RecoveryRefusals,
   ) {}
 
   @Get('/v1/commands/next')
@@ -51,9 +58,10 @@ export class DeliveryController {
     // Not past the token: a vehicle that waited is told that there is nothing, not that its token has expired.
     const deadline = Math.min(Date.now() + query.wait * 1000, vehicle.claims.exp * 1000 - TOKEN_MARGIN_MS);
     const left = this.presence.arrived(vehicle.deviceId);
-    const offer = await this.awaitOffer(vehicle, deadline, request, goneWith(request, reply)).finally(left);
+    const offer = await this.awaitOffer(deadline, query.form, request, goneWith(request, reply)).finally(left);
     reply.header('cache-control', 'no-store');
     if (offer) await reply.status(200).send({ command: offer });
+    else if ((admissionOf(request) as VehicleAdmission).recovery) throw this.refusals.refusal(request);
     else await reply.status(204).send();
   }
 
@@ -61,10 +69,14 @@ export class DeliveryController {
   @Get('/v1/commands/stream')
   @On('vehicle')
   @AdmitToken({ scopes: ['command:receive'], control: true, recovery: true })
-  async stream(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+  async stream(
+    @QueryParams(FormQuery) { form }: FormQuery,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const { sink, end } = sseSink(request, reply);
     try {
-      await this.streams.run(request, sink);
+      await this.streams.run(request, sink, form);
       end();
     } catch (error) {
       // Whatever ended it, PostgreSQL's absence and a withdrawn token too: the vehicle hears it and comes again.
@@ -93,12 +105,12 @@ export class DeliveryController {
   async nonce(
     @PathParam('id', CommandId) id: CommandId,
     @JsonBody(NonceBody) { nonce }: z.infer<typeof NonceBody>,
+    @QueryParams(FormQuery) { form }: FormQuery,
     @Admitted() vehicle: VehicleAdmission,
   ) {
     const { deviceId, recovery } = vehicle;
-    return {
-      jws: await this.delivery.answerNonce(id, { deviceId, mayCritical: mayCritical(vehicle), recovery }, nonce),
-    };
+    const ask = { deviceId, mayCritical: mayCritical(vehicle), recovery, ...(form ? { form } : {}) };
+    return this.delivery.answerNonce(id, ask, nonce);
   }
 
   @Post('/v1/commands/:id/outcome')
@@ -115,19 +127,19 @@ export class DeliveryController {
   }
 
   private async awaitOffer(
-    vehicle: VehicleAdmission,
     deadline: number,
+    form: CommandForm | undefined,
     request: FastifyRequest,
     gone: AbortSignal,
   ): Promise<Offer | undefined> {
-    const { deviceId } = vehicle;
+    const { deviceId } = admissionOf(request) as VehicleAdmission;
     if (deadline > Date.now()) await this.interest.in(deviceId);
     for (;;) {
       // Interest first, then the look: an offer between the two wakes the wait.
       const look = new AbortController();
       const wait = Math.max(0, Math.min(LOOK_AGAIN_MS, deadline - Date.now()));
       const offered = this.interest.wait(deviceId, wait, AbortSignal.any([gone, look.signal]));
-      const offer = await this.handOut(request).catch((error: unknown) => {
+      const offer = await this.handOut(request, form).catch((error: unknown) => {
         look.abort();
         throw error;
       });
@@ -141,9 +153,9 @@ export class DeliveryController {
   }
 
   /** What was admitted when the request began may have been taken out of service while it waited. */
-  private handOut(request: FastifyRequest): Promise<Offer | undefined> {
+  private handOut(request: FastifyRequest, form: CommandForm | undefined): Promise<Offer | undefined> {
     requireStillAdmitted(request);
     const vehicle = admissionOf(request) as VehicleAdmission;
-    return this.delivery.next(vehicle.deviceId, mayCritical(vehicle), vehicle.recovery);
+    return this.delivery.next(vehicle.deviceId, mayCritical(vehicle), vehicle.recovery, form);
   }
 }

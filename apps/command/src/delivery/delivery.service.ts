@@ -6,6 +6,7 @@ import { type Command, challenge, deny, type PolicyBasis, release, type Transiti
 import { Transitions } from '../command/transitions.repository.js';
 import { DispatchPolicy } from '../policy/dispatch-policy.service.js';
 import { type Counter, commandPayload } from '../signing/command-payload.js';
+import { type CommandForm, memberOf, type SignedMember } from '../signing/signed-form.js';
 import { CommandSigner } from '../signing/signer.client.js';
 import { needsNonce, nextStep, type Offer, type Step, withContent } from './delivery.js';
 import { Gathering, type Settled } from './gathering.js';
@@ -19,6 +20,8 @@ interface Ask {
   readonly mayCritical: boolean;
   /** The device is on the denylist in recovery mode: it gets recovery commands alone. */
   readonly recovery?: boolean;
+  /** Of what is released by this call; what was released before keeps its bytes. */
+  readonly form?: CommandForm;
 }
 
 type Decision = PolicyBasis & { readonly decision: 'allow' | 'deny' };
@@ -45,8 +48,8 @@ export class DeliveryService {
   ) {}
 
   /** The head of the device's queue, released (or offered, if critical) by this call; undefined when there is none. `mayCritical`: the token's scope; `recovery`: recovery commands alone. */
-  next(deviceId: DeviceId, mayCritical: boolean, recovery = false): Promise<Offer | undefined> {
-    return this.asked.add({ deviceId, mayCritical, recovery });
+  next(deviceId: DeviceId, mayCritical: boolean, recovery = false, form?: CommandForm): Promise<Offer | undefined> {
+    return this.asked.add({ deviceId, mayCritical, recovery, ...(form ? { form } : {}) });
   }
 
   /**
@@ -54,26 +57,30 @@ export class DeliveryService {
    * Throws `command.not_found`, `command.nonce_refused`, `command.expired`, `auth.scope_insufficient`, `command.state_conflict` (for one that
    * policies do not allow now, too: which, its sender reads in its history).
    */
-  async answerNonce(id: CommandId, { deviceId, mayCritical, recovery }: Ask, nonce: string): Promise<string> {
+  async answerNonce(
+    id: CommandId,
+    { deviceId, mayCritical, recovery, form }: Ask,
+    nonce: string,
+  ): Promise<SignedMember> {
     for (;;) {
       const head = await this.heads.find(id, deviceId);
       if (!head) throw new DomainError('command.not_found');
       if (recovery && !this.heads.isRecovery(head.command.name))
-        throw new DomainError('command.device_unavailable', { detail: 'only recovery commands are open' });
+        throw new DomainError('denylist.device', { detail: 'only recovery commands are open' });
       if (head.command.critical && !mayCritical)
         throw new DomainError('auth.scope_insufficient', { detail: 'a critical command needs command:critical' });
       const challenged = challenge({ ...head.command, critical: needsNonce(head) }, nonce, new Date());
-      if (!challenged) return head.command.jws!;
+      if (!challenged) return memberOf(head.command.jws!);
       const decision = await this.policy.decide(head.command, new Date());
       const released = await this.database.transaction(async (tx) => {
         const claimed = await this.heads.claim(tx, [{ command: head.command, counts: decision.decision === 'allow' }]);
         if (!claimed.has(id)) return undefined;
-        const last = this.decided(challenged.command, decision, claimed.get(id));
+        const last = this.decided(challenged.command, decision, claimed.get(id), form);
         await this.transitions.save(tx, [challenged, last]);
         return last.command;
       });
       // Undefined: another request was faster, and what it did decides. After the commit: that it is cancelled stays.
-      if (released?.jws) return released.jws;
+      if (released?.jws) return memberOf(released.jws);
       if (released) throw new DomainError('command.state_conflict', { detail: 'the command is cancelled' });
     }
   }
@@ -126,7 +133,7 @@ export class DeliveryService {
       for (const { ask, command, step, decision } of changes) {
         if (!claimed.has(command.id)) continue;
         const transition =
-          step.kind === 'offer' ? step.transition : this.decided(command, decision!, claimed.get(command.id));
+          step.kind === 'offer' ? step.transition : this.decided(command, decision!, claimed.get(command.id), ask.form);
         saved.push(transition);
         if (step.kind === 'offer') made.set(ask, step.offer);
         else if (transition.command.jws !== null) made.set(ask, withContent(transition.command));
@@ -138,10 +145,10 @@ export class DeliveryService {
   }
 
   /** Signed and released, or cancelled where policies do not allow it any more. */
-  private decided(command: Command, decision: Decision, counter: Counter | undefined): Transition {
+  private decided(command: Command, decision: Decision, counter: Counter | undefined, form?: CommandForm): Transition {
     const now = new Date();
     if (decision.decision === 'deny' || !counter) return deny(command, decision, now);
-    return release(command, this.signer.sign(commandPayload(command, counter, now), now), decision, now);
+    return release(command, this.signer.sign(commandPayload(command, counter, now), now, form), decision, now);
   }
 }
 

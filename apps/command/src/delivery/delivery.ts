@@ -1,9 +1,10 @@
 /** Decides what a vehicle is shown of its next command, and what has to happen first. */
 import type { Command } from '../command/command.js';
 import { isBeforeRelease, offer, type Transition } from '../command/command.js';
+import { memberOf, type SignedMember } from '../signing/signed-form.js';
 
 export type Offer =
-  | { readonly id: string; readonly critical: false; readonly jws: string }
+  | ({ readonly id: string; readonly critical: false } & SignedMember)
   /** Without content: the content comes against a fresh nonce. `expires_at`: seconds since the epoch. */
   | { readonly id: string; readonly critical: true; readonly expires_at: number };
 
@@ -42,7 +43,7 @@ export function needsNonce({ command, nonceBound }: Head): boolean {
 /** The same bytes until its outcome is in: the vehicle knows them. */
 export function withContent({ id, jws }: Command): Offer {
   if (jws === null) throw new Error('a command without critical content is released before it is shown');
-  return { id, critical: false, jws };
+  return { id, critical: false, ...memberOf(jws) };
 }
 
 function withoutContent({ id, expiresAt }: Command): Offer {

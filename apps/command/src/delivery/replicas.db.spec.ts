@@ -1,9 +1,12 @@
 /** Streams over mTLS, on two replicas of the service: whichever has the vehicle's connection hands the command out. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { coseToBeSigned, decodeCbor, parseCoseSign1 } from '@outrider/canonicalization';
+import { verificationKey, verifySignature } from '@outrider/crypto';
 import { JwksKeys } from '@outrider/platform/admission';
 import { Listeners } from '@outrider/platform/http';
 import { RUNTIME, type Runtime } from '@outrider/platform/service';
+import { OID, parseCertificate, validateChain } from '@outrider/x509';
 import { newDevice, type Suite, startReplica, startSuite, until } from '../command.fixture.js';
 import { CommandReader } from '../send/command-reader.service.js';
 import { type StreamSeen, startVehicleSide, type TestVehicle } from '../vehicles.fixture.js';
@@ -39,7 +42,11 @@ const commandsOf = ({ events }: StreamSeen) =>
   events.flatMap(({ event, data }) => (event === 'command' ? [data.command] : []));
 const seen = (condition: () => boolean | Promise<boolean>) => until(condition, WAIT_MS);
 
-async function answer(vehicle: TestVehicle, port: number, { id, jws }: { id: string; jws: string }): Promise<void> {
+async function answer(
+  vehicle: TestVehicle,
+  port: number,
+  { id, jws }: { id: string; jws: string | Buffer },
+): Promise<void> {
   const { status } = await vehicle.ask(port, 'POST', `/v1/commands/${id}/outcome`, {
     outcome: vehicle.outcome(id, jws),
   });
@@ -163,6 +170,28 @@ describe('two replicas at once', () => {
     expect(released).toHaveLength(4);
     expect(new Set(released.map(({ body }) => body.jws)).size).toBe(1);
     expect(answers.filter(({ body }) => body.code === 'command.nonce_refused')).toHaveLength(8);
+  });
+});
+
+describe('a vehicle that asks for COSE', () => {
+  it('has it from each way of delivery, the same bytes each time, and answers over them', async () => {
+    const vehicle = await side.vehicle(newDevice());
+    const { id } = await suite.send(vehicle.deviceId, { name: 'honk', parameters: { times: 3 } });
+    const first = (await vehicle.ask(ports[0], 'GET', '/v1/commands/next?form=cose')).body.command;
+    expect((await vehicle.ask(ports[1], 'GET', '/v1/commands/next')).body.command).toEqual(first);
+    const message = parseCoseSign1(Buffer.from(first.cose, 'base64url'), 65_536);
+    const [leaf, ca] = (message.protectedHeaders.get(33) as Uint8Array[]).map((der) => parseCertificate(der));
+    const purpose = { eku: OID.outriderCommandSigning };
+    validateChain(leaf!, [ca!], [suite.fleet.root.certificate], { now: new Date(), purpose });
+    const signed = coseToBeSigned(message, Buffer.from('outrider/command/v1'));
+    expect(verifySignature(verificationKey(leaf!.spkiDer), signed, message.signature)).toBe(true);
+    const content = decodeCbor(message.payload, { maxBytes: 65_536, maxDepth: 8 });
+    expect(content).toMatchObject({ command_id: id, counter: 1, name: 'honk', parameters: { times: 3 } });
+    await answer(vehicle, ports[0], { id, jws: Buffer.from(first.cose, 'base64url') });
+    const critical = await suite.send(vehicle.deviceId, { name: 'unlock' });
+    const path = `/v1/commands/${critical.id}/nonce?form=cose`;
+    const released = await vehicle.ask(ports[0], 'POST', path, { nonce: 'n'.repeat(22) });
+    expect(released).toMatchObject({ status: 200, body: { cose: expect.any(String) } });
   });
 });
 

@@ -8,6 +8,7 @@ import { Nats } from '@outrider/platform/nats';
 import { Metrics } from '@outrider/platform/service';
 import type { FastifyRequest } from 'fastify';
 import { Presence } from '../presence/presence.service.js';
+import type { CommandForm } from '../signing/signed-form.js';
 import { DeliveryService } from './delivery.service.js';
 import { Interest } from './interest.service.js';
 import { mayCritical } from './may-critical.js';
@@ -27,6 +28,7 @@ export interface StreamSink {
 interface Open {
   readonly id: string;
   readonly request: FastifyRequest;
+  readonly form: CommandForm | undefined;
   asked: boolean;
 }
 
@@ -61,9 +63,9 @@ export class Streams implements OnApplicationBootstrap {
   }
 
   /** Sends the vehicle its commands as they come. Ends with the token, with the vehicle or with this instance. */
-  async run(request: FastifyRequest, sink: StreamSink): Promise<void> {
+  async run(request: FastifyRequest, sink: StreamSink, form?: CommandForm): Promise<void> {
     const { deviceId } = vehicleOf(request);
-    const stream: Open = { id: randomUUID(), request, asked: false };
+    const stream: Open = { id: randomUUID(), request, form, asked: false };
     this.streams.set(stream.id, stream);
     const left = this.presence.arrived(deviceId);
     try {
@@ -85,7 +87,7 @@ export class Streams implements OnApplicationBootstrap {
           AbortSignal.any([sink.signal, quiet.signal]),
         );
         try {
-          shown = await this.show(request, sink, shown);
+          shown = await this.show(stream, sink, shown);
         } catch (error) {
           quiet.abort();
           throw error;
@@ -129,13 +131,13 @@ export class Streams implements OnApplicationBootstrap {
 
   /** What was admitted when the stream began may have been taken out of service since. Returns the command that the vehicle has before it. */
   private async show(
-    request: FastifyRequest,
+    { request, form }: Open,
     sink: StreamSink,
     shown: string | undefined,
   ): Promise<string | undefined> {
     requireStillAdmitted(request);
     const vehicle = vehicleOf(request);
-    const offer = await this.delivery.next(vehicle.deviceId, mayCritical(vehicle), vehicle.recovery);
+    const offer = await this.delivery.next(vehicle.deviceId, mayCritical(vehicle), vehicle.recovery, form);
     requireStillAdmitted(request);
     // Quarantined meanwhile: it gets what it may have now.
     if (vehicleOf(request).recovery !== vehicle.recovery) return undefined;

@@ -1,17 +1,11 @@
 /** Decides whether an outcome is the vehicle's word on this command: signed by its key, over the hash of exactly what was released. */
-import {
-  constantTimeEqual,
-  JWS_TYP,
-  parseJws,
-  sha256Base64url,
-  type VerificationKey,
-  verifyJws,
-} from '@outrider/crypto';
+import { constantTimeEqual, JWS_TYP, parseJws, type VerificationKey, verifyJws } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { CommandId, DeviceId, Thumbprint } from '@outrider/ids';
 import { z } from 'zod';
 import type { Command, OutcomeState } from '../command/command.js';
 import type { Counter } from '../signing/command-payload.js';
+import { requestHash } from '../signing/signed-form.js';
 
 export const MAX_OUTCOME_BYTES = 32_768;
 
@@ -52,7 +46,7 @@ export function verifyOutcome(compact: string, key: VerificationKey, command: Co
   const { command_id, device_id, request_hash, detail, data } = payload.data;
   if (![detail, data].every(isStorable)) throw invalid('detail or data holds a NUL or half a surrogate pair');
   if (command_id !== command.id || device_id !== command.deviceId) throw invalid('it is for another command or device');
-  if (!command.jws || !constantTimeEqual(request_hash, sha256Base64url(command.jws)))
+  if (!command.jws || !constantTimeEqual(request_hash, requestHash(command.jws)))
     throw invalid('request_hash is not that of the released command');
   return payload.data;
 }

@@ -186,9 +186,9 @@ describe('a quarantined vehicle', () => {
     expect(await delivery.next(device, true, true)).toEqual({ id, critical: true, expires_at: expect.any(Number) });
     const asked = { deviceId: device, mayCritical: true, recovery: true };
     await expect(delivery.answerNonce(CommandId.parse(critical.id), asked, 'n'.repeat(22))).rejects.toMatchObject({
-      code: 'command.device_unavailable',
+      code: 'denylist.device',
     });
-    const jws = await delivery.answerNonce(CommandId.parse(id), asked, 'n'.repeat(22));
+    const { jws } = (await delivery.answerNonce(CommandId.parse(id), asked, 'n'.repeat(22))) as { jws: string };
     expect(JSON.parse(Buffer.from(jws.split('.')[1]!, 'base64url').toString())).toMatchObject({ name: 'recover' });
     expect(await suite.stateOf(before.id)).toBe('queued');
   });

@@ -1,11 +1,12 @@
 import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { type CertificatesSignRequest, certificatesSign } from '@outrider/contracts';
-import { JWS_TYP, signJws } from '@outrider/crypto';
+import { JWS_TYP, sign, signJws } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { Nats, ServiceIdentity } from '@outrider/platform/nats';
 import { LOGGER, type Logger, Readiness, TrustFiles } from '@outrider/platform/service';
 import { createCertificationRequest, crossPath, OID, type ParsedCertificate, parseCertificate } from '@outrider/x509';
+import { type CommandForm, coseCommand } from './signed-form.js';
 import { canSign, renewalDue } from './signer-lifetime.js';
 
 const CHECK_MS = 30_000;
@@ -46,23 +47,27 @@ export class CommandSigner implements OnApplicationBootstrap, OnApplicationShutd
     clearTimeout(this.timer);
   }
 
-  /** The compact JWS over `payload`. Throws `service.upstream_unavailable` while there is no valid certificate. */
-  sign(payload: string, now: Date): string {
+  /** The signed command over `payload`, JSON, as it is kept. Throws `service.upstream_unavailable` while there is no valid certificate. */
+  sign(payload: string, now: Date, form: CommandForm = 'jws'): string {
     if (!this.signer || !canSign(this.signer.certificate, now)) {
       throw new DomainError('service.upstream_unavailable', {
         detail: 'no command signer certificate: fleet-ca is away',
         retryAfterSeconds: 2,
       });
     }
-    return signJws({ header: { typ: JWS_TYP.command, x5c: this.x5c(this.signer) }, payload, key: this.signer.key });
+    const { key } = this.signer;
+    const chain = this.chain(this.signer);
+    if (form === 'cose') return coseCommand(payload, chain, (bytes) => sign(key, bytes));
+    const x5c = chain.map((der) => Buffer.from(der).toString('base64'));
+    return signJws({ header: { typ: JWS_TYP.command, x5c }, payload, key });
   }
 
   /** Signer, control CA as it is certified now, and during a root rollover what leads who trusts another root to its root. */
-  private x5c({ certificate, controlCa }: Signer): string[] {
+  private chain({ certificate, controlCa }: Signer): Uint8Array[] {
     const { authorityKeyId } = certificate;
     const present = this.trust.controlCa.find(({ subjectKeyId }) => subjectKeyId === authorityKeyId) ?? controlCa;
     const path = [certificate, present, ...crossPath(present, this.trust.rootCrossCertificates)];
-    return path.map(({ der }) => Buffer.from(der).toString('base64'));
+    return path.map(({ der }) => der);
   }
 
   private async keepFresh(): Promise<void> {

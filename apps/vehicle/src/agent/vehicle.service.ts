@@ -64,6 +64,8 @@ export interface VehicleOptions {
   readonly handlers?: Handlers | undefined;
   /** Verify commands and answer them, and carry none out. Default false. */
   readonly dryRun?: boolean;
+  /** Take commands as COSE_Sign1 instead of JWS. Default false. */
+  readonly cose?: boolean;
   /** Bind access tokens to the vehicle's key and prove it on each request (RFC 9449). Default false. */
   readonly dpop?: boolean;
   /** How telemetry is sent; default json. */
@@ -247,12 +249,12 @@ export class Vehicle {
 
   private receiver(): ReceiverService {
     const { keys, connections, commands: store, report } = this;
-    const { platform, handlers = new Handlers(SIMULATED), dryRun = false } = this.options;
+    const { platform, handlers = new Handlers(SIMULATED), dryRun = false, cose = false } = this.options;
     const { signal } = this.stopping;
     const vehicle = () => vehicleNow(this.sampler?.latest);
     const executor = new ExecutorService(store, keys, { handlers, vehicle, dryRun }, report);
     const fleetRoots = () => this.anchors.fleetRoots;
-    const service = new CommandPlatform(connections, platform.origins.command, signal);
+    const service = new CommandPlatform(connections, platform.origins.command, signal, cose);
     return new ReceiverService(
       { store, executor, handlers, connections, platform: service, fleetRoots },
       report,

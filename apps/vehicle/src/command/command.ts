@@ -22,7 +22,7 @@ export type Command = z.infer<typeof Command>;
 /** What the long poll hands over: a released command, or the word that a critical one waits for a nonce. */
 export const Offer = z.object({
   command: z.discriminatedUnion('critical', [
-    z.object({ id: CommandId, critical: z.literal(false), jws: z.string() }),
+    z.object({ id: CommandId, critical: z.literal(false), jws: z.string().optional(), cose: z.string().optional() }),
     z.object({ id: CommandId, critical: z.literal(true), expires_at: z.number().optional() }),
   ]),
 });

@@ -4,11 +4,17 @@ import { Denied, Later } from '../agent/link.service.js';
 import type { VehicleAnswer, VehicleRequest } from '../http/vehicle.client.js';
 
 export class CommandPlatform {
+  /** The query that asks for commands in the form this vehicle wants. */
+  readonly form: string;
+
   constructor(
     private readonly connections: ConnectionService,
     private readonly origin: string,
     private readonly signal: AbortSignal,
-  ) {}
+    cose = false,
+  ) {
+    this.form = cose ? '?form=cose' : '';
+  }
 
   /** Throws Denied or Later for what concerns the vehicle and not this one request. */
   async ask(

@@ -11,6 +11,7 @@ import type { CommandStore } from './command.store.js';
 import type { ExecutorService } from './executor.service.js';
 import type { Handlers } from './handlers.js';
 import { type CommandPlatform, json, problemCode } from './platform.client.js';
+import { signedOf } from './signed-command.js';
 import { NoStream, OfferStream } from './stream.service.js';
 import { type CommandVerdict, verifyCommand } from './verify.js';
 
@@ -77,9 +78,14 @@ export class ReceiverService {
   private async poll(link: LinkService): Promise<void> {
     const startedAt = performance.now();
     const timeoutMs = (POLL_SECONDS + 10) * 1000;
-    const answer = await this.parts.platform.ask('GET', `/v1/commands/next?wait=${POLL_SECONDS}`, undefined, {
-      timeoutMs,
-    });
+    const answer = await this.parts.platform.ask(
+      'GET',
+      `/v1/commands/next?wait=${POLL_SECONDS}${this.parts.platform.form.replace('?', '&')}`,
+      undefined,
+      {
+        timeoutMs,
+      },
+    );
     link.good();
     // A platform that answers at once instead of waiting must not be asked in a tight circle.
     if (answer.status === 204) return this.pause(Math.max(0, LEAST_POLL_MS - (performance.now() - startedAt)));
@@ -92,7 +98,7 @@ export class ReceiverService {
   private async take(offer: Offer): Promise<boolean> {
     const { store, handlers, connections, fleetRoots } = this.parts;
     this.report({ event: 'command_received', id: offer.id, critical: offer.critical });
-    const jws = offer.critical ? await this.release(offer.id) : offer.jws;
+    const jws = offer.critical ? await this.release(offer.id) : signedOf(offer);
     if (jws === undefined) return false;
     const { identity } = await connections.current();
     const verdict = verifyCommand(jws, {
@@ -140,9 +146,9 @@ export class ReceiverService {
     if (known) return known.jws;
     const nonce = store.nonce(id) ?? randomBytes(32).toString('base64url');
     if (store.nonce(id) === undefined) store.saveNonce(id, nonce, Date.now());
-    const answer = await platform.ask('POST', `/v1/commands/${id}/nonce`, { nonce });
-    const { jws } = json(answer) as { jws?: unknown };
-    if (answer.status === 200 && typeof jws === 'string') return jws;
+    const answer = await platform.ask('POST', `/v1/commands/${id}/nonce${platform.form}`, { nonce });
+    const signed = answer.status === 200 ? signedOf(json(answer)) : undefined;
+    if (signed !== undefined) return signed;
     this.report({ event: 'command_refused', id, code: problemCode(answer), detail: 'not released' });
     return undefined;
   }

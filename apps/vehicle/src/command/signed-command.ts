@@ -27,6 +27,13 @@ export interface OpenedCommand {
   content(): unknown;
 }
 
+/** Of an offer or an answer to a nonce; undefined where it holds neither form. */
+export function signedOf(answer: unknown): SignedCommand | undefined {
+  const { jws, cose } = answer as { jws?: unknown; cose?: unknown };
+  if (typeof cose === 'string') return fromCose(cose);
+  return typeof jws === 'string' ? jws : undefined;
+}
+
 export function fromCose(base64url: string): SignedCommand {
   return `${COSE_PREFIX}${base64url}`;
 }

@@ -39,7 +39,7 @@ export class OfferStream {
       headers: { accept: 'text/event-stream' },
       signal: AbortSignal.any([signal, this.ending.signal]),
     };
-    platform.askOver(connection, 'GET', '/v1/commands/stream', undefined, more).then(
+    platform.askOver(connection, 'GET', `/v1/commands/stream${platform.form}`, undefined, more).then(
       ({ status }) => this.end(status === 200 && this.opened ? undefined : new NoStream(`status ${status}`)),
       (error: unknown) => this.end(this.ending.signal.aborted ? undefined : error),
     );
