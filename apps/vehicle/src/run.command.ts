@@ -23,6 +23,7 @@ export interface DriveOptions {
   readonly cose: boolean;
   readonly dpop: boolean;
   readonly format: TelemetryFormat;
+  readonly receipts: boolean;
   readonly estLabel?: string;
   readonly datedBack: number;
   readonly json: boolean;
@@ -50,6 +51,7 @@ export function withDriveOptions(command: Command): Command {
       milliseconds,
       0,
     )
+    .option('--receipts', "ask for signed receipts and keep them in the state folder's receipts.ndjson", false)
     .option('--no-commands', 'take no commands')
     .option('--handlers <folder>', 'plug-ins that carry commands out, one a file; see docs/vehicle.md')
     .option('--cose', 'take commands in COSE instead of JOSE', false)
@@ -94,6 +96,7 @@ export async function vehicleOptions(options: DriveOptions) {
     dpop,
     format,
     datedBackMs: datedBack,
+    receipts: options.receipts,
     ...(count === undefined ? {} : { count }),
   };
 }

@@ -21,6 +21,7 @@ import { type EventSink, type Report, reporter } from '../report/report.service.
 import { CarrierService } from '../telemetry/carrier.service.js';
 import type { TelemetryFormat } from '../telemetry/carry.js';
 import { type QueueCounts, QueueStore } from '../telemetry/queue.store.js';
+import { ReceiptsStore } from '../telemetry/receipts.store.js';
 import { SamplerService } from '../telemetry/sampler.service.js';
 import { SenderService } from '../telemetry/sender.service.js';
 import { AnchorStore } from '../trust/anchors.store.js';
@@ -46,6 +47,8 @@ export interface VehicleOptions {
   readonly sink: EventSink;
   /** Default P-256. */
   readonly keyType?: KeyType;
+  /** Ask for signed receipts and keep them in the state directory. */
+  readonly receipts?: boolean;
   /** EST label to enrol and renew at; the platform's default where there is none. */
   readonly estLabel?: string | undefined;
   /** Default: files in the state directory. */
@@ -124,6 +127,7 @@ export class Vehicle {
       signal,
       this.delivery,
       new CarrierService(keys, options.format),
+      options.receipts ? new ReceiptsStore(options.stateDirectory) : undefined,
     );
     const { drive, count, speed = 1, datedBackMs = 0 } = options;
     this.sampler =

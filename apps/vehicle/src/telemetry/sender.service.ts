@@ -8,6 +8,7 @@ import { type Answer, readAnswer, readWindows, type Window } from './answer.js';
 import type { CarrierService } from './carrier.service.js';
 import { continuation } from './position.js';
 import type { QueuedRecord, QueueStore } from './queue.store.js';
+import type { ReceiptsStore } from './receipts.store.js';
 import { runs, type SettledRecord, settle } from './settle.js';
 import { STREAM } from './stream.js';
 
@@ -38,6 +39,7 @@ export class SenderService {
     private readonly signal: AbortSignal,
     private readonly orders: OrderTaker,
     private readonly carrier: CarrierService,
+    private readonly receipts?: ReceiptsStore | undefined,
   ) {}
 
   /** There is something new in the queue. */
@@ -114,9 +116,11 @@ export class SenderService {
   private async post(connection: Connection, records: readonly QueuedRecord[]): Promise<Answer> {
     const token = await connection.tokens.get('telemetry');
     const { body, contentType } = await this.carrier.body(records, connection.identity);
-    const headers = { ...ACCEPT, 'content-type': contentType };
+    const wish = this.receipts ? { prefer: 'receipt' } : {};
+    const headers = { ...ACCEPT, 'content-type': contentType, ...wish };
     const url = `${this.origin}/v1/telemetry`;
     const answer = await connection.authorized.send(url, { method: 'POST', headers, body }, token);
+    await this.receipts?.keep(answer.body);
     const seqs = records.map(({ seq }) => seq);
     return readAnswer(answer.status, answer.body, answer.retryAfterSeconds, seqs);
   }
