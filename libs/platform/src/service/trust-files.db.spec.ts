@@ -124,6 +124,14 @@ it.each([
   expect(await ready()).toEqual({ ok: true });
 });
 
+it('has what was shown beside a leaf for who asks, and needs none of it below an anchor', async () => {
+  const vehicle = await issueVehicle(next!, DeviceId.parse('device-below'));
+  const shown = { ...vehicle, certificatePem: vehicle.certificatePem + next!.vehicleCa.certificatePem };
+  const [[, alone], [, beside]] = [await connect(vehicle), await connect(shown)];
+  expect([alone.authorized, beside.authorized]).toEqual([true, true]);
+  expect(beside.chain.map((der) => Buffer.from(der))).toEqual([Buffer.from(next!.vehicleCa.certificate.der)]);
+});
+
 it('serves a renewed certificate on new connections, once key and certificate fit', async () => {
   const renewed = await issueService(fleet!, 'telemetry');
   const vehicle = await issueVehicle(next!, DeviceId.parse('device-constant'));
