@@ -145,6 +145,12 @@ export class TestVehicle {
     return this.request(service.vehicleUrl, 'GET', path);
   }
 
+  /** Bytes, with a token for offline logs. */
+  put(service: Service, path: string, bytes: Uint8Array, type: string): Promise<HttpAnswer> {
+    const headers = { authorization: `Bearer ${this.token('telemetry:backfill')}`, 'content-type': type };
+    return httpsRequest(service.vehicleUrl + path, { method: 'PUT', agent: this.agent, headers }, bytes);
+  }
+
   /** As JSON, with a token of that scope. */
   ask(
     service: Service,

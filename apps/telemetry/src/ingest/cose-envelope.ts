@@ -36,7 +36,7 @@ function claimsOf({ typ, device_id, seq, records }: Record<string, unknown>): Om
 }
 
 /** `kid` and `x5t` name the same certificate where both are there; protected or not, since what they name is checked for itself. */
-function namedKey(cose: CoseSign1): Thumbprint | undefined | 'unfit' {
+export function namedKey(cose: CoseSign1): Thumbprint | undefined | 'unfit' {
   const kid = header(cose, COSE_HEADER.kid);
   const x5t = header(cose, COSE_HEADER.x5t);
   if (kid === undefined && x5t === undefined) return undefined;

@@ -5,7 +5,7 @@ let ground: LogGround;
 
 beforeAll(async () => {
   ground = await LogGround.start();
-}, 60_000);
+}, 120_000);
 
 afterAll(() => ground?.stop());
 

@@ -1,9 +1,27 @@
 /** Reads one segment of a vehicle's log: the signed head, and the records that it vouches for. */
-import { type JsonNode, jcsOfSlice, type ScanLimits, scanJson } from '@outrider/canonicalization';
-import { decodeSignature, JCS_TYP, sha256Hex, type VerificationKey, verifySignature } from '@outrider/crypto';
+import {
+  canonicalize,
+  cborSequence,
+  decodeCbor,
+  type JsonNode,
+  jcsOfSlice,
+  parseCoseSign1,
+  type ScanLimits,
+  scanJson,
+} from '@outrider/canonicalization';
+import {
+  COSE_EXTERNAL_AAD,
+  decodeSignature,
+  JCS_TYP,
+  sha256Hex,
+  type VerificationKey,
+  verifyCoseSign1,
+  verifySignature,
+} from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { DeviceId, Epoch, SequenceNumber, StreamName, Thumbprint } from '@outrider/ids';
 import { z } from 'zod';
+import { namedKey } from '../ingest/cose-envelope.js';
 import { MAX_PAYLOAD_BYTES } from '../ingest/limits.js';
 
 /** Of one segment as sent. */
@@ -69,8 +87,9 @@ export interface Segment extends SignedHead {
   readonly digests: readonly string[] | undefined;
 }
 
-/** @throws DomainError `telemetry.log_malformed`, `request.too_large` */
+/** JSON, or COSE: told apart by the first byte, which begins no value of the other. @throws DomainError `telemetry.log_malformed`, `request.too_large` */
 export function readSegment(bytes: Uint8Array): Segment {
+  if (isCbor(bytes)) return readCoseSegment(bytes);
   const node = scan(bytes);
   const signed = readHead(node, ['records', 'digests']);
   const records = node.member('records');
@@ -85,6 +104,7 @@ export function readSegment(bytes: Uint8Array): Segment {
 
 /** A head sent by itself. @throws DomainError `telemetry.log_malformed`, `request.too_large` */
 export function readSignedHead(bytes: Uint8Array): SignedHead {
+  if (isCbor(bytes)) return readCoseSegment(bytes);
   return readHead(scan(bytes), []);
 }
 
@@ -100,8 +120,7 @@ function readHead(node: JsonNode, more: readonly string[]): SignedHead {
   }
   const head = node.member('head');
   if (head?.kind !== 'object') throw malformed('head: an object is required');
-  const parsed = SegmentHead.safeParse(head.value());
-  if (!parsed.success) throw malformed(`head.${first(parsed.error)}`, parsed.error);
+  const parsed = parseHead(head.value());
   const signature = node.member('signature')?.string();
   if (signature === undefined || signature.length > MAX_SIGNATURE_CHARACTERS) throw malformed('signature: is required');
   const kid = node.member('kid');
@@ -110,7 +129,7 @@ function readHead(node: JsonNode, more: readonly string[]): SignedHead {
   const signed = jcsOfSlice(head);
   return {
     format: 'json',
-    head: parsed.data,
+    head: parsed,
     sha256: sha256Hex(signed),
     bytes: head.raw,
     signature,
@@ -120,6 +139,58 @@ function readHead(node: JsonNode, more: readonly string[]): SignedHead {
       return bytes !== undefined && verifySignature(key, signed, bytes);
     },
   };
+}
+
+/** A CBOR sequence (RFC 8742): the head as COSE_Sign1, then the array of records, unless the head comes alone. */
+function readCoseSegment(bytes: Uint8Array): Segment {
+  try {
+    const [signed, list, more] = cborSequence(bytes, LIMITS, 2);
+    if (!signed || more) throw malformed('a COSE_Sign1 and an array of records are required');
+    const cose = parseCoseSign1(signed, MAX_SEGMENT_BYTES);
+    const value = decodeCbor(cose.payload, LIMITS);
+    const kid = namedKey(cose);
+    if (kid === 'unfit') throw malformed('kid, x5t: not the SHA-256 thumbprint of one certificate');
+    return {
+      format: 'cose',
+      head: parseHead(value),
+      sha256: sha256Hex(canonicalize(value)),
+      bytes: signed,
+      signature: null,
+      kid,
+      isSignedBy: (key) => verifyCoseSign1(cose, key, { externalAad: COSE_EXTERNAL_AAD.logSegment }).ok,
+      records: list && readCborRecords(list),
+      digests: undefined,
+    };
+  } catch (error) {
+    throw asMalformed(error);
+  }
+}
+
+function readCborRecords(list: Uint8Array): SegmentRecord[] {
+  const values = decodeCbor(list, LIMITS);
+  if (!Array.isArray(values)) throw malformed('records: an array is required');
+  if (values.length > MAX_SEGMENT_RECORDS) throw malformed(`more than ${MAX_SEGMENT_RECORDS} records`);
+  return values.map((value: unknown) => {
+    const raw = Buffer.from(canonicalize(value));
+    if (raw.length > MAX_PAYLOAD_BYTES) throw malformed(`a record of more than ${MAX_PAYLOAD_BYTES} bytes`);
+    return { raw, value: () => value };
+  });
+}
+
+/** No JSON text begins with a byte of these major types: array (untagged COSE_Sign1) and tag. */
+function isCbor(bytes: Uint8Array): boolean {
+  return (bytes[0] ?? 0) >= 0x80;
+}
+
+function parseHead(value: unknown): SegmentHead {
+  const parsed = SegmentHead.safeParse(value);
+  if (!parsed.success) throw malformed(`head.${first(parsed.error)}`, parsed.error);
+  return parsed.data;
+}
+
+function asMalformed(error: unknown): unknown {
+  if (!(error instanceof DomainError) || error.code !== 'request.malformed') return error;
+  return malformed(error.detail ?? 'unreadable', error);
 }
 
 function readDigests(node: JsonNode | undefined): string[] | undefined {
@@ -133,13 +204,7 @@ function scan(bytes: Uint8Array): JsonNode {
   try {
     return scanJson(bytes, LIMITS).root;
   } catch (error) {
-    if (error instanceof DomainError && error.code === 'request.malformed') {
-      throw new DomainError('telemetry.log_malformed', {
-        cause: error,
-        ...(error.detail ? { detail: error.detail } : {}),
-      });
-    }
-    throw error;
+    throw asMalformed(error);
   }
 }
 

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { encodeCbor } from '@outrider/canonicalization';
+import { COSE_EXTERNAL_AAD, type CoseExternalAad, signCoseSign1 } from '@outrider/crypto';
 import { type Service, stored } from '../telemetry.fixture.js';
 import { LogGround, now, UPLOADS } from './log-ground.fixture.js';
 import { headOnly, type SegmentBody, type TestLog } from './offline-log.fixture.js';
@@ -7,7 +9,7 @@ let ground: LogGround;
 
 beforeAll(async () => {
   ground = await LogGround.start();
-}, 60_000);
+}, 120_000);
 
 afterAll(() => ground?.stop());
 
@@ -237,5 +239,38 @@ describe('a log', () => {
     const other = await vehicle.post(ground.service, vehicle.message(19, { telemetry: { another: true } }));
     expect(other.body.code).toBe('telemetry.replayed');
     expect(await stored(ground.ground, vehicle.deviceId)).toHaveLength(1);
+  });
+
+  it('comes as COSE too, each head a COSE_Sign1, and the chain is the same', async () => {
+    const { vehicle, log } = await ground.car('log-cose');
+    const asked = await ground.order(vehicle, [[11, 16]]);
+    log.fill(11, 6, now() - 7200, 3, now());
+    const kid = Buffer.from(vehicle.party.certificate.thumbprint, 'base64url');
+    const id = await ground.begin(vehicle, asked);
+    const put = (part: number, bytes: Uint8Array) =>
+      vehicle.put(ground.service, `${UPLOADS}/${id}/segments/${part}`, bytes, 'application/cbor-seq');
+    const cose = (part: number, externalAad: CoseExternalAad, records = log.segments[part]!.records) =>
+      Buffer.concat([
+        signCoseSign1({
+          payload: encodeCbor(log.segments[part]!.head),
+          key: vehicle.party.privateKey,
+          externalAad,
+          kid,
+          tagged: part === 0,
+        }),
+        encodeCbor(records),
+      ]);
+    expect((await put(0, cose(0, COSE_EXTERNAL_AAD.logSegment))).body).toMatchObject({ received: 1 });
+    // Signed as telemetry it is no segment.
+    expect((await put(1, cose(1, COSE_EXTERNAL_AAD.telemetry))).body).toMatchObject({ received: 2 });
+    const finish = (upload: string) =>
+      vehicle.ask(ground.service, 'POST', `${UPLOADS}/${upload}/finish`, log.delivery(asked));
+    expect((await finish(id)).body).toMatchObject({ code: 'telemetry.log_bad_signature', segment: 2 });
+    const again = await ground.begin(vehicle, asked);
+    for (const part of [0, 1]) {
+      const path = `${UPLOADS}/${again}/segments/${part}`;
+      await vehicle.put(ground.service, path, cose(part, COSE_EXTERNAL_AAD.logSegment), 'application/cbor-seq');
+    }
+    expect((await finish(again)).body).toMatchObject({ verdict: 'accepted', counts: { accepted: 6 } });
   });
 });

@@ -49,7 +49,7 @@ export class OfflineLogsController {
     @PathParam('upload', UploadId) upload: string,
     @PathParam('part', Part) part: number,
   ) {
-    return this.uploads.append(senderOf(request, vehicle), upload, part, jsonBytes(request));
+    return this.uploads.append(senderOf(request, vehicle), upload, part, segmentBytes(request));
   }
 
   @Post('offline-logs/:upload/finish')
@@ -69,12 +69,20 @@ export class OfflineLogsController {
   @On('vehicle')
   @AdmitToken({ scopes: ['telemetry:write', 'telemetry:backfill'] })
   announce(@Req() request: FastifyRequest, @Admitted() vehicle: VehicleAdmission) {
-    return this.heads.announce(senderOf(request, vehicle), jsonBytes(request));
+    return this.heads.announce(senderOf(request, vehicle), segmentBytes(request));
   }
 }
 
 function senderOf(request: FastifyRequest, { deviceId, certificate, claims }: VehicleAdmission): Sender {
   return { deviceId, certificate, tokenId: claims.jti, remoteAddress: peerOf(request.raw).remoteAddress };
+}
+
+const SEGMENT_TYPES = ['application/json', 'application/cbor-seq', 'application/cose'];
+
+/** A segment as JSON; as a CBOR sequence of a COSE_Sign1 and an array of records; a head alone as COSE. */
+function segmentBytes(request: FastifyRequest): Uint8Array {
+  if (SEGMENT_TYPES.includes(mediaType(request))) return bodyBytes(request);
+  throw new DomainError('request.unsupported_media_type', { detail: `send ${SEGMENT_TYPES.join(', ')}` });
 }
 
 function jsonBytes(request: FastifyRequest): Uint8Array {
