@@ -18,10 +18,10 @@ import type { Offer } from './delivery.js';
 import { DeliveryService } from './delivery.service.js';
 import { goneWith } from './gone.provider.js';
 import { Interest } from './interest.service.js';
-import { mayCritical } from './may-critical.js';
 import { RecoveryRefusals } from './recovery-refusals.service.js';
 import { sseSink } from './sse.provider.js';
 import { LOOK_AGAIN_MS, Streams } from './streams.service.js';
+import { vehicleAsk } from './vehicle-ask.js';
 
 /** `wait`: seconds. */
 const Form = z.enum(['jws', 'cose']).optional();
@@ -108,8 +108,7 @@ export class DeliveryController {
     @QueryParams(FormQuery) { form }: FormQuery,
     @Admitted() vehicle: VehicleAdmission,
   ) {
-    const { deviceId, recovery } = vehicle;
-    const ask = { deviceId, mayCritical: mayCritical(vehicle), recovery, ...(form ? { form } : {}) };
+    const ask = vehicleAsk(vehicle, form);
     return this.delivery.answerNonce(id, ask, nonce);
   }
 
@@ -156,6 +155,6 @@ export class DeliveryController {
   private handOut(request: FastifyRequest, form: CommandForm | undefined): Promise<Offer | undefined> {
     requireStillAdmitted(request);
     const vehicle = admissionOf(request) as VehicleAdmission;
-    return this.delivery.next(vehicle.deviceId, mayCritical(vehicle), vehicle.recovery, form);
+    return this.delivery.ask(vehicleAsk(vehicle, form));
   }
 }

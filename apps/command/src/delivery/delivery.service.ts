@@ -2,7 +2,15 @@ import { Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import type { CommandId, DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
-import { type Command, challenge, deny, type PolicyBasis, release, type Transition } from '../command/command.js';
+import {
+  type Command,
+  challenge,
+  deny,
+  type Evidence,
+  type PolicyBasis,
+  release,
+  type Transition,
+} from '../command/command.js';
 import { Transitions } from '../command/transitions.repository.js';
 import { DispatchPolicy } from '../policy/dispatch-policy.service.js';
 import { type Counter, commandPayload } from '../signing/command-payload.js';
@@ -15,13 +23,15 @@ import { Heads } from './heads.repository.js';
 /** Devices of one round, and rounds at once: while one waits for the disk the next one is decided. */
 const ROUND = { most: 64, rounds: 2 };
 
-interface Ask {
+export interface Ask {
   readonly deviceId: DeviceId;
   readonly mayCritical: boolean;
   /** The device is on the denylist in recovery mode: it gets recovery commands alone. */
   readonly recovery?: boolean;
   /** Of what is released by this call; what was released before keeps its bytes. */
   readonly form?: CommandForm;
+  /** The vehicle's certificate and token, beside each step in the history. */
+  readonly evidence?: Evidence;
 }
 
 type Decision = PolicyBasis & { readonly decision: 'allow' | 'deny' };
@@ -48,8 +58,13 @@ export class DeliveryService {
   ) {}
 
   /** The head of the device's queue, released (or offered, if critical) by this call; undefined when there is none. `mayCritical`: the token's scope; `recovery`: recovery commands alone. */
-  next(deviceId: DeviceId, mayCritical: boolean, recovery = false, form?: CommandForm): Promise<Offer | undefined> {
-    return this.asked.add({ deviceId, mayCritical, recovery, ...(form ? { form } : {}) });
+  next(deviceId: DeviceId, mayCritical: boolean, recovery = false): Promise<Offer | undefined> {
+    return this.ask({ deviceId, mayCritical, recovery });
+  }
+
+  /** The same, for a vehicle as it was admitted. */
+  ask(ask: Ask): Promise<Offer | undefined> {
+    return this.asked.add(ask);
   }
 
   /**
@@ -59,7 +74,7 @@ export class DeliveryService {
    */
   async answerNonce(
     id: CommandId,
-    { deviceId, mayCritical, recovery, form }: Ask,
+    { deviceId, mayCritical, recovery, form, evidence }: Ask,
     nonce: string,
   ): Promise<SignedMember> {
     for (;;) {
@@ -76,7 +91,10 @@ export class DeliveryService {
         const claimed = await this.heads.claim(tx, [{ command: head.command, counts: decision.decision === 'allow' }]);
         if (!claimed.has(id)) return undefined;
         const last = this.decided(challenged.command, decision, claimed.get(id), form);
-        await this.transitions.save(tx, [challenged, last]);
+        await this.transitions.save(
+          tx,
+          [challenged, last].map((step) => standingOn(step, evidence)),
+        );
         return last.command;
       });
       // Undefined: another request was faster, and what it did decides. After the commit: that it is cancelled stays.
@@ -101,14 +119,17 @@ export class DeliveryService {
         else if (!changes.some(({ command }) => command.id === head!.command.id))
           changes.push({ ask, command: head!.command, step });
       }
-      const ready = await this.ask(changes, settled);
+      const ready = await this.askPolicies(changes, settled);
       if (ready.length > 0) await this.change(ready, settled);
     }
     return asks.map((ask) => settled.get(ask)!);
   }
 
   /** Policies before the transaction: it then waits for nobody. Where they cannot be asked the command waits, and only that one. */
-  private async ask(changes: readonly Change[], settled: Map<Ask, Settled<Offer | undefined>>): Promise<Change[]> {
+  private async askPolicies(
+    changes: readonly Change[],
+    settled: Map<Ask, Settled<Offer | undefined>>,
+  ): Promise<Change[]> {
     const ready = await Promise.all(
       changes.map(async (change) => {
         if (change.step.kind !== 'release') return change;
@@ -134,7 +155,7 @@ export class DeliveryService {
         if (!claimed.has(command.id)) continue;
         const transition =
           step.kind === 'offer' ? step.transition : this.decided(command, decision!, claimed.get(command.id), ask.form);
-        saved.push(transition);
+        saved.push(standingOn(transition, ask.evidence));
         if (step.kind === 'offer') made.set(ask, step.offer);
         else if (transition.command.jws !== null) made.set(ask, withContent(transition.command));
       }
@@ -157,4 +178,8 @@ function devicesOf(asks: readonly Ask[]): Map<DeviceId, boolean> {
   const devices = new Map<DeviceId, boolean>();
   for (const { deviceId, recovery = false } of asks) devices.set(deviceId, recovery || devices.get(deviceId) === true);
   return devices;
+}
+
+function standingOn(transition: Transition, evidence: Evidence | undefined): Transition {
+  return evidence ? { ...transition, evidence } : transition;
 }

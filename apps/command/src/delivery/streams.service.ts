@@ -11,8 +11,8 @@ import { Presence } from '../presence/presence.service.js';
 import type { CommandForm } from '../signing/signed-form.js';
 import { DeliveryService } from './delivery.service.js';
 import { Interest } from './interest.service.js';
-import { mayCritical } from './may-critical.js';
 import { due } from './stream-clock.js';
+import { vehicleAsk } from './vehicle-ask.js';
 
 /** A missed offer (it travels outside any transaction) is found by looking again this often. */
 export const LOOK_AGAIN_MS = 5000;
@@ -137,7 +137,7 @@ export class Streams implements OnApplicationBootstrap {
   ): Promise<string | undefined> {
     requireStillAdmitted(request);
     const vehicle = vehicleOf(request);
-    const offer = await this.delivery.next(vehicle.deviceId, mayCritical(vehicle), vehicle.recovery, form);
+    const offer = await this.delivery.ask(vehicleAsk(vehicle, form));
     requireStillAdmitted(request);
     // Quarantined meanwhile: it gets what it may have now.
     if (vehicleOf(request).recovery !== vehicle.recovery) return undefined;

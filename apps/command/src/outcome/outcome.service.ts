@@ -9,9 +9,10 @@ import { Database } from '@outrider/platform/postgres';
 import { LOGGER, type Logger } from '@outrider/platform/service';
 import { parseCertificate } from '@outrider/x509';
 import type { EntityManager } from 'typeorm';
-import { type Command, resolve, type Transition } from '../command/command.js';
+import { type Command, type Evidence, resolve, type Transition } from '../command/command.js';
 import { Transitions } from '../command/transitions.repository.js';
 import { Gathering, type Settled } from '../delivery/gathering.js';
+import { vehicleEvidence } from '../delivery/vehicle-ask.js';
 import { lastCounterOf, signerOf, stateOf, verifyOutcome } from './outcome.js';
 import { type Answered, Outcomes, type Word } from './outcomes.repository.js';
 
@@ -24,6 +25,7 @@ interface Arrived {
   readonly compact: string;
   readonly thumbprint: Thumbprint;
   readonly key: VerificationKey;
+  readonly evidence: Evidence;
 }
 
 interface Taken extends Word {
@@ -47,7 +49,14 @@ export class OutcomeService {
   async take(id: CommandId, compact: string, vehicle: VehicleAdmission): Promise<Command> {
     const thumbprint = signerOf(compact);
     const key = await this.keyOf(thumbprint, vehicle);
-    return this.arrived.add({ id, deviceId: vehicle.deviceId, compact, thumbprint, key });
+    return this.arrived.add({
+      id,
+      deviceId: vehicle.deviceId,
+      compact,
+      thumbprint,
+      key,
+      evidence: vehicleEvidence(vehicle),
+    });
   }
 
   private round(outcomes: readonly Arrived[]): Promise<Settled<Command>[]> {
@@ -100,7 +109,7 @@ export class OutcomeService {
 
 /** The command as it stands with this outcome, which joins `taken` if it is new. */
 function judge(outcome: Arrived, commands: Map<CommandId, Answered>, taken: Taken[], now: Date): Command {
-  const { id, deviceId, compact, thumbprint, key } = outcome;
+  const { id, deviceId, compact, thumbprint, key, evidence } = outcome;
   const answered = commands.get(id);
   if (answered?.command.deviceId !== deviceId) throw new DomainError('command.not_found');
   const { command } = answered;
@@ -109,7 +118,7 @@ function judge(outcome: Arrived, commands: Map<CommandId, Answered>, taken: Take
   const standing = answered.standing ?? beside?.compact;
   if (standing === compact) return beside?.transition.command ?? command;
   if (standing !== undefined) throw new DomainError('command.state_conflict', { detail: 'another outcome stands' });
-  const transition = resolve(command, stateOf(payload.result), payload.detail, now);
+  const transition = { ...resolve(command, stateOf(payload.result), payload.detail, now), evidence };
   taken.push({ compact, thumbprint, payload, transition });
   return transition.command;
 }
