@@ -20,6 +20,7 @@ const PATH = '/v1/command-batches';
 interface SendOptions {
   readonly device: string[];
   readonly label: string[];
+  readonly state: string[];
   readonly param: string[];
   readonly idempotencyKey?: string;
   readonly expiresIn?: number;
@@ -36,6 +37,7 @@ export function batchCommand(): Command {
     .argument('<name>')
     .option('--device <id>', 'may be repeated', again, [])
     .option('--label <label>', 'vehicles in service with all of these; may be repeated', again, [])
+    .option('--state <state>', 'with --label: in this state instead of active; may be repeated', again, [])
     .option('--param <k=v>', 'a parameter; may be repeated', again, [])
     .option('--preview', 'say what it would come to, and send nothing')
     .option('--not-before <time>', 'RFC 3339: handed out no earlier')
@@ -119,11 +121,14 @@ function decision(verb: 'approve' | 'reject' | 'cancel', description: string): C
 
 async function sendBatch(session: Session, name: string, options: SendOptions): Promise<void> {
   const { operator, output } = session;
-  const { device, label, param, expiresIn, notBefore, preview, wait } = options;
+  const { device, label, state, param, expiresIn, notBefore, preview, wait } = options;
   if (device.length > 0 === label.length > 0) throw new UsageError('name vehicles by --device, or by --label');
   const body = {
     name,
-    target: device.length > 0 ? { devices: device } : { query: { labels: label } },
+    target:
+      device.length > 0
+        ? { devices: device }
+        : { query: { labels: label, ...(state.length > 0 ? { states: state } : {}) } },
     ...(param.length > 0 ? { parameters: parseParameters(param) } : {}),
     ...(expiresIn === undefined ? {} : { expires_in: expiresIn }),
     ...(notBefore === undefined ? {} : { not_before: notBefore }),

@@ -1,12 +1,25 @@
 /** All that a command stood on, for auditors: who, by which elevation and policies, whose certificate, the signed words of both sides. */
+import { COSE_HEADER, decodeCbor, MAX_DEPTH, parseCoseSign1 } from '@outrider/canonicalization';
 import { parseJws } from '@outrider/crypto';
 import { parseCertificate } from '@outrider/x509';
+import { z } from 'zod';
 import type { BatchLine } from '../batch/batches.repository.js';
 import type { Command } from '../command/command.js';
 import type { HistoryLine } from '../command/commands.repository.js';
 import { commandView, type OutcomeView } from '../send/command-view.js';
+import { memberOf } from '../signing/signed-form.js';
 
-const MAX_JWS_BYTES = 65_536;
+const MAX_SIGNED_BYTES = 65_536;
+
+const Payload = z.looseObject({
+  epoch: z.number(),
+  counter: z.number(),
+  iat: z.number(),
+  exp: z.number(),
+  nonce: z.unknown().optional(),
+});
+const Header = z.looseObject({ x5c: z.tuple([z.string()], z.string()) });
+const Chain = z.tuple([z.instanceof(Uint8Array)], z.instanceof(Uint8Array));
 
 export interface Told {
   readonly history: readonly HistoryLine[];
@@ -20,7 +33,7 @@ export function auditDocument(command: Command, { history, outcome, batch }: Tol
     command: commandView(command),
     steps: history.map(stepOf),
     ...(batch ? { batch_steps: batch.map(batchStepOf) } : {}),
-    ...(command.jws ? { signed_command: { jws: command.jws, ...signedBy(command.jws) } } : {}),
+    ...(command.jws ? { signed_command: { ...memberOf(command.jws), ...signedBy(command.jws) } } : {}),
     ...(outcome ? { signed_outcome: outcome } : {}),
   };
 }
@@ -45,12 +58,11 @@ function batchStepOf({ state, who, reason, at, evidence }: BatchLine) {
   };
 }
 
-/** What our own JWS says: its signer's certificate, and the counter that it was given. */
-function signedBy(jws: string) {
-  const { header, payload } = parseJws(jws, MAX_JWS_BYTES);
-  const { epoch, counter, iat, exp, nonce } = JSON.parse(Buffer.from(payload).toString());
-  const [leaf] = header.x5c as string[];
-  const { thumbprint, serialNumber, notAfter } = parseCertificate(leaf!);
+/** What our own signed command says: its signer's certificate, and the counter that it was given. */
+function signedBy(signed: string) {
+  const { leaf, payload } = partsOf(signed);
+  const { epoch, counter, iat, exp, nonce } = payload;
+  const { thumbprint, serialNumber, notAfter } = parseCertificate(leaf);
   return {
     signer: { thumbprint, serial_number: serialNumber, not_after: notAfter.toISOString() },
     epoch,
@@ -59,4 +71,17 @@ function signedBy(jws: string) {
     expires_at: new Date(exp * 1000).toISOString(),
     ...(nonce === undefined ? {} : { nonce }),
   };
+}
+
+function partsOf(signed: string): { leaf: string | Uint8Array; payload: z.infer<typeof Payload> } {
+  const member = memberOf(signed);
+  if ('jws' in member) {
+    const { header, payload } = parseJws(member.jws, MAX_SIGNED_BYTES);
+    const { x5c } = Header.parse(header);
+    return { leaf: x5c[0], payload: Payload.parse(JSON.parse(Buffer.from(payload).toString())) };
+  }
+  const { protectedHeaders, payload } = parseCoseSign1(Buffer.from(member.cose, 'base64url'), MAX_SIGNED_BYTES);
+  const [leaf] = Chain.parse(protectedHeaders.get(COSE_HEADER.x5chain));
+  const limits = { maxBytes: MAX_SIGNED_BYTES, maxDepth: MAX_DEPTH };
+  return { leaf, payload: Payload.parse(decodeCbor(payload, limits)) };
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ACR } from '@outrider/admission';
 import { newDevice, type Suite, startSuite, until } from '../command.fixture.js';
+import { DeliveryService } from '../delivery/delivery.service.js';
 import { newOperator, type Operators, openOperators } from '../operator.fixture.js';
 
 const SEND = { scope: 'command:send' };
@@ -150,6 +151,15 @@ it('an audit says by whose token and elevation, by which policies, and what was 
   expect(body.steps[0].evidence.token).toEqual(expect.any(String));
   expect(body.signed_command.jws.split('.')).toHaveLength(3);
   expect(body.signed_command.signer.thumbprint).toMatch(/^[\w-]{43}$/);
+  const other = newDevice();
+  const compact = await suite.send(other, { name: 'honk' });
+  await suite.app.get(DeliveryService).ask({ deviceId: other, mayCritical: true, form: 'cose' });
+  const asCose = await operators.call('GET', `/v1/commands/${compact.id}/audit`, { scope: 'evidence:read' });
+  expect(asCose.body.signed_command).toMatchObject({
+    cose: expect.any(String),
+    signer: body.signed_command.signer,
+    counter: 1,
+  });
   const missing = await operators.call('GET', `/v1/commands/${randomUUID()}/audit`, { scope: 'evidence:read' });
   expect([missing.status, missing.body.code]).toEqual([404, 'command.not_found']);
 });

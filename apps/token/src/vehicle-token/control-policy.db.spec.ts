@@ -106,8 +106,8 @@ describe('a quarantined vehicle, on the denylist in recovery mode', () => {
     const answer = await ask(party, id, grants.join(' '));
     expect([answer.status, answer.body.scope]).toEqual([200, grants.join(' ')]);
     const refused = await ask(party, id, 'telemetry:write');
-    expect([refused.status, refused.body.error]).toEqual([400, 'unauthorized_client']);
-    expect((await ask(party, id, 'command:receive offline_access')).status).toBe(400);
+    expect([refused.status, refused.body.code]).toEqual([401, 'denylist.device']);
+    expect((await ask(party, id, 'command:receive offline_access')).body.code).toBe('denylist.device');
   });
 
   it('gets nothing at all where the denylist says deny', async () => {

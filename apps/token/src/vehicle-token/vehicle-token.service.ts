@@ -3,9 +3,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { DeviceClaims, DpopProof } from '@outrider/admission';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId, JwtId } from '@outrider/ids';
-import { DenylistFeed } from '@outrider/platform/admission';
+import { Decisions, DenylistFeed } from '@outrider/platform/admission';
 import { controlTokenRequest, DeviceContexts, Policies } from '@outrider/platform/policy';
-import { CONFIG, Metrics } from '@outrider/platform/service';
+import { CONFIG, currentTrace, Metrics } from '@outrider/platform/service';
 import type { ParsedCertificate } from '@outrider/x509';
 import { CertificateSeenService } from '../certificate-seen/certificate-seen.service.js';
 import type { TokenConfig } from '../config.js';
@@ -53,6 +53,7 @@ export class VehicleTokenService {
     private readonly signingKeys: SigningKeyService,
     private readonly proofs: TokenProofs,
     private readonly refreshTokens: RefreshTokens,
+    private readonly decisions: Decisions,
     metrics: Metrics,
   ) {
     const issued = metrics.counter('outrider_token_issued_total', 'Tokens issued, by family.', ['family']);
@@ -66,7 +67,8 @@ export class VehicleTokenService {
     const { tokenIssuer } = this.config;
     const deviceId = this.authenticate(request.clientId, certificate);
     const control = request.grant.family === 'control';
-    if (caller.recovery && (!control || refreshing || request.offline)) throw onlyRecovery();
+    if (caller.recovery && (!control || refreshing || request.offline))
+      throw this.onlyRecovery(deviceId, certificate, caller);
     if (control) this.requireFreshDenylist();
     if (control && caller.forwarded && !caller.proof) throw needsProof();
     const exactly = control || refreshing || request.offline;
@@ -131,15 +133,20 @@ export class VehicleTokenService {
     return this.policies.require(controlTokenRequest(deviceId, scopes, context, new Date()));
   }
 
+  /** As the guard would have refused it: it let a device in recovery mode through for control tokens alone. */
+  private onlyRecovery(deviceId: DeviceId, { thumbprint }: ParsedCertificate, { remoteAddress }: Caller): DomainError {
+    const code = 'denylist.device';
+    const detail = 'only tokens for recovery commands are open';
+    const facts = { deviceId, thumbprint, remoteAddress, detail, traceId: currentTrace()?.traceId };
+    this.decisions.record({ decision: 'deny', code, listener: 'vehicle', action: 'POST /oauth2/token', ...facts });
+    return new DomainError(code, { detail });
+  }
+
   /** The guard has let the request through on a denylist good enough for telemetry; control fails closed earlier (DESIGN §4). */
   private requireFreshDenylist(): void {
     if (this.denylist.freshness() === 'fresh') return;
     throw new DomainError('revocation.stale', { retryAfterSeconds: STALE_RETRY_SECONDS });
   }
-}
-
-function onlyRecovery(): DomainError {
-  return new DomainError('token.unauthorized_client', { detail: 'the device may listen for recovery commands alone' });
 }
 
 /** A proxy vouches for the certificate alone; control rests on a key that the vehicle itself shows (DESIGN §4). */
