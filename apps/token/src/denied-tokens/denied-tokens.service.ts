@@ -4,17 +4,13 @@ import { Nats } from '@outrider/platform/nats';
 import { CONFIG, Schedule } from '@outrider/platform/service';
 import type { EntityManager } from 'typeorm';
 import type { TokenConfig } from '../config.js';
+import type { IssuedToken } from './issued-token.js';
 import { OwedDenials } from './owed-denials.repository.js';
 
 /** Names that the denylist takes in one message. */
 const MAX_ENTRIES = 1000;
 /** How soon revocation is asked again while it is away. */
 const SETTLE_MS = 2_000;
-
-export interface IssuedToken {
-  readonly jti: string;
-  readonly expiresAt: Date;
-}
 
 /** Access tokens that end before their time: on the denylist of every service until nobody would take them any more. */
 @Injectable()

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
-import type { IssuedToken } from './denied-tokens.service.js';
+import type { IssuedToken } from './issued-token.js';
 
 export interface OwedDenial extends IssuedToken {
   readonly reason: string;

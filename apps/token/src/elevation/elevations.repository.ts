@@ -3,7 +3,7 @@ import type { ElevatedScope } from '@outrider/admission';
 import { DomainError } from '@outrider/errors';
 import { Database } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
-import type { IssuedToken } from '../denied-tokens/denied-tokens.service.js';
+import type { IssuedToken } from '../denied-tokens/issued-token.js';
 import type { Elevation, ElevationQuery, StoredState } from './elevation.js';
 
 interface Row {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { Database } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
-import type { IssuedToken } from '../denied-tokens/denied-tokens.service.js';
+import type { IssuedToken } from '../denied-tokens/issued-token.js';
 import type { Account, AccountQuery } from './operator-account.js';
 
 const SELECT = `SELECT id, client_id AS "clientId", kind, identity, roles, enabled, public_key AS "publicKeyPem", keyed_by AS "keyedBy",
