@@ -85,6 +85,15 @@ export class Suite {
     return `${this.origin(service, 'vehicle')}${path}`;
   }
 
+  operatorUrl(service: string, path: string): string {
+    return `${this.origin(service, 'operator')}${path}`;
+  }
+
+  /** The suite's own, as it is in its file now, for `Authorization`. */
+  operatorToken(): string {
+    return this.bearer();
+  }
+
   /** The service's process, as the supervisor wrote it down. */
   pid(service: string): number {
     const state = State.parse(JSON.parse(readFileSync(this.stateFile, 'utf8')));
@@ -144,12 +153,14 @@ export class Suite {
     return JSON.parse(await this.call(url, { ca: this.ca }, { headers: { authorization: this.bearer() } }));
   }
 
-  async token({ deviceId, tls }: EnrolledVehicle, scope: string): Promise<string> {
+  /** `over`: kept connections, where a vehicle asks again and again. */
+  async token({ deviceId, tls }: EnrolledVehicle, scope: string, over?: Agent): Promise<string> {
     const form = { grant_type: 'client_credentials', client_id: deviceId, scope };
-    const answer = await this.call(`${this.origin('token', 'vehicle')}/oauth2/token`, tls, {
+    const options = {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams(form).toString(),
-    });
+    };
+    const answer = await this.call(`${this.origin('token', 'vehicle')}/oauth2/token`, tls, options, over);
     return z.object({ access_token: z.string() }).parse(JSON.parse(answer)).access_token;
   }
 
@@ -188,8 +199,9 @@ export class Suite {
     url: string,
     tls: object,
     options: { headers: Record<string, string>; body?: string },
+    over?: Agent,
   ): Promise<string> {
-    const agent = new Agent({ connect: tls });
+    const agent = over ?? new Agent({ connect: tls });
     try {
       const { statusCode, body } = await request(url, {
         method: options.body === undefined ? 'GET' : 'POST',
@@ -200,7 +212,7 @@ export class Suite {
       if (statusCode >= 300) throw new Error(`${url}: ${statusCode} ${text.slice(0, 300)}`);
       return text;
     } finally {
-      await agent.close();
+      if (!over) await agent.close();
     }
   }
 }
