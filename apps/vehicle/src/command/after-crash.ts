@@ -1,6 +1,5 @@
 /** Decides what a vehicle says, after a start, of a command that it began and never answered. */
-import { Command } from './command.js';
-import type { Done } from './command.store.js';
+import { Command, type Done } from './command.js';
 import type { AfterCrash } from './handlers.js';
 import { openCommand } from './signed-command.js';
 import { MAX_COMMAND_BYTES } from './verify.js';

@@ -1,15 +1,7 @@
 /** What a vehicle remembers of commands: taken once, answered always, across crashes. */
 import type { DatabaseSync } from 'node:sqlite';
 import { transaction } from '../agent/state-database.store.js';
-import type { Command, Counter, OutcomeResult } from './command.js';
-
-/** What came of a command. `time`: when it was done, seconds since the epoch. */
-export interface Done {
-  readonly result: OutcomeResult;
-  readonly detail: string;
-  readonly data?: Readonly<Record<string, unknown>> | undefined;
-  readonly time: number;
-}
+import type { Command, Counter, Done, OutcomeResult } from './command.js';
 
 export interface StoredCommand {
   readonly id: string;

@@ -42,3 +42,11 @@ export interface Counter {
   readonly epoch: number;
   readonly counter: number;
 }
+
+/** What came of a command. `time`: when it was done, seconds since the epoch. */
+export interface Done {
+  readonly result: OutcomeResult;
+  readonly detail: string;
+  readonly data?: Readonly<Record<string, unknown>> | undefined;
+  readonly time: number;
+}
