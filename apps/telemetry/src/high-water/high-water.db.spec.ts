@@ -155,7 +155,7 @@ describe('a database restored from an older backup', () => {
     await published(ground);
     await stopAll();
     expect(await heldDevices(await start(4))).toEqual({ ok: true, detail: { heldDevices: 0 } });
-  });
+  }, 60_000);
 });
 
 describe('what vehicles do not do by themselves', () => {
@@ -188,5 +188,5 @@ describe('high-water marks that cannot be read', () => {
     expect(started).toBe(false);
     await allowDirect(ground, true);
     expect(await heldDevices(await starting)).toEqual({ ok: true, detail: { heldDevices: 0 } });
-  });
+  }, 90_000);
 });

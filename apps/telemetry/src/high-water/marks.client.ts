@@ -1,11 +1,22 @@
 import { Injectable } from '@nestjs/common';
 import { EVENTS_STREAM, filterOf, messageAccepted } from '@outrider/contracts';
 import { Nats } from '@outrider/platform/nats';
+import { z } from 'zod';
 import { type HighWaterMark, readMark } from './high-water-mark.js';
 
 /** Subjects asked for at a time: bounds what is held, here and by the server. */
 const PAGE = 1_000;
 const ANSWER_MS = 5_000;
+/** The server goes through its whole index for it. Asked again too soon, it would go through it twice. */
+const LIST_MS = 60_000;
+const INFO = `$JS.API.STREAM.INFO.${EVENTS_STREAM.name}`;
+
+const StreamInfo = z.object({
+  state: z.object({ subjects: z.record(z.string(), z.number()).optional() }).optional(),
+  error: z.object({ description: z.string().optional() }).optional(),
+  /** Of all subjects, where one answer cannot hold them. */
+  total: z.number().optional(),
+});
 
 interface Asked {
   readonly marks: HighWaterMark[];
@@ -19,9 +30,16 @@ export class MarksClient {
 
   /** Subjects of all devices that sent within the stream's age. Throws when JetStream does not answer. */
   async subjects(): Promise<string[]> {
-    const manager = await this.nats.jetstreamManager();
-    const { state } = await manager.streams.info(EVENTS_STREAM.name, { subjects_filter: filterOf(messageAccepted) });
-    return Object.keys(state.subjects ?? {});
+    const subjects: string[] = [];
+    for (;;) {
+      const question = { subjects_filter: filterOf(messageAccepted), offset: subjects.length };
+      const answer = await this.nats.connection.request(INFO, JSON.stringify(question), { timeout: LIST_MS });
+      const { state, error, total = 0 } = StreamInfo.parse(answer.json());
+      if (!state) throw new Error(`JetStream does not list its subjects: ${error?.description}`);
+      const page = Object.keys(state.subjects ?? {});
+      for (const subject of page) subjects.push(subject);
+      if (page.length === 0 || subjects.length >= total) return subjects;
+    }
   }
 
   /** Their last events, a page at a time. Throws when one is not answered; an event that aged away meanwhile is left out. */
