@@ -53,8 +53,13 @@ async function measure(suite: Suite): Promise<void> {
   const sender = new CommandSender(suite);
   const send = async (n: number) => {
     const sent = performance.now();
-    const id = await sender.send(vehicles[n % vehicles.length]!.deviceId);
-    times.set(id, { sent, ...early.get(id) });
+    try {
+      const id = await sender.send(vehicles[n % vehicles.length]!.deviceId);
+      times.set(id, { sent, ...early.get(id) });
+    } catch (error) {
+      // A refusal is a result, too: it is counted, and the round goes on.
+      failures.push(String(error));
+    }
   };
   const settled = async () => {
     const end = performance.now() + GIVE_UP_MS;
