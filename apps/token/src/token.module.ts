@@ -23,8 +23,8 @@ import { OperatorAccountsController } from './operator-account/operator-accounts
 import { OperatorAccounts } from './operator-account/operator-accounts.repository.js';
 import { OperatorAccountService } from './operator-account/operator-accounts.service.js';
 import { OperatorAccountRepository } from './operator-client/operator-account.repository.js';
-import { OperatorIdentities } from './operator-client/operator-identities.service.js';
 import { OperatorClients } from './operator-client/operator-clients.service.js';
+import { OperatorIdentities } from './operator-client/operator-identities.service.js';
 import { OperatorTokenController } from './operator-token/operator-token.controller.js';
 import { OperatorTokenRepository } from './operator-token/operator-token.repository.js';
 import { OperatorTokenService } from './operator-token/operator-token.service.js';
