@@ -39,18 +39,22 @@ interface Sent {
     if (directory) rmSync(directory, { recursive: true });
   });
 
-  it.each(['Ed25519', 'P-256', 'P-384'] as const)('is understood in every format, with a %s key', async (keyType) => {
-    const car = await TestVehicle.create(ground, `device-python-${keyType.toLowerCase()}`, keyType);
-    const pem = join(directory, `${car.deviceId}.key`);
-    writeFileSync(pem, car.party.privateKeyPem, { mode: 0o600 });
-    const args = [program, 'send', pem, car.deviceId, car.party.certificate.thumbprint];
-    const bodies = JSON.parse(execFileSync(python!, args, { encoding: 'utf8' })) as Sent[];
-    expect(bodies.length).toBeGreaterThan(20);
-    for (const { name, type, body, seqs } of bodies) {
-      const answer = await car.post(service, Buffer.from(body, 'base64'), type);
-      const results = seqs.map((seq) => ({ seq, verdict: 'accepted' }));
-      expect([name, answer.status, answer.body.results]).toEqual([name, 200, results]);
-    }
-    car.close();
-  });
+  it.each(['Ed25519', 'P-256', 'P-384'] as const)(
+    'is understood in every format, with a %s key',
+    async (keyType) => {
+      const car = await TestVehicle.create(ground, `device-python-${keyType.toLowerCase()}`, keyType);
+      const pem = join(directory, `${car.deviceId}.key`);
+      writeFileSync(pem, car.party.privateKeyPem, { mode: 0o600 });
+      const args = [program, 'send', pem, car.deviceId, car.party.certificate.thumbprint];
+      const bodies = JSON.parse(execFileSync(python!, args, { encoding: 'utf8' })) as Sent[];
+      expect(bodies.length).toBeGreaterThan(20);
+      for (const { name, type, body, seqs } of bodies) {
+        const answer = await car.post(service, Buffer.from(body, 'base64'), type);
+        const results = seqs.map((seq) => ({ seq, verdict: 'accepted' }));
+        expect([name, answer.status, answer.body.results]).toEqual([name, 200, results]);
+      }
+      car.close();
+    },
+    120_000,
+  );
 });
