@@ -3,9 +3,8 @@ import { COSE_HEADER, decodeCbor, MAX_DEPTH, parseCoseSign1 } from '@outrider/ca
 import { parseJws } from '@outrider/crypto';
 import { parseCertificate } from '@outrider/x509';
 import { z } from 'zod';
-import type { BatchLine } from '../batch/batches.repository.js';
-import type { Command } from '../command/command.js';
-import type { HistoryLine } from '../command/commands.repository.js';
+import type { BatchLine } from '../batch/batch.js';
+import type { Command, HistoryLine } from '../command/command.js';
 import { commandView, type OutcomeView } from '../send/command-view.js';
 import { memberOf } from '../signing/signed-form.js';
 

@@ -73,6 +73,15 @@ export interface BatchStep {
   readonly evidence: Evidence | null;
 }
 
+/** A step as it is kept. */
+export interface BatchLine {
+  readonly state: BatchState;
+  readonly who: string | null;
+  readonly reason: string | null;
+  readonly at: Date;
+  readonly evidence: Evidence | null;
+}
+
 export interface BatchContext {
   readonly id: string;
   readonly requestedBy: string;

@@ -5,7 +5,7 @@ import type { CommandId, DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
 import type { Evidence, RequestedAs } from '../command/command.js';
-import type { Batch, BatchState, BatchStep, KeptTarget } from './batch.js';
+import type { Batch, BatchLine, BatchState, BatchStep, KeptTarget } from './batch.js';
 
 interface Row {
   readonly id: string;
@@ -36,14 +36,6 @@ export interface BatchDevice {
   readonly detail: string | null;
   readonly command_id: CommandId | null;
   readonly command_state: CommandState | null;
-}
-
-export interface BatchLine {
-  readonly state: BatchState;
-  readonly who: string | null;
-  readonly reason: string | null;
-  readonly at: Date;
-  readonly evidence: Evidence | null;
 }
 
 export type BatchResult = Pick<BatchDevice, 'device_id' | 'code' | 'detail' | 'command_id'> & {

@@ -55,6 +55,17 @@ export interface Transition {
 /** What a step stood on, for who asks later: whose token, which certificate. Append-only, beside the step. */
 export type Evidence = Readonly<Record<string, unknown>>;
 
+/** A step as it is kept. */
+export interface HistoryLine {
+  readonly state: CommandState;
+  readonly at: Date;
+  readonly reason: string | null;
+  readonly policies: readonly string[] | null;
+  /** A bigint, as text. */
+  readonly policy_version: string | null;
+  readonly evidence: Evidence | null;
+}
+
 /** The whole machine: what may follow what. `unknown` is left once, by a late outcome, and only where no outcome made it so. */
 export const NEXT: Readonly<Record<CommandState, readonly CommandState[]>> = {
   queued: ['offered', 'challenged', 'released', 'expired', 'cancelled'],

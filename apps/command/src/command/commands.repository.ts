@@ -1,21 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import type { CommandState } from '@outrider/contracts';
 import type { CommandId, DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
 import { type EntityManager, In, IsNull } from 'typeorm';
 import { CommandRow } from './command.entity.js';
-import { type Evidence, OPEN, type Transition } from './command.js';
+import { type HistoryLine, OPEN, type Transition } from './command.js';
 import { Transitions } from './transitions.repository.js';
-
-export interface HistoryLine {
-  readonly state: CommandState;
-  readonly at: Date;
-  readonly reason: string | null;
-  readonly policies: readonly string[] | null;
-  /** A bigint, as text. */
-  readonly policy_version: string | null;
-  readonly evidence: Evidence | null;
-}
 
 @Injectable()
 export class Commands {

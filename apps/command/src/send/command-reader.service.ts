@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import type { CommandId, DeviceId } from '@outrider/ids';
-import { Commands, type HistoryLine } from '../command/commands.repository.js';
+import type { HistoryLine } from '../command/command.js';
+import { Commands } from '../command/commands.repository.js';
 import { Outcomes } from '../outcome/outcomes.repository.js';
 import { commandView } from './command-view.js';
 
