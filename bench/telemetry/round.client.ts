@@ -21,10 +21,13 @@ export interface Measured {
   readonly cpuMicros: Spent;
   /** Service, PostgreSQL and NATS: what the limits of the issue are about. */
   readonly totalMicros: number;
+  /** CPU of the same processes in a second in which nobody sends, in milliseconds: heartbeats, leases, timers. Not in the micros above. */
+  readonly restMillis: number;
 }
 
 /** What follows the last answer (events to JetStream) is the records' own. */
 const SETTLE_MS = 1000;
+const REST_MS = 2000;
 
 export async function measure(suite: Suite, vehicles: readonly EnrolledVehicle[], load: Load): Promise<Measured> {
   const senders = await Promise.all(
@@ -43,12 +46,18 @@ export async function measure(suite: Suite, vehicles: readonly EnrolledVehicle[]
 async function measureOnce(suite: Suite, senders: readonly Sender[], load: Load): Promise<Measured> {
   const prepared = prepare(senders, load, load.bodies);
   await sleep(SETTLE_MS);
+  const resting = spent(suite);
+  await sleep(REST_MS);
+  const rest = minus(spent(suite), resting);
   const before = spent(suite);
   const startedAt = performance.now();
   const latencies = await sendAll(senders, prepared, load.perBody);
   const seconds = (performance.now() - startedAt) / 1000;
   await sleep(SETTLE_MS);
-  const { service, postgres, nats, generator } = minus(spent(suite), before);
+  const elapsed = (performance.now() - startedAt) / REST_MS;
+  const all = minus(spent(suite), before);
+  const own = (name: keyof Spent) => Math.max(0, all[name] - rest[name] * elapsed);
+  const [service, postgres, nats, generator] = [own('service'), own('postgres'), own('nats'), own('generator')];
   const records = senders.length * load.bodies * load.perBody;
   const micros = (cpuSeconds: number) => (cpuSeconds / records) * 1e6;
   latencies.sort((a, b) => a - b);
@@ -65,6 +74,7 @@ async function measureOnce(suite: Suite, senders: readonly Sender[], load: Load)
       generator: micros(generator),
     },
     totalMicros: micros(service + postgres + nats),
+    restMillis: ((rest.service + rest.postgres + rest.nats) / REST_MS) * 1e6,
   };
 }
 

@@ -111,6 +111,7 @@ function line({
   p99Ms,
   cpuMicros,
   totalMicros,
+  restMillis,
   openssl,
   ratio,
   wanted,
@@ -126,7 +127,7 @@ function line({
     : '';
   return [
     `${name}: ${Math.round(recordsPerSecond)} accepted/s, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`,
-    `  ${us(totalMicros)} us CPU a record: service ${us(service)}, PostgreSQL ${us(postgres)}, NATS ${us(nats)} (generator beside it ${us(generator)})`,
+    `  ${us(totalMicros)} us CPU a record: service ${us(service)}, PostgreSQL ${us(postgres)}, NATS ${us(nats)} (generator beside it ${us(generator)}; at rest ${restMillis.toFixed(0)} ms a second, taken off)`,
     `  ${measure}${aim}`,
   ].join('\n');
 }
