@@ -18,7 +18,8 @@ async function subjects(trial: Trial, service: Service, user: NatsUser): Promise
     const subject = filter.replace(/\*$/, 'device-x');
     if (!(contract.from as readonly string[]).includes(service))
       trial.check(`${service} publishes ${subject}`, REFUSED, await user.publish(subject));
-    const hears = ([] as readonly string[]).concat(contract.to).includes(service);
+    const live = contract.kind === 'event' ? contract.live : [];
+    const hears = ([] as readonly string[]).concat(contract.to, live).includes(service);
     if (!hears) trial.check(`${service} hears ${subject}`, REFUSED, await user.subscribe(filter));
   }
   for (const other of SERVICES.filter((one) => one !== service)) {

@@ -17,22 +17,23 @@ let suite: Suite;
 let instance: Awaited<ReturnType<typeof startInstance>>;
 let ca: NatsConnection;
 let provisioning: NatsConnection;
+let token: NatsConnection;
 let gateway: NatsConnection;
 let admin: pg.Client;
 
 beforeAll(async () => {
   suite = await startSuite();
   instance = await startInstance(suite.nats, 'telemetry', 'telemetry-00000001');
-  [ca, provisioning, gateway] = (await Promise.all(
-    ['fleet-ca', 'provisioning', 'gateway'].map((user) => suite.nats.connectAs(user)),
-  )) as [NatsConnection, NatsConnection, NatsConnection];
+  [ca, provisioning, gateway, token] = (await Promise.all(
+    ['fleet-ca', 'provisioning', 'gateway', 'token'].map((user) => suite.nats.connectAs(user)),
+  )) as [NatsConnection, NatsConnection, NatsConnection, NatsConnection];
   admin = await suite.database.admin();
   await until(() => instance.seen.some(({ key }) => key === 'heartbeat'));
 }, 60_000);
 
 afterAll(async () => {
   await instance?.stop();
-  await Promise.all([ca, provisioning, gateway].map((connection) => connection?.close()));
+  await Promise.all([ca, provisioning, gateway, token].map((connection) => connection?.close()));
   await admin?.end();
   await suite?.stop();
 });
@@ -243,7 +244,7 @@ describe('other services', () => {
   it('have a retired device denied for good, whoever blocks and unblocks it', async () => {
     const name = { kind: 'device', value: 'device-out-of-use' };
     const retired = { ...name, mode: 'deny', reason: 'retired', lasting: true };
-    await ask(provisioning, denylistAdd.subject, { entries: [retired], waitMs: 0 });
+    await ask(token, denylistAdd.subject, { entries: [retired], waitMs: 0 });
     const block = { ...name, mode: 'recovery', reason: 'blocked' };
     await ask(gateway, denylistAdd.subject, { entries: [block], waitMs: 0 });
     await ask(gateway, denylistRemove.subject, { entries: [name], waitMs: 5000 });
