@@ -50,9 +50,9 @@ describe('renewal', () => {
   });
 
   it('is one even though the fleet certificate has lapsed, where the platform has a grace', async () => {
-    platform.certificateSeconds = 1;
+    platform.certificateSeconds = 4;
     await (await Vehicle.open(options({ count: 1 }))).run();
-    await sleep(1_100);
+    await sleep(4_100);
     platform.certificateSeconds = 3600;
     platform.grace = true;
     await drive({}, () => count('renewed') === 1, 'a renewal');
@@ -60,9 +60,9 @@ describe('renewal', () => {
   });
 
   it('is an enrolment with the factory certificate when the fleet certificate has lapsed and the platform says so', async () => {
-    platform.certificateSeconds = 1;
+    platform.certificateSeconds = 4;
     await (await Vehicle.open(options({ count: 1 }))).run();
-    await sleep(1_100);
+    await sleep(4_100);
     platform.certificateSeconds = 3600;
     await drive({}, () => count('enrolled') === 2, 'another enrolment');
     const asked = platform.requests.map(({ operation }) => operation);
