@@ -39,10 +39,13 @@ const IDENTITIES: Readonly<Record<string, string>> = {
   'op:1': 'ann@fleet',
   'op:1-too': 'ann@fleet',
   'op:2': 'ben@fleet',
+  'op:puppet': 'puppet@fleet',
   [PEOPLE.ann]: 'ann@fleet',
   [PEOPLE.annToo]: 'ann@fleet',
   [PEOPLE.ben]: 'ben@fleet',
 };
+/** Who made an account may hold its key. */
+const KEYED_BY: Readonly<Record<string, string[]>> = { 'op:puppet': ['ann@fleet'] };
 export const RIGHTS = ['command:send', 'command:send-critical'];
 let next = 0;
 export const newDevice = () => DeviceId.parse(`device-${++next}`);
@@ -103,7 +106,7 @@ async function answerAsNeighbours(fleet: TestFleet, nats: TestNats): Promise<() 
     callback: (_error, msg) => {
       const { subjects } = JSON.parse(msg.string()) as { subjects: string[] };
       const operators = subjects.flatMap((subject) =>
-        IDENTITIES[subject] ? [{ subject, identity: IDENTITIES[subject] }] : [],
+        IDENTITIES[subject] ? [{ subject, identity: IDENTITIES[subject], keyedBy: KEYED_BY[subject] ?? [] }] : [],
       );
       msg.respond(JSON.stringify({ ok: { operators } }));
     },
@@ -205,7 +208,7 @@ function canSign(app: NestFastifyApplication): boolean {
   }
 }
 
-export async function until(condition: () => boolean | Promise<boolean>, ms = 5000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {
   const end = Date.now() + ms;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error('the condition did not come true in time');

@@ -35,8 +35,8 @@ export const jwksChanged = event({
 });
 
 /**
- * Who stands behind operators' accounts, where something takes two of them: an approval of commands to many vehicles. An account that
- * there is not, or that is switched off, is not in the answer.
+ * Who stands behind operators' accounts, where something takes two of them: an approval of commands to many vehicles. `keyedBy`: who has
+ * had the account's key in hand. An account that there is not, or that is switched off, is not in the answer.
  */
 export const operatorsGet = request({
   subject: 'token.operators.get.v1',
@@ -44,7 +44,15 @@ export const operatorsGet = request({
   to: 'token',
   payload: z.strictObject({ subjects: z.array(z.string().max(128)).min(1).max(8) }),
   reply: z.strictObject({
-    operators: z.array(z.strictObject({ subject: z.string().max(128), identity: z.string().max(256) })).max(8),
+    operators: z
+      .array(
+        z.strictObject({
+          subject: z.string().max(128),
+          identity: z.string().max(256),
+          keyedBy: z.array(z.string().max(256)),
+        }),
+      )
+      .max(8),
   }),
 });
 

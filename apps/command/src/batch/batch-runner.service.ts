@@ -49,7 +49,7 @@ export class BatchRunner implements OnApplicationBootstrap {
     while (moved || this.again) {
       this.again = false;
       moved = false;
-      for (const batch of await this.batches.open(BATCHES)) moved = (await this.turn(batch)) || moved;
+      for (const batch of await this.batches.open(BATCHES, new Date())) moved = (await this.turn(batch)) || moved;
     }
   }
 

@@ -44,7 +44,7 @@ const by = (who: string, seconds: number) => ({
   evidence: { token: 't2' },
   now: at(seconds),
 });
-const others = { sender: 'ann@fleet', approver: 'ben@fleet' };
+const others = { sender: ['ann@fleet'], approver: 'ben@fleet' };
 
 test('above the cap alone a second operator must agree', () => {
   expect([0, 25, 26].map((matched) => needsApproval(matched, 25))).toEqual([false, false, true]);
@@ -67,8 +67,13 @@ describe('approval', () => {
 
   it.each([
     ['the account that asked', 'op:ann', others],
-    ['another account of the same person', 'op:ann-too', { sender: 'ann@fleet', approver: 'ann@fleet' }],
-    ['one of who it was when it asked', 'op:ben', { sender: 'carl@fleet', approver: 'ann@fleet' }],
+    ['another account of the same person', 'op:ann-too', { sender: ['ann@fleet'], approver: 'ann@fleet' }],
+    ['one of who it was when it asked', 'op:ben', { sender: ['carl@fleet'], approver: 'ann@fleet' }],
+    [
+      'whoever may hold the key of the account that asked',
+      'op:ben',
+      { sender: ['puppet', 'ben@fleet'], approver: 'ben@fleet' },
+    ],
   ])('is not for %s', (_name, who, identities) => {
     expect(() => approve(waiting, identities, by(who, 60))).toThrow('command.batch_same_person');
   });

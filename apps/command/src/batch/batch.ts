@@ -141,13 +141,18 @@ export interface BatchDecision {
 }
 
 /**
- * @param identities who stands behind the accounts now: the sender's and the approver's.
- * @throws DomainError `command.batch_closed`; `command.batch_same_person` for the sender's account and for every other one of whoever stands behind it
+ * @param identities who stands behind the accounts now; `sender`: also those who may hold its key
+ * @throws DomainError `command.batch_closed`; `command.batch_same_person` for the sender's account, for every other one of whoever stands
+ * behind it, and for whoever may hold its key
  */
-export function approve(batch: Batch, identities: { sender: string; approver: string }, by: BatchDecision): BatchStep {
+export function approve(
+  batch: Batch,
+  identities: { readonly sender: readonly string[]; readonly approver: string },
+  by: BatchDecision,
+): BatchStep {
   requireWaiting(batch, by.now);
   const { sender, approver } = identities;
-  if (by.by === batch.requestedBy || approver === sender || approver === batch.requestedIdentity)
+  if (by.by === batch.requestedBy || sender.includes(approver) || approver === batch.requestedIdentity)
     throw new DomainError('command.batch_same_person');
   return step({ ...batch, startedAt: by.now }, 'running', by);
 }

@@ -159,6 +159,21 @@ describe('above the cap', () => {
     await expect(service().approve(id, by('op:2'))).rejects.toMatchObject({ code: 'command.batch_closed' });
   });
 
+  it('nor does whoever may hold the key of the account that asked count as somebody else', async () => {
+    const { id } = await request({ target: { devices: fleetOf(6) } }, undefined, 'op:puppet');
+    await expect(service().approve(id, by('op:1'))).rejects.toMatchObject({ code: 'command.batch_same_person' });
+    expect((await service().approve(id, by('op:2'))).state).toBe('running');
+    await settled(id, 'done');
+  });
+
+  it('however many wait, others go on', async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 25; n += 1) ids.push((await request({ target: { devices: fleetOf(6) } })).id);
+    const { id } = await request({ target: { devices: fleetOf(1) } });
+    expect(await settled(id, 'done')).toMatchObject({ devices: { sent: 1 } });
+    for (const waits of ids) await service().reject(waits, by('op:2'));
+  }, 60_000);
+
   it('a rejected one never goes out, and one that nobody approves expires', async () => {
     const devices = fleetOf(6);
     const [one, two] = await Promise.all([request({ target: { devices } }), request({ target: { devices } })]);

@@ -109,11 +109,13 @@ export class Batches {
     return rows.map((row) => ({ batch: fromRow(row), position: row.position }));
   }
 
-  /** Those that something is left to do for, oldest first. */
-  async open(limit: number): Promise<Batch[]> {
+  /** Those that something is left to do for, oldest first; of those that wait for somebody, only where that has taken too long. */
+  async open(limit: number, now: Date): Promise<Batch[]> {
     const rows = await this.database.query<Row>(
-      `SELECT * FROM batches WHERE state IN ('awaiting_approval', 'running', 'cancelling') ORDER BY position LIMIT $1`,
-      [limit],
+      `SELECT * FROM batches WHERE state IN ('running', 'cancelling')
+         OR (state = 'awaiting_approval' AND approval_expires_at <= $2)
+       ORDER BY position LIMIT $1`,
+      [limit, now],
     );
     return rows.map(fromRow);
   }

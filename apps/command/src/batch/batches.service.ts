@@ -79,7 +79,7 @@ export class BatchesService {
       const words = checkWords(asked, this.catalogue.kinds, requester, this.config, now);
       const matched = await this.resolve(target);
       const waits = needsApproval(matched.length, this.config.batches.approvalAbove);
-      const identity = waits ? (await this.identitiesOf(subject)).get(subject) : undefined;
+      const identity = waits ? (await this.identitiesOf(subject)).get(subject)?.identity : undefined;
       if (waits && identity === undefined)
         throw new DomainError('auth.role_insufficient', { detail: 'the account is switched off' });
       const context = { id: randomUUID(), requestedBy: subject, requestedAs: attributes, evidence, until, now };
@@ -99,7 +99,8 @@ export class BatchesService {
       throw new DomainError('auth.role_insufficient', {
         detail: 'the account that asked, or the one that approves, is switched off',
       });
-    return this.step(id, (batch) => approve(batch, { sender, approver }, by));
+    const people = { sender: [sender.identity, ...sender.keyedBy], approver: approver.identity };
+    return this.step(id, (batch) => approve(batch, people, by));
   }
 
   /** @throws DomainError `command.batch_not_found`, `command.batch_closed` */
@@ -143,8 +144,8 @@ export class BatchesService {
     return found;
   }
 
-  private async identitiesOf(...subjects: string[]): Promise<Map<string, string>> {
+  private async identitiesOf(...subjects: string[]): Promise<Map<string, { identity: string; keyedBy: string[] }>> {
     const { operators } = await this.nats.request(operatorsGet, { subjects: [...new Set(subjects)] });
-    return new Map(operators.map(({ subject, identity }) => [subject, identity]));
+    return new Map(operators.map(({ subject, identity, keyedBy }) => [subject, { identity, keyedBy }]));
   }
 }

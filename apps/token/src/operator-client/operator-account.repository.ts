@@ -71,10 +71,11 @@ export class OperatorAccountRepository {
     return party;
   }
 
-  /** Who stands behind accounts; those that are switched off are left out. `subjects`: `op:<uuid>`. */
-  identities(subjects: readonly string[]): Promise<{ subject: string; identity: string }[]> {
+  /** Who stands behind accounts, and who may hold their keys; those that are switched off are left out. `subjects`: `op:<uuid>`. */
+  identities(subjects: readonly string[]): Promise<{ subject: string; identity: string; keyedBy: string[] }[]> {
     return this.database.query(
-      `SELECT 'op:' || id AS subject, identity FROM operator_accounts WHERE 'op:' || id = ANY($1) AND enabled`,
+      `SELECT 'op:' || id AS subject, identity, keyed_by AS "keyedBy" FROM operator_accounts
+       WHERE 'op:' || id = ANY($1) AND enabled`,
       [subjects],
     );
   }

@@ -31,5 +31,7 @@ it('tells command who stands behind accounts, and nothing of those that are not 
   const subjects = [ann, ben, `op:${randomUUID()}`];
   const answer = await command.request(operatorsGet.subject, JSON.stringify({ subjects }), { timeout: 20_000 });
   await command.close();
-  expect(JSON.parse(answer.string())).toEqual({ ok: { operators: [{ subject: ann, identity: 'ann@fleet' }] } });
+  expect(JSON.parse(answer.string())).toEqual({
+    ok: { operators: [{ subject: ann, identity: 'ann@fleet', keyedBy: [] }] },
+  });
 });
