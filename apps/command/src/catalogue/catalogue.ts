@@ -54,7 +54,7 @@ export function checkCommand(
   if (Buffer.byteLength(JSON.stringify(parameters)) > MAX_PARAMETERS_BYTES)
     throw new DomainError('command.parameters_invalid', { detail: `more than ${MAX_PARAMETERS_BYTES} bytes` });
   if (!isStorable(parameters))
-    throw new DomainError('command.parameters_invalid', { detail: 'a NUL or half a surrogate pair' });
+    throw new DomainError('command.parameters_invalid', { detail: 'a NUL, half a surrogate pair, or nested too deep' });
   return { kind, parameters };
 }
 

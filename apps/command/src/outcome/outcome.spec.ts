@@ -50,6 +50,10 @@ describe('refused', () => {
     ['a NUL in its detail', signed({ ...good, detail: 'a\0b' })],
     ['a NUL deep in its data', signed({ ...good, data: { list: [{ 'k\0': 1 }] } })],
     ['half a surrogate pair in its data', signed({ ...good, data: { text: '\ud83d' } })],
+    [
+      'data that nobody nests so deep',
+      signed({ ...good, data: { deep: JSON.parse('['.repeat(100) + ']'.repeat(100)) } }),
+    ],
     ['cut short', signed(good).slice(0, -4)],
     ['no JWS at all', 'hello'],
   ])('%s', (_name, compact) => {

@@ -44,7 +44,8 @@ export function verifyOutcome(compact: string, key: VerificationKey, command: Co
   const payload = OutcomePayload.safeParse(parseJson(parsed.payload));
   if (!payload.success) throw invalid('the payload does not fit its schema', payload.error);
   const { command_id, device_id, request_hash, detail, data } = payload.data;
-  if (![detail, data].every(isStorable)) throw invalid('detail or data holds a NUL or half a surrogate pair');
+  if (![detail, data].every(isStorable))
+    throw invalid('detail or data holds a NUL or half a surrogate pair, or is nested too deep');
   if (command_id !== command.id || device_id !== command.deviceId) throw invalid('it is for another command or device');
   if (!command.jws || !constantTimeEqual(request_hash, requestHash(command.jws)))
     throw invalid('request_hash is not that of the released command');
@@ -56,12 +57,18 @@ export function stateOf(result: OutcomePayload['result']): OutcomeState {
   return result === 'uncertain' ? 'unknown' : result;
 }
 
-/** Whether every text in a JSON value is one that PostgreSQL can keep. Walked without recursion. */
+/** Deeper values are nobody's word, and more than PostgreSQL's stack takes: one of them would fail all that share its commit. */
+const MAX_DEPTH = 64;
+
+/** Whether every text in a JSON value is one that PostgreSQL can keep, and it is not too deep. Walked without recursion. */
 export function isStorable(value: unknown): boolean {
-  const open = [value];
-  for (let next = open.pop(); next !== undefined || open.length > 0; next = open.pop()) {
-    if (typeof next === 'string' && (next.includes('\0') || !next.isWellFormed())) return false;
-    if (typeof next === 'object' && next !== null) for (const entry of Object.entries(next)) open.push(...entry);
+  const open: { value: unknown; depth: number }[] = [{ value, depth: 0 }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { value, depth } = next;
+    if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed())) return false;
+    if (typeof value !== 'object' || value === null) continue;
+    if (depth >= MAX_DEPTH) return false;
+    for (const part of Object.entries(value).flat()) open.push({ value: part, depth: depth + 1 });
   }
   return true;
 }
