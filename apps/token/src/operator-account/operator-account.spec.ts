@@ -83,7 +83,9 @@ describe('a change', () => {
       expect(() => change({ roles: ['admin'] }, own)).toThrow(code('operator.own_account'));
   });
 
-  it('gives nothing that its maker has not, nor by switching on again', () => {
+  it('gives nothing that its maker has not, nor by switching on again, nor by a key of theirs', () => {
+    const wider = { ...made, roles: ['fleet-operator'] };
+    expect(() => change({ public_key: pem() }, wider, OFFICER)).toThrow(code('operator.role_too_wide'));
     expect(() => change({ roles: ['viewer', 'fleet-operator'] }, made, OFFICER)).toThrow(
       code('operator.role_too_wide'),
     );

@@ -121,9 +121,10 @@ export function changeAccount(by: Actor, before: Account, patch: AccountPatch, n
   requireOther(by, before);
   const { enabled = before.enabled, roles = before.roles, public_key: publicKeyPem = before.publicKeyPem } = patch;
   const added = roles.filter((role) => !before.roles.includes(role));
-  requireNoWider(by, enabled && !before.enabled ? roles : added);
   const newKey = publicKeyPem !== before.publicKeyPem;
   if (newKey && before.kind === 'person') throw new DomainError('operator.person_has_no_key');
+  // Whoever sets the key may hold it, and with it all that the account has.
+  requireNoWider(by, newKey || (enabled && !before.enabled) ? roles : added);
   const keyedBy = newKey ? [...new Set([...before.keyedBy, by.identity])] : before.keyedBy;
   const account = { ...before, enabled, roles, publicKeyPem, keyedBy, changedAt: now };
   const lost = before.roles.some((role) => !roles.includes(role));
