@@ -3,6 +3,11 @@ import { canonicalize } from '@outrider/canonicalization';
 import { sha256Hex } from '@outrider/crypto';
 import { z } from 'zod';
 
+/** An object, left as it is: a schema that copies would drop a member named `__proto__`, which was signed. */
+const Telemetry = z.custom<Record<string, unknown>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+);
+
 /** A single message's payload, as far as a row must agree with it. Strict: what has `typ` or `records` is no message. */
 export const RecordPayload = z.strictObject({
   device_id: z.string(),
@@ -10,7 +15,7 @@ export const RecordPayload = z.strictObject({
   epoch: z.int().default(0),
   seq: z.int(),
   ts: z.number(),
-  telemetry: z.record(z.string(), z.unknown()),
+  telemetry: Telemetry,
 });
 export type RecordPayload = z.output<typeof RecordPayload>;
 
@@ -22,7 +27,7 @@ export const BatchPayload = z.strictObject({
   epoch: z.int().default(0),
   seq: z.int(),
   ts: z.number(),
-  records: z.array(z.strictObject({ ts: z.number(), telemetry: z.record(z.string(), z.unknown()) })),
+  records: z.array(z.strictObject({ ts: z.number(), telemetry: Telemetry })),
 });
 export type BatchPayload = z.output<typeof BatchPayload>;
 

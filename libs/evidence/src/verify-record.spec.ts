@@ -55,6 +55,11 @@ describe('a stored JSON message', () => {
     expect(verifyRecord(stored(text, { signature: signatureOf(text) }), key)).toEqual({ ok: true });
   });
 
+  it('stands with a member named __proto__, which was signed like any other', () => {
+    const odd = { ...message, telemetry: JSON.parse('{"__proto__":{"a":1},"b":2}') };
+    expect(verifyRecord(stored(canonicalize(odd), { canonicalSha256: digest(odd) }), key)).toEqual({ ok: true });
+  });
+
   test.each<[string, Partial<EvidenceRecord>, string]>([
     ['its payload', { payload: Buffer.from(canonicalize({ ...message, seq: 8 })) }, 'bad_signature'],
     ['its signature', { signature: '00'.repeat(64) }, 'bad_signature'],

@@ -1,5 +1,5 @@
 /** Reads what closes an upload: the vehicle's signed word that these segments answer this order, by its nonce. */
-import { canonicalize, jcsOfSlice, scanJson } from '@outrider/canonicalization';
+import { jcsOfSlice, scanJson } from '@outrider/canonicalization';
 import {
   constantTimeEqual,
   decodeSignature,
@@ -69,11 +69,6 @@ export function checkDelivery(sent: SignedDelivery, deviceId: DeviceId, key: Ver
   if (delivery.order !== order.id) throw wrongNonce('the delivery is for another order');
   if (!constantTimeEqual(Buffer.from(delivery.nonce), Buffer.from(order.nonce)))
     throw wrongNonce('not the nonce of the order');
-}
-
-/** For senders and tests: the bytes that are signed. */
-export function deliveryBytes(delivery: LogDelivery): Uint8Array {
-  return Buffer.from(canonicalize(delivery));
 }
 
 function wrongNonce(detail: string): DomainError {
