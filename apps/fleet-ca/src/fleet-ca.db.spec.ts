@@ -61,7 +61,7 @@ describe('ca.certificate.sign.v2', () => {
     const { ref } = await sign('provisioning', vehicleRequest('device-told'));
     // A row leaves the outbox when JetStream has acknowledged it.
     const waiting = () => rows('SELECT payload FROM outbox WHERE payload LIKE $1', [`%${ref.thumbprint}%`]);
-    const until = Date.now() + 5000;
+    const until = Date.now() + 20_000;
     while ((await waiting()).length > 0 && Date.now() < until) await new Promise((wake) => setTimeout(wake, 50));
     expect(await waiting()).toEqual([]);
   });

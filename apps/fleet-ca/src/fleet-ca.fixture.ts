@@ -137,7 +137,7 @@ export async function deny(...entries: readonly Omit<DenylistEntry, 'sequence' |
     for (const [i, byte] of entryHash(kind, value, mode).entries()) digest[i] = (digest[i] ?? 0) ^ byte;
   }
   const feed = app.get(DenylistFeed);
-  const until = Date.now() + 5000;
+  const until = Date.now() + 20_000;
   do {
     const heartbeat = { generation: 1, sequence: denied.length, count: denied.length, digest: digest.toString('hex') };
     put(DENYLIST_HEARTBEAT_KEY, heartbeat);

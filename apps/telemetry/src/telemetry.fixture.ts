@@ -219,7 +219,7 @@ export async function stored(ground: Ground, deviceId: string): Promise<{ seq: n
   }
 }
 
-export async function until(condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {
   const end = Date.now() + ms;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error('the condition did not come true in time');

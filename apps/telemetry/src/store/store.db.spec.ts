@@ -12,6 +12,7 @@ import {
   startService,
   stored,
   TestVehicle,
+  until,
 } from '../telemetry.fixture.js';
 import { GroupCommit } from './group-commit.service.js';
 
@@ -190,7 +191,7 @@ describe('PostgreSQL away in the middle of the load', () => {
       await new Promise((resolve) => setTimeout(resolve, 400));
       await cutDatabase(600);
     }
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await until(() => [...acknowledged.values()].every(({ size }) => size > 10), 20_000);
     stop.now = true;
     await Promise.all(drives);
     expect(refusals.length).toBeGreaterThan(0);
@@ -201,7 +202,6 @@ describe('PostgreSQL away in the middle of the load', () => {
     for (const car of cars) {
       const seqs = (await stored(ground, car.deviceId)).map(({ seq }) => seq).sort((a, b) => a - b);
       expect(seqs).toEqual([...acknowledged.get(car.deviceId)!]);
-      expect(seqs.length).toBeGreaterThan(10);
     }
   });
 

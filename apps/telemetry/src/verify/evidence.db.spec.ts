@@ -49,7 +49,6 @@ async function sendEveryFormat(car: TestVehicle): Promise<void> {
   const cose = (payload: object, externalAad: (typeof COSE_EXTERNAL_AAD)[keyof typeof COSE_EXTERNAL_AAD]) =>
     Buffer.from(signCoseSign1({ payload: encodeCbor(payload), key, externalAad }));
   const jws = signJws({ header: { typ: JWS_TYP.telemetry }, payload: JSON.stringify(car.payload(3)), key });
-  const [head, payload, signature] = jws.split('.');
   for (const [body, type] of [
     [car.message(1), 'application/json'],
     [cose(car.payload(2), COSE_EXTERNAL_AAD.telemetry), 'application/cose; cose-type="cose-sign1"'],
@@ -60,7 +59,6 @@ async function sendEveryFormat(car: TestVehicle): Promise<void> {
     const answer = await car.post(service, body, type);
     expect(answer).toMatchObject({ status: 200 });
   }
-  expect([head, payload, signature]).toHaveLength(3);
   await readable(car, 7);
 }
 
@@ -98,7 +96,10 @@ describe('verification of what is stored', () => {
     await tamper(
       `UPDATE messages SET payload = convert_to(replace(convert_from(payload, 'UTF8'), '42.5', '12.5'), 'UTF8') ${where(1)}`,
     );
-    await tamper(`UPDATE messages SET payload = set_byte(payload, 40, 1) ${where(2)}`);
+    // The last byte of a COSE_Sign1 is of its signature.
+    await tamper(
+      `UPDATE messages SET payload = set_byte(payload, length(payload) - 1, 255 - get_byte(payload, length(payload) - 1)) ${where(2)}`,
+    );
     await tamper(`UPDATE messages SET ts = ts - 1 ${where(3)}`);
     await tamper(`UPDATE messages SET batch_index = 1 ${where(4)}`);
     await tamper(`DELETE FROM batches WHERE device_id = 'device-tampered' AND format = 'cose-batch'`);
@@ -106,7 +107,7 @@ describe('verification of what is stored', () => {
     const faults = events.filter(({ event }) => event === 'fault');
     expect(faults.map(({ seq, fault }) => [seq, fault])).toEqual([
       [1, 'bad_signature'],
-      [2, expect.stringMatching(/bad_signature|unreadable/)],
+      [2, 'bad_signature'],
       [3, 'row_mismatch'],
       [4, 'row_mismatch'],
       [6, 'batch_missing'],
