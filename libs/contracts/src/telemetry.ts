@@ -36,8 +36,8 @@ export const telemetryFindingRaised = event({
   to: [],
   payload: z.strictObject({
     findingId: z.uuid(),
-    /** `jumped`: taken, far above the highest number; `jump`: refused, beyond the hard limit. */
-    kind: z.enum(['jumped', 'jump', 'replayed', 'epoch_raised']),
+    /** `jumped`: taken, far above the highest number; `jump`: refused, beyond the hard limit; `log_refused`: an offline log that was tampered with. */
+    kind: z.enum(['jumped', 'jump', 'replayed', 'epoch_raised', 'log_refused']),
     deviceId: DeviceId,
     stream: StreamName,
     epoch: Epoch,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { DomainError, type ErrorCode } from '@outrider/errors';
 import { Epoch, SequenceNumber, StreamName } from '@outrider/ids';
 import type { Decision } from '../window/decide-batch.js';
-import { findingsOf } from './finding.js';
+import { findingOfLog, findingsOf } from './finding.js';
 
 const record = (seq: number) => ({
   stream: StreamName.parse('main'),
@@ -30,4 +31,20 @@ describe('findingsOf', () => {
       ['jump', 5_000_000],
     ]);
   });
+});
+
+describe('findingOfLog', () => {
+  const fault = (code: ErrorCode, seq: number | null) =>
+    new DomainError(code, { detail: 'segment 2: why', members: { segment: 2, record: null, seq } });
+
+  it('names the number that the refusal names, or the first that was asked for', () => {
+    const found = { kind: 'log_refused', stream: 'main', epoch: 0, detail: 'telemetry.log_edited: segment 2: why' };
+    expect(findingOfLog(fault('telemetry.log_edited', 17), record(11))).toEqual({ ...found, seq: 17 });
+    expect(findingOfLog(fault('telemetry.log_edited', null), record(11))).toEqual({ ...found, seq: 11 });
+  });
+
+  it.each<ErrorCode>(['telemetry.log_malformed', 'telemetry.log_incomplete', 'telemetry.order_used'])(
+    'is none for %s: a vehicle may do that by itself',
+    (code) => expect(findingOfLog(fault(code, 17), record(11))).toBeUndefined(),
+  );
 });

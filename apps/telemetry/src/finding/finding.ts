@@ -1,11 +1,28 @@
-/** Decides which decisions on verified records are findings: what no vehicle does by itself, or does seldom enough to be looked at. */
-import type { Epoch, SequenceNumber, StreamName } from '@outrider/ids';
+/** Decides what is a finding, of decisions on verified records and of refused logs: what no vehicle does by itself, or does seldom enough to be looked at. */
+import type { DomainError, ErrorCode } from '@outrider/errors';
+import { type Epoch, SequenceNumber, type StreamName } from '@outrider/ids';
 import type { Decision } from '../window/decide-batch.js';
 
-/** `jumped`: taken, far above the highest; `jump`: refused, beyond the hard limit; `replayed`: another record under a number that was used. */
-export type FindingKind = 'jumped' | 'jump' | 'replayed' | 'epoch_raised';
+/**
+ * `jumped`: taken, far above the highest; `jump`: refused, beyond the hard limit; `replayed`: another record under a number that was used;
+ * `log_refused`: an offline log, or a head of one, that somebody had a hand in.
+ */
+export type FindingKind = 'jumped' | 'jump' | 'replayed' | 'epoch_raised' | 'log_refused';
 
-interface Numbered {
+/** What no vehicle's own log is refused for. */
+const TAMPERED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'telemetry.log_gap',
+  'telemetry.log_edited',
+  'telemetry.log_reordered',
+  'telemetry.log_foreign',
+  'telemetry.log_chain_broken',
+  'telemetry.log_conflict',
+  'telemetry.log_bad_signature',
+  'telemetry.log_wrong_nonce',
+]);
+const MAX_DETAIL = 500;
+
+export interface Numbered {
   readonly stream: StreamName;
   readonly epoch: Epoch;
   readonly seq: SequenceNumber;
@@ -29,6 +46,21 @@ export function findingsOf(
     }
   }
   return [...found.values()];
+}
+
+/** `at`: what was ordered or announced, where the refusal names no number. */
+export function findingOfLog({ code, detail, members }: DomainError, at: Numbered): Finding | undefined {
+  if (!TAMPERED.has(code)) return undefined;
+  const named = SequenceNumber.safeParse(members.seq);
+  const { stream, epoch } = at;
+  const told = detail ? `${code}: ${detail}` : code;
+  return {
+    kind: 'log_refused',
+    stream,
+    epoch,
+    seq: named.success ? named.data : at.seq,
+    detail: told.slice(0, MAX_DETAIL),
+  };
 }
 
 function kindsOf(decision: Decision | { readonly verdict: 'failed' }): [FindingKind, string][] {

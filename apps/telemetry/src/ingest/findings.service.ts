@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { ErrorCode } from '@outrider/errors';
+import type { DomainError, ErrorCode } from '@outrider/errors';
 import { Decisions } from '@outrider/platform/admission';
 import { currentTrace, LOGGER, Metrics } from '@outrider/platform/service';
 import type { Logger } from 'pino';
-import { findingsOf } from '../finding/finding.js';
+import { type Finding, findingOfLog, findingsOf, type Numbered } from '../finding/finding.js';
 import { FindingLog } from '../finding/finding-log.service.js';
 import { Verdicts } from '../statistics/verdicts.service.js';
 import type { Failed } from '../store/group-commit.service.js';
@@ -51,6 +51,17 @@ export class Findings {
       this.alerts.inc({ kind: alert.kind });
       this.logger.warn({ ...alert, deviceId: sender.deviceId }, 'an unusual record was accepted');
     }
+  }
+
+  /** A refused offline log or head. `at`: what was ordered or announced, where that is known. */
+  refusedLog(sender: Sender, error: DomainError, action: string, at: Numbered | undefined): void {
+    this.refused(sender, error, action);
+    const finding = at && findingOfLog(error, at);
+    if (finding) this.raise(sender, finding);
+  }
+
+  raise({ deviceId }: Sender, finding: Finding): void {
+    this.findings.raise(deviceId, [finding]);
   }
 
   /** One refusal, of a message or of a whole body. */

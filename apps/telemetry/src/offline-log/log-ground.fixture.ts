@@ -58,6 +58,10 @@ export class LogGround {
     );
   }
 
+  findingsOf({ deviceId }: TestVehicle) {
+    return this.query<object>('SELECT kind, detail FROM findings WHERE device_id = $1 ORDER BY found_at', [deviceId]);
+  }
+
   operator(method: string, path: string, body?: unknown, scope = 'device:write device:read') {
     const token = this.ground.authority.operatorToken(scope);
     const type = body === undefined ? {} : { 'content-type': 'application/json' };

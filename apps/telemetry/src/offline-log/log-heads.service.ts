@@ -18,13 +18,15 @@ export class LogHeads {
     private readonly findings: Findings,
   ) {}
 
-  /** The same head again is no error. @throws DomainError `telemetry.log_*`, `wrong_device`, `unknown_kid`; each a finding */
+  /** The same head again is no error. @throws DomainError `telemetry.log_*`, `wrong_device`, `unknown_kid` */
   async announce(sender: Sender, bytes: Uint8Array): Promise<{ readonly segment: number; readonly known: boolean }> {
+    let sent: SignedHead | undefined;
     try {
-      return await this.take(sender, readSignedHead(bytes));
+      sent = readSignedHead(bytes);
+      return await this.take(sender, sent);
     } catch (error) {
       if (error instanceof DomainError && error.code !== 'service.unavailable') {
-        this.findings.refused(sender, error, ACTION);
+        this.findings.refusedLog(sender, error, ACTION, sent?.head);
       }
       throw error;
     }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { encodeCbor } from '@outrider/canonicalization';
 import { COSE_EXTERNAL_AAD, type CoseExternalAad, signCoseSign1 } from '@outrider/crypto';
-import { type Service, stored } from '../telemetry.fixture.js';
+import { type Service, stored, until } from '../telemetry.fixture.js';
 import { LogGround, now, UPLOADS } from './log-ground.fixture.js';
 import { headOnly, type SegmentBody, type TestLog } from './offline-log.fixture.js';
 
@@ -165,6 +165,10 @@ describe('a log', () => {
     expect({ status, body }).toMatchObject({ status: 422, body: { code, ...place } });
     expect(await ground.logged(vehicle)).toEqual([]);
     expect(await ground.segmentsOf(vehicle)).toEqual([]);
+    await until(async () => (await ground.findingsOf(vehicle)).length > 0);
+    expect(await ground.findingsOf(vehicle)).toEqual([
+      { kind: 'log_refused', detail: expect.stringMatching(`^${code}: `) },
+    ]);
     // The order waits for the true log.
     expect((await ground.upload(vehicle, asked, log.segments, log.delivery(asked))).body).toMatchObject({
       verdict: 'accepted',

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { until } from '../telemetry.fixture.js';
 import { LogGround, now } from './log-ground.fixture.js';
 import { headOnly, type SegmentBody, TestLog } from './offline-log.fixture.js';
 
@@ -85,6 +86,8 @@ describe('a head that a vehicle announces', () => {
     expect(await announce(rewritten[0]!)).toMatchObject({ status: 422, body: { code: 'telemetry.log_conflict' } });
     expect(await announce(rewritten[1]!)).toMatchObject({ status: 422, body: { code: 'telemetry.log_chain_broken' } });
     expect((await announce({ ...two, head: { ...two.head, ts: 1 } })).body.code).toBe('telemetry.log_bad_signature');
+    await until(async () => (await ground.findingsOf(vehicle)).length > 0);
+    expect(await ground.findingsOf(vehicle)).toMatchObject([{ kind: 'log_refused' }]);
     expect((await announce(two)).body).toMatchObject({ known: false });
     const asked = await ground.order(vehicle, [[11, 16]]);
     const lie = new TestLog(vehicle.deviceId, vehicle.party.privateKey).fill(11, 6, now() - 9, 3);

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { recordBackfilled } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
+import { SequenceNumber } from '@outrider/ids';
 import { Database, OUTBOX_INSERT, Outbox, outboxMessage, outboxParameters } from '@outrider/platform/postgres';
 import { LOGGER, type Logger, Metrics } from '@outrider/platform/service';
 import { Findings } from '../ingest/findings.service.js';
@@ -213,7 +214,7 @@ export class TakeIn {
     order: FetchOrder | undefined,
     error: DomainError,
   ): Promise<void> {
-    this.findings.refused(sender, error, UPLOAD_ACTION);
+    this.findings.refusedLog(sender, error, UPLOAD_ACTION, order && firstAsked(order));
     const { code, detail, members } = error;
     if (!order || upload.state !== 'open' || !code.startsWith('telemetry.')) return;
     await inTransaction(this.database, async (tx) => {
@@ -233,9 +234,15 @@ export class TakeIn {
     if (verdicts.replayed > 0) {
       const detail = `order ${order.id}: ${verdicts.replayed} records of numbers that others have`;
       this.findings.refused(sender, { code: 'telemetry.replayed', detail }, UPLOAD_ACTION);
+      this.findings.raise(sender, { ...firstAsked(order), kind: 'replayed', detail });
     }
     if (unanchored > 0) this.logger.warn({ deviceId, orderId: order.id, unanchored }, 'records are kept as unanchored');
   }
+}
+
+/** The first number that the order asks for. */
+function firstAsked({ stream, epoch, ranges }: FetchOrder) {
+  return { stream, epoch, seq: SequenceNumber.parse(ranges[0]?.[0]) };
 }
 
 function busy(cause: unknown): DomainError {
