@@ -1,12 +1,13 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { DeviceId } from '@outrider/ids';
-import { RequireOperator } from '@outrider/platform/admission';
+import { RequireOperator, requireStillAdmitted } from '@outrider/platform/admission';
 import { On, PathParam, QueryParams } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { RangeQuery, timeRange } from '../reading/range.js';
 import { ReadingPlaces } from '../reading/reading-places.service.js';
 import { StreamedAnswer } from '../reading/streamed-answer.provider.js';
+import { unlessWithdrawn } from '../reading/withdrawn.js';
 import { ExportService } from './export.service.js';
 
 const ExportQuery = z.strictObject(RangeQuery);
@@ -35,9 +36,16 @@ export class ExportController {
       let next = await parts.next();
       const name = `attachment; filename="telemetry-${device}.ndjson"`;
       const answer = new StreamedAnswer(request, reply, 'application/x-ndjson', { 'content-disposition': name });
+      const check = unlessWithdrawn(
+        () => requireStillAdmitted(request),
+        () => performance.now(),
+      );
       try {
         if (!head.done && !(await answer.write(head.value))) return;
-        for (; !next.done; next = await parts.next()) if (!(await answer.write(next.value))) return;
+        for (; !next.done; next = await parts.next()) {
+          check();
+          if (!(await answer.write(next.value))) return;
+        }
         answer.end();
       } catch (error) {
         answer.cut();

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
-import type { StreamName } from '@outrider/ids';
+import type { DeviceId, StreamName } from '@outrider/ids';
+import { leastRecords } from '../limits/least-records.js';
 import { Limits } from '../limits/limits.service.js';
 import { contactOf } from '../offline-log/contact.js';
 import { OrderWatch } from '../offline-log/order-watch.service.js';
@@ -57,16 +58,26 @@ export class IngestService {
     return answerTo(single, outcomes, windows, orders, onReceipt && receiptFor);
   }
 
-  /** A body that nobody can read is a refusal like any other; it counts as one record, and each does before its signature costs anything. */
+  /** A body that nobody can read is a refusal like any other; each record counts before its signature costs anything. */
   private read(sender: Sender, bytes: Uint8Array, contentType: string) {
     try {
       this.limits.take(sender.deviceId, 1);
-      const body = readBody(bytes, contentType);
-      if (body.records > 1) this.limits.take(sender.deviceId, body.records - 1);
-      return body;
+      return this.readCounted(sender.deviceId, bytes, contentType);
     } catch (error) {
       if (error instanceof DomainError) this.findings.refused(sender, error);
       throw error;
+    }
+  }
+
+  /** The first record has been counted. What cannot be read counts by its size alone. */
+  private readCounted(deviceId: DeviceId, bytes: Uint8Array, contentType: string) {
+    let records = leastRecords(bytes.length);
+    try {
+      const body = readBody(bytes, contentType);
+      records = Math.max(records, body.records);
+      return body;
+    } finally {
+      if (records > 1) this.limits.take(deviceId, records - 1);
     }
   }
 }

@@ -122,19 +122,22 @@ describe('a database that lags', () => {
 
 describe('a vehicle, and a fleet, above their rates', () => {
   /** Rates that give nothing back while a test runs: what is left is what was not sent. */
-  const limits = { device: { perSecond: 0.001, burst: 1000 }, fleet: { perSecond: 0.001, burst: 1600 } };
+  const limits = { device: { perSecond: 0.001, burst: 1000 }, fleet: { perSecond: 0.001, burst: 1662 } };
   const POLICY = '"device";q=1000;w=1000000;qu="records"';
 
   it('are told by 429, Retry-After and the RateLimit fields; nothing of what is refused is stored', async () => {
     const limited = await startService(ground, 2, { limits });
-    const [fast, other] = await Promise.all(
-      ['device-fast', 'device-other'].map((name) => TestVehicle.create(ground, name)),
+    const [fast, other, vast] = await Promise.all(
+      ['device-fast', 'device-other', 'device-vast'].map((name) => TestVehicle.create(ground, name)),
     );
-    if (!fast || !other) throw new Error('no vehicles');
+    if (!fast || !other || !vast) throw new Error('no vehicles');
     try {
       const first = await fast.post(limited, fast.message(1));
       expect(first.headers).toMatchObject({ 'ratelimit-policy': POLICY, ratelimit: '"device";r=999;t=1000' });
       expect((await fast.post(limited, 'no JSON')).headers.ratelimit).toMatch('"device";r=998;');
+      // What is large counts by its size, though nobody can read it.
+      const large = await vast.post(limited, 'x'.repeat(1_000_000));
+      expect(large.headers.ratelimit).toMatch('"device";r=938;');
       const many = (from: number, count: number) =>
         Array.from({ length: count }, (_, index) => fast.message(from + index));
       const tooMany = await fast.post(limited, many(2, 999));
@@ -149,11 +152,12 @@ describe('a vehicle, and a fleet, above their rates', () => {
       const rest = Array.from({ length: 700 }, (_, index) => other.message(2 + index));
       const ofFleet = await other.post(limited, rest);
       expect(ofFleet.status).toBe(429);
-      expect(ofFleet.headers).toMatchObject({ 'ratelimit-policy': '"fleet";q=1600;w=1600000;qu="records"' });
+      expect(ofFleet.headers).toMatchObject({ 'ratelimit-policy': '"fleet";q=1662;w=1662000;qu="records"' });
       expect((await other.post(limited, rest.slice(0, 500))).body).toMatchObject({ accepted: 500 });
     } finally {
       fast.close();
       other.close();
+      vast.close();
       await limited.close();
     }
   });

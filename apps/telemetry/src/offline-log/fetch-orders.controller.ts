@@ -8,6 +8,7 @@ import {
   type VehicleAdmission,
 } from '@outrider/platform/admission';
 import { JsonBody, On, PathParam } from '@outrider/platform/http';
+import { Limits } from '../limits/limits.service.js';
 import { HeldRequest, OrderId, OrderRequest } from './fetch-order.js';
 import { FetchOrders } from './fetch-orders.service.js';
 
@@ -15,12 +16,16 @@ const SCOPES = ['telemetry:write', 'telemetry:backfill'];
 
 @Controller('/v1')
 export class FetchOrdersController {
-  constructor(private readonly orders: FetchOrders) {}
+  constructor(
+    private readonly orders: FetchOrders,
+    private readonly limits: Limits,
+  ) {}
 
   @Get('/telemetry/fetch-orders')
   @On('vehicle')
   @AdmitToken({ scopes: SCOPES, recovery: true })
   async open(@Admitted() { deviceId }: VehicleAdmission) {
+    this.limits.take(deviceId, 1);
     return { orders: await this.orders.open(deviceId) };
   }
 
@@ -29,6 +34,7 @@ export class FetchOrdersController {
   @On('vehicle')
   @AdmitToken({ scopes: SCOPES, recovery: true })
   async held(@Admitted() { deviceId }: VehicleAdmission, @JsonBody(HeldRequest) request: HeldRequest) {
+    this.limits.take(deviceId, 1);
     return { orders: await this.orders.held(deviceId, request) };
   }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { until } from '../telemetry.fixture.js';
 import { LogGround, now, UPLOADS } from './log-ground.fixture.js';
 
 let ground: LogGround;
@@ -82,6 +83,15 @@ describe('a fetch order', () => {
     expect(again.body.orders).toHaveLength(1);
   });
 
+  it('is one for all that one body makes the window skip', async () => {
+    const { vehicle } = await ground.car('log-skips', 10);
+    const jumps = Array.from({ length: 40 }, (_, index) => vehicle.message(2000 + index * 2000));
+    const { body } = await vehicle.post(ground.service, jumps);
+    expect(body.accepted).toBe(40);
+    expect(body.orders).toHaveLength(1);
+    expect(body.orders[0].ranges).toHaveLength(21);
+  });
+
   it('is issued by itself for what the window skipped', async () => {
     const { vehicle } = await ground.car('log-skip', 10);
     const { body } = await vehicle.post(ground.service, vehicle.message(3000));
@@ -113,5 +123,34 @@ describe('a fetch order', () => {
     }
     const { body } = await vehicle.ask(ground.service, 'GET', '/v1/telemetry/fetch-orders');
     expect(body.orders).toHaveLength(4);
+  });
+});
+
+describe('a log that takes long to verify', () => {
+  it('holds one place, whatever else its vehicle asks for, and other vehicles have theirs', async () => {
+    const ready = async (name: string) => {
+      const { vehicle, log } = await ground.car(name);
+      const asked = await ground.order(vehicle, [[11, 12]]);
+      log.fill(11, 2, now() - 7200, 10, now());
+      const id = await ground.begin(vehicle, asked);
+      await vehicle.ask(ground.service, 'PUT', `${UPLOADS}/${id}/segments/0`, log.segments[0]);
+      const finish = () => vehicle.ask(ground.service, 'POST', `${UPLOADS}/${id}/finish`, log.delivery(asked));
+      return { id, finish };
+    };
+    const [slow, other] = [await ready('log-slow'), await ready('log-beside')];
+    const blocker = await ground.ground.database.admin();
+    try {
+      await blocker.query('BEGIN');
+      await blocker.query('SELECT FROM log_uploads WHERE upload_id = $1 FOR UPDATE', [slow.id]);
+      const first = slow.finish();
+      const waits = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+      await until(async () => (await blocker.query(waits)).rowCount === 1, 20_000);
+      expect(await slow.finish()).toMatchObject({ status: 503, body: { code: 'service.overloaded' } });
+      expect((await other.finish()).status).toBe(200);
+      await blocker.query('ROLLBACK');
+      expect((await first).status).toBe(200);
+    } finally {
+      await blocker.end();
+    }
   });
 });

@@ -27,6 +27,8 @@ import { MAX_PAYLOAD_BYTES } from '../ingest/limits.js';
 /** Of one segment as sent. */
 export const MAX_SEGMENT_BYTES = 1_048_576;
 export const MAX_SEGMENT_RECORDS = 1_000;
+/** Of one head as received, which is stored for good. */
+const MAX_HEAD_BYTES = 8_192;
 
 const LIMITS: ScanLimits = { maxBytes: MAX_SEGMENT_BYTES, maxDepth: 34 };
 const MAX_SIGNATURE_CHARACTERS = 208;
@@ -104,8 +106,11 @@ export function readSegment(bytes: Uint8Array): Segment {
 
 /** A head sent by itself. @throws DomainError `telemetry.log_malformed`, `request.too_large` */
 export function readSignedHead(bytes: Uint8Array): SignedHead {
-  if (isCbor(bytes)) return readCoseSegment(bytes);
-  return readHead(scan(bytes), []);
+  requireHeadSize(bytes);
+  if (!isCbor(bytes)) return readHead(scan(bytes), []);
+  const { records, ...head } = readCoseSegment(bytes);
+  if (records) throw malformed('a head alone is required');
+  return head;
 }
 
 /** Hex SHA-256 over the digests' bytes, one after the other. */
@@ -120,6 +125,7 @@ function readHead(node: JsonNode, more: readonly string[]): SignedHead {
   }
   const head = node.member('head');
   if (head?.kind !== 'object') throw malformed('head: an object is required');
+  requireHeadSize(head.raw);
   const parsed = parseHead(head.value());
   const signature = node.member('signature')?.string();
   if (signature === undefined || signature.length > MAX_SIGNATURE_CHARACTERS) throw malformed('signature: is required');
@@ -146,7 +152,8 @@ function readCoseSegment(bytes: Uint8Array): Segment {
   try {
     const [signed, list, more] = cborSequence(bytes, LIMITS, 2);
     if (!signed || more) throw malformed('a COSE_Sign1 and an array of records are required');
-    const cose = parseCoseSign1(signed, MAX_SEGMENT_BYTES);
+    requireHeadSize(signed);
+    const cose = parseCoseSign1(signed, MAX_HEAD_BYTES);
     const value = decodeCbor(cose.payload, LIMITS);
     const kid = namedKey(cose);
     if (kid === 'unfit') throw malformed('kid, x5t: not the SHA-256 thumbprint of one certificate');
@@ -180,6 +187,10 @@ function readCborRecords(list: Uint8Array): SegmentRecord[] {
 /** No JSON text begins with a byte of these major types: array (untagged COSE_Sign1) and tag. */
 function isCbor(bytes: Uint8Array): boolean {
   return (bytes[0] ?? 0) >= 0x80;
+}
+
+function requireHeadSize({ length }: Uint8Array): void {
+  if (length > MAX_HEAD_BYTES) throw malformed(`head: more than ${MAX_HEAD_BYTES} bytes`);
 }
 
 function parseHead(value: unknown): SegmentHead {

@@ -46,7 +46,7 @@ export class LogVerification {
   /** @throws DomainError `telemetry.log_*` with the place of the first fault; `unknown_kid`, `wrong_device` */
   async verify(tx: Connection, delivery: Delivery): Promise<Whole> {
     const { log, first, last } = delivery.sent.delivery;
-    const heads = await this.heads.range(delivery.sender.deviceId, log, first, last);
+    const heads = await this.heads.range(delivery.sender.deviceId, log, first - 1, last);
     try {
       return await this.follow(tx, delivery, heads);
     } catch (error) {

@@ -242,6 +242,11 @@ describe('a log', () => {
     ]);
     const other = await vehicle.post(ground.service, vehicle.message(19, { telemetry: { another: true } }));
     expect(other.body.code).toBe('telemetry.replayed');
+    const twice = vehicle.message(18, { telemetry: { another: true } });
+    expect((await vehicle.post(ground.service, [twice, twice])).body.results).toMatchObject([
+      { verdict: 'replayed' },
+      { verdict: 'replayed' },
+    ]);
     expect(await stored(ground.ground, vehicle.deviceId)).toHaveLength(1);
   });
 

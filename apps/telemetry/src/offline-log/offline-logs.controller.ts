@@ -5,6 +5,8 @@ import { bodyBytes, JsonBody, mediaType, On, PathParam, peerOf } from '@outrider
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Sender } from '../ingest/sender.js';
+import { leastRecords } from '../limits/least-records.js';
+import { Limits } from '../limits/limits.service.js';
 import { OrderId } from './fetch-order.js';
 import { LogHeads } from './log-heads.service.js';
 import { TakeIn } from './take-in.service.js';
@@ -23,6 +25,7 @@ export class OfflineLogsController {
     private readonly uploads: Uploads,
     private readonly taking: TakeIn,
     private readonly heads: LogHeads,
+    private readonly limits: Limits,
   ) {}
 
   @Post('offline-logs')
@@ -30,6 +33,7 @@ export class OfflineLogsController {
   @On('vehicle')
   @AdmitToken(BACKFILL)
   begin(@Req() request: FastifyRequest, @Admitted() vehicle: VehicleAdmission, @JsonBody(Begin) { order }: Begin) {
+    this.limits.take(vehicle.deviceId, 1);
     return this.uploads.begin(senderOf(request, vehicle), order);
   }
 
@@ -37,6 +41,7 @@ export class OfflineLogsController {
   @On('vehicle')
   @AdmitToken(BACKFILL)
   show(@Admitted() { deviceId }: VehicleAdmission, @PathParam('upload', UploadId) upload: string) {
+    this.limits.take(deviceId, 1);
     return this.uploads.show(deviceId, upload);
   }
 
@@ -49,7 +54,7 @@ export class OfflineLogsController {
     @PathParam('upload', UploadId) upload: string,
     @PathParam('part', Part) part: number,
   ) {
-    return this.uploads.append(senderOf(request, vehicle), upload, part, segmentBytes(request));
+    return this.uploads.append(senderOf(request, vehicle), upload, part, this.counted(vehicle, segmentBytes(request)));
   }
 
   @Post('offline-logs/:upload/finish')
@@ -61,7 +66,7 @@ export class OfflineLogsController {
     @Admitted() vehicle: VehicleAdmission,
     @PathParam('upload', UploadId) upload: string,
   ) {
-    return this.taking.finish(senderOf(request, vehicle), upload, jsonBytes(request));
+    return this.taking.finish(senderOf(request, vehicle), upload, this.counted(vehicle, jsonBytes(request)));
   }
 
   @Post('log-heads')
@@ -69,7 +74,13 @@ export class OfflineLogsController {
   @On('vehicle')
   @AdmitToken({ scopes: ['telemetry:write', 'telemetry:backfill'] })
   announce(@Req() request: FastifyRequest, @Admitted() vehicle: VehicleAdmission) {
-    return this.heads.announce(senderOf(request, vehicle), segmentBytes(request));
+    return this.heads.announce(senderOf(request, vehicle), this.counted(vehicle, segmentBytes(request)));
+  }
+
+  /** Against the same limit as live telemetry: what a log brings is stored too. @throws DomainError `request.too_many` */
+  private counted({ deviceId }: VehicleAdmission, bytes: Uint8Array): Uint8Array {
+    this.limits.take(deviceId, leastRecords(bytes.length));
+    return bytes;
   }
 }
 

@@ -65,7 +65,7 @@ export class OrderWatch {
     const known = this.remembered.get(deviceId);
     if (late.length === 0 && skipped.length === 0 && !gaps && !known) return [];
     const memory = known ?? { late: [], gaps: new Map() };
-    const wants: Want[] = skipped.map(({ range, ...of }) => ({ ...of, ranges: [range], reason: 'gap' }));
+    const wants = merge(skipped.map(({ range, ...of }): Want => ({ ...of, ranges: [range], reason: 'gap' })));
     memory.late = merge([...memory.late, ...wantsOfLate(late)]);
     const passed = memory.late.filter((want) => hasPassed(want, windows));
     wants.push(...passed);

@@ -95,4 +95,21 @@ describe('a head that a vehicle announces', () => {
     expect(body).toMatchObject({ code: 'telemetry.log_conflict', segment: 1 });
     expect(await ground.logged(vehicle)).toEqual([]);
   });
+
+  it('is what a delivery that begins after it has to follow from', async () => {
+    const { vehicle, log } = await ground.car('log-after');
+    log.fill(11, 6, now(), 3);
+    const head = headOnly(log.segments[0]!);
+    expect((await vehicle.ask(ground.service, 'POST', '/v1/telemetry/log-heads', head, 'telemetry:write')).status).toBe(
+      200,
+    );
+    const asked = await ground.order(vehicle, [[14, 16]]);
+    const deliver = (from: TestLog) => {
+      const rest = from.segments.slice(1);
+      return ground.upload(vehicle, asked, rest, from.delivery(asked, {}, rest));
+    };
+    const rewritten = new TestLog(vehicle.deviceId, vehicle.party.privateKey).fill(11, 6, now() - 5, 3);
+    expect((await deliver(rewritten)).body).toMatchObject({ code: 'telemetry.log_chain_broken', segment: 2 });
+    expect((await deliver(log)).status).toBe(200);
+  });
 });

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { recordBackfilled } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
-import { SequenceNumber } from '@outrider/ids';
+import { type DeviceId, SequenceNumber } from '@outrider/ids';
 import { Database, OUTBOX_INSERT, Outbox, outboxMessage, outboxParameters } from '@outrider/platform/postgres';
 import { LOGGER, type Logger, Metrics } from '@outrider/platform/service';
 import { Findings } from '../ingest/findings.service.js';
@@ -25,7 +25,7 @@ import { type Upload, UploadsRepository } from './uploads.repository.js';
 import { UPLOAD_ACTION, Uploads } from './uploads.service.js';
 import type { VerifiedSegment } from './verify-log.js';
 
-/** Logs verified at a time: each takes a connection and the processor. */
+/** Logs verified at a time, of different devices: each takes a connection and the processor. */
 const AT_A_TIME = 2;
 const ATTEMPTS = 3;
 const RETRY_AFTER_SECONDS = 2;
@@ -46,7 +46,7 @@ class Raced extends Error {
 /** Finishes an upload: verifies the whole log, then stores what was asked for in one transaction; or nothing. */
 @Injectable()
 export class TakeIn {
-  private running = 0;
+  private readonly running = new Set<DeviceId>();
   private readonly records;
 
   constructor(
@@ -69,13 +69,14 @@ export class TakeIn {
 
   /** The same delivery again gets the same answer. @throws DomainError `telemetry.*`: nothing was stored */
   async finish(sender: Sender, uploadId: string, bytes: Uint8Array): Promise<DeliveryAnswer> {
-    if (this.running >= AT_A_TIME)
+    const { deviceId } = sender;
+    if (this.running.size >= AT_A_TIME || this.running.has(deviceId))
       throw new DomainError('service.overloaded', { retryAfterSeconds: RETRY_AFTER_SECONDS });
-    this.running += 1;
+    this.running.add(deviceId);
     try {
       return await this.finishOne(sender, uploadId, bytes);
     } finally {
-      this.running -= 1;
+      this.running.delete(deviceId);
     }
   }
 

@@ -94,8 +94,10 @@ function checkChain(before: LogPosition | undefined, { head, sha256 }: Segment, 
   }
   if (head.segment < expected) fail('telemetry.log_reordered', head, `segment ${expected} belongs here`);
   if (head.segment > delivery.last) fail('telemetry.log_foreign', head, 'the delivery does not name it');
-  if (before && head.previous !== before.sha256) {
-    fail('telemetry.log_chain_broken', head, `it does not follow from segment ${before.segment}`);
+  // The first of a delivery follows from the head before it too, where that had been received.
+  const previous = before?.sha256 ?? rules.announced(head.segment - 1);
+  if (previous !== undefined && head.previous !== previous) {
+    fail('telemetry.log_chain_broken', head, `it does not follow from segment ${head.segment - 1}`);
   }
   const announced = rules.announced(head.segment);
   if (announced !== undefined && announced !== sha256) {

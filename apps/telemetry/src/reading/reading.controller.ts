@@ -1,7 +1,7 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { DeviceId } from '@outrider/ids';
-import { RequireOperator } from '@outrider/platform/admission';
+import { RequireOperator, requireStillAdmitted } from '@outrider/platform/admission';
 import { On, PathParam, QueryParams } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -13,6 +13,7 @@ import { ReadingRepository } from './reading.repository.js';
 import { ReadingPlaces } from './reading-places.service.js';
 import { positionOf, type StoredMessage, toItem, toPage, VIEWS, type View } from './stored-message.js';
 import { accepted, ndjson, StreamedAnswer } from './streamed-answer.provider.js';
+import { unlessWithdrawn } from './withdrawn.js';
 
 const MAX_PAGE = 500;
 const Count = z.coerce.number().int().min(1).max(MAX_PAGE);
@@ -97,8 +98,13 @@ export class ReadingController {
       // The first page comes before the status: a PostgreSQL that is away is a 503.
       let page = await pages.next();
       const answer = new StreamedAnswer(request, reply, FORMS[1]);
+      const check = unlessWithdrawn(
+        () => requireStillAdmitted(request),
+        () => performance.now(),
+      );
       try {
         for (; !page.done; page = await pages.next()) {
+          check();
           if (!(await answer.write(page.value.map((message) => line(message, view)).join('')))) return;
         }
         answer.end();

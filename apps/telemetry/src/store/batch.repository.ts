@@ -25,6 +25,7 @@ export interface CommittedBatch {
 
 /** PostgreSQL's clock and ours may differ by this much. */
 const CLOCK_MARGIN_SECONDS = 60;
+const IN_WINDOW: ReadonlySet<string> = new Set(['undecided', 'duplicate', 'replayed']);
 
 /** One transaction: lock the devices, decide, store raw messages, windows, epochs and events together. */
 @Injectable()
@@ -96,7 +97,8 @@ export class BatchRepository {
   ): Promise<readonly (Decision | Undecided)[]> {
     const asked = records.flatMap((record, index) => {
       const decision = decisions[index]!;
-      const open = decision.verdict === 'undecided' || (decision.verdict === 'accepted' && decision.filled);
+      // A second one of the same number was held against the first of this batch, which may not be taken after all.
+      const open = decision.verdict === 'accepted' ? decision.filled : IN_WINDOW.has(decision.verdict);
       return open && devices.get(record.deviceId)?.backfilled ? [{ record, index }] : [];
     });
     if (asked.length === 0) return decisions;

@@ -1,6 +1,6 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { DeviceId } from '@outrider/ids';
-import { RequireOperator } from '@outrider/platform/admission';
+import { RequireOperator, requireStillAdmitted } from '@outrider/platform/admission';
 import { On, PathParam, QueryParams } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -8,6 +8,7 @@ import { negotiate } from '../reading/media-type.js';
 import { RangeQuery, timeRange } from '../reading/range.js';
 import { ReadingPlaces } from '../reading/reading-places.service.js';
 import { accepted, failureOf, ndjson, StreamedAnswer, sse } from '../reading/streamed-answer.provider.js';
+import { unlessWithdrawn } from '../reading/withdrawn.js';
 import { type VerifyEvent, VerifyService } from './verify.service.js';
 
 const VerifyQuery = z.strictObject(RangeQuery);
@@ -37,8 +38,15 @@ export class VerifyController {
       // The first event comes before the status: a PostgreSQL that is away is a 503.
       let next = await events.next();
       const answer = new StreamedAnswer(request, reply, form);
+      const check = unlessWithdrawn(
+        () => requireStillAdmitted(request),
+        () => performance.now(),
+      );
       try {
-        for (; !next.done; next = await events.next()) if (!(await answer.write(line(next.value)))) return;
+        for (; !next.done; next = await events.next()) {
+          check();
+          if (!(await answer.write(line(next.value)))) return;
+        }
       } catch (error) {
         await answer.write(line({ event: 'error', data: failureOf(error) }));
       }

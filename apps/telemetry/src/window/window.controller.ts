@@ -3,6 +3,7 @@ import { StreamName } from '@outrider/ids';
 import { AdmitToken, Admitted, type VehicleAdmission } from '@outrider/platform/admission';
 import { On, QueryParams } from '@outrider/platform/http';
 import { z } from 'zod';
+import { Limits } from '../limits/limits.service.js';
 import { OrderWatch } from '../offline-log/order-watch.service.js';
 import { WindowService } from './window.service.js';
 
@@ -14,12 +15,14 @@ export class WindowController {
   constructor(
     private readonly windows: WindowService,
     private readonly watch: OrderWatch,
+    private readonly limits: Limits,
   ) {}
 
   @Get()
   @On('vehicle')
   @AdmitToken({ scopes: ['telemetry:write'] })
   async read(@Admitted() { deviceId }: VehicleAdmission, @QueryParams(WindowQuery) { stream }: WindowQuery) {
+    this.limits.take(deviceId, 1);
     const windows = await this.windows.read(deviceId, stream);
     const orders = await this.watch.afterReconnect(deviceId, windows);
     return { windows, ...(orders.length > 0 ? { orders } : {}) };
