@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Denylist, vehicleAudience } from '@outrider/admission';
-import { DENYLIST_BUCKET, DENYLIST_HEARTBEAT_KEY } from '@outrider/contracts';
+import { DENYLIST_BUCKET, DENYLIST_HEARTBEAT_KEY, vehicleCertificateGet } from '@outrider/contracts';
 import { JWS_TYP, sha256Base64url, signJws } from '@outrider/crypto';
 import type { DeviceId } from '@outrider/ids';
 import { issueVehicle, type Party, startTokenService } from '@outrider/testing';
@@ -34,12 +34,27 @@ export async function startVehicleSide({ fleet, nats }: Pick<Surroundings, 'flee
   const beat = () => revocation.publish(`$KV.${DENYLIST_BUCKET.name}.${DENYLIST_HEARTBEAT_KEY}`, heartbeat);
   beat();
   const timer = setInterval(beat, 500);
+  const registry = await nats.connectAs('provisioning');
+  const issued = new Map<string, object>();
+  registry.subscribe(vehicleCertificateGet.subject, {
+    callback: (_error, msg) => {
+      const ok = issued.get(JSON.parse(msg.string()).thumbprint);
+      msg.respond(JSON.stringify(ok ? { ok } : { error: { code: 'provisioning.certificate_not_found' } }));
+    },
+  });
   const stop = async () => {
     clearInterval(timer);
-    await Promise.all([revocation.close(), token.stop()]);
+    await Promise.all([revocation.close(), registry.close(), token.stop()]);
+  };
+  /** What the registry then says of its certificate: whose it is, and that it is live. */
+  const issue = async (deviceId: DeviceId): Promise<Party> => {
+    const party = await issueVehicle(fleet, deviceId);
+    const certificate = Buffer.from(party.certificate.der).toString('base64');
+    issued.set(party.certificate.thumbprint, { certificate, deviceId, status: 'live' });
+    return party;
   };
   const vehicle = async (deviceId: DeviceId) =>
-    new TestVehicle(deviceId, await issueVehicle(fleet, deviceId), fleet.root.certificatePem, token);
+    new TestVehicle(deviceId, await issue(deviceId), fleet.root.certificatePem, token);
   /** An operator's request, with one idempotency key until it is answered. */
   const operate = async (port: number, path: string, body: object): Promise<Seen> => {
     const authorization = `Bearer ${token.operatorToken('command:send command:send-critical')}`;
