@@ -7,7 +7,8 @@ const END_OF_HEAD = Buffer.from('\r\n\r\n');
 
 /** One vehicle on one kept TLS connection. Requests are made ahead and answers only counted, so that the generator costs little. */
 export class Sender {
-  private seq = 1;
+  /** The next number of each device: a vehicle that is driven twice goes on where it was. */
+  private static readonly next = new Map<string, number>();
   private received: Buffer = Buffer.alloc(0);
   private answered: ((answer: Buffer) => void) | undefined;
   private failed: ((error: Error) => void) | undefined;
@@ -39,8 +40,9 @@ export class Sender {
 
   /** A whole request with `count` new records. */
   request(shape: Shape, count: number): Buffer {
-    const body = makeBody(shape, this.deviceId, this.key, this.seq, count);
-    this.seq += count;
+    const seq = Sender.next.get(this.deviceId) ?? 1;
+    const body = makeBody(shape, this.deviceId, this.key, seq, count);
+    Sender.next.set(this.deviceId, seq + count);
     return Buffer.from(`${this.head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
   }
 
