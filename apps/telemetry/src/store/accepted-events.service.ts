@@ -10,6 +10,7 @@ const RELAY_AFTER_SECONDS = 5;
 const GROUPS_AT_ONCE = 16;
 /** Events sent and not acknowledged; beyond it they wait in their rows. */
 const MAX_UNACKNOWLEDGED = 20_000;
+const MAX_UNACKNOWLEDGED_BYTES = 64 * 1_048_576;
 const STOP_MS = 3000;
 
 /**
@@ -21,6 +22,7 @@ export class AcceptedEvents implements OnApplicationBootstrap, OnApplicationShut
   private readonly publisher: KeptPublisher;
   private published: string[] = [];
   private unacknowledged = 0;
+  private unacknowledgedBytes = 0;
   private readonly count;
 
   constructor(
@@ -49,20 +51,29 @@ export class AcceptedEvents implements OnApplicationBootstrap, OnApplicationShut
 
   /** For a group whose commit is done. Never throws, never waits: what fails is in the group's row. */
   sendCommitted(group: EventGroup): void {
-    if (!this.nats.connected || this.unacknowledged + group.events.length > MAX_UNACKNOWLEDGED) return;
+    if (!this.nats.connected || !this.publisher.answered || this.hasEnough(group)) return;
     this.send(group).then(
       () => this.published.push(group.id),
       (error: unknown) => this.logger.warn({ err: error }, 'events are sent again later'),
     );
   }
 
-  private async send({ id, events }: EventGroup): Promise<void> {
+  private hasEnough(group: EventGroup): boolean {
+    const bytes = this.unacknowledgedBytes + bytesOf(group);
+    return this.unacknowledged + group.events.length > MAX_UNACKNOWLEDGED || bytes > MAX_UNACKNOWLEDGED_BYTES;
+  }
+
+  private async send(group: EventGroup): Promise<void> {
+    const { id, events } = group;
+    const bytes = bytesOf(group);
     this.unacknowledged += events.length;
+    this.unacknowledgedBytes += bytes;
     try {
       await this.publisher.publishAll(id, events);
       this.count.inc(events.length);
     } finally {
       this.unacknowledged -= events.length;
+      this.unacknowledgedBytes -= bytes;
     }
   }
 
@@ -85,4 +96,10 @@ export class AcceptedEvents implements OnApplicationBootstrap, OnApplicationShut
     };
     while ((await this.groups.relay(RELAY_AFTER_SECONDS, GROUPS_AT_ONCE, sendAll)) === GROUPS_AT_ONCE);
   }
+}
+
+function bytesOf({ events }: EventGroup): number {
+  let bytes = 0;
+  for (const { payload } of events) bytes += payload.length;
+  return bytes;
 }

@@ -26,6 +26,7 @@ export class KeptPublisher {
   private readonly acknowledgements: Subscription;
   private readonly pending = new Map<string, Pending>();
   private next = 0;
+  private silent = false;
 
   constructor(
     private readonly connection: NatsConnection,
@@ -39,6 +40,11 @@ export class KeptPublisher {
         this.acknowledge(msg.subject.slice(this.inbox.length + 1), msg.data);
       },
     });
+  }
+
+  /** False from a late acknowledgement until the next one: the server takes what is sent and says nothing, and all of it waits in memory. */
+  get answered(): boolean {
+    return !this.silent;
   }
 
   close(): void {
@@ -56,7 +62,10 @@ export class KeptPublisher {
     const trace = traceparent();
     const common = `outrider-instance: ${this.instance}\r\n${trace ? `traceparent: ${trace}\r\n` : ''}\r\n`;
     return new Promise((resolve, reject) => {
-      const timeout = setTimeout(() => this.fail(key, 'JetStream did not acknowledge in time'), ACK_TIMEOUT_MS);
+      const timeout = setTimeout(() => {
+        this.silent = true;
+        this.fail(key, 'JetStream did not acknowledge in time');
+      }, ACK_TIMEOUT_MS);
       this.pending.set(key, { left: messages.length, resolve, reject, timeout });
       try {
         for (const [n, { subject, payload }] of messages.entries()) {
@@ -70,6 +79,7 @@ export class KeptPublisher {
   }
 
   private acknowledge(key: string, data: Uint8Array): void {
+    this.silent = false;
     const pending = this.pending.get(key);
     if (!pending) return;
     if (data[2] !== THIRD_BYTE_OF_ACK) {
