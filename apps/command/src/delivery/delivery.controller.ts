@@ -55,6 +55,7 @@ export class DeliveryController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
+    this.presence.requireRoom(vehicle.deviceId);
     // Not past the token: a vehicle that waited is told that there is nothing, not that its token has expired.
     const deadline = Math.min(Date.now() + query.wait * 1000, vehicle.claims.exp * 1000 - TOKEN_MARGIN_MS);
     const left = this.presence.arrived(vehicle.deviceId);
@@ -74,6 +75,7 @@ export class DeliveryController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
+    this.presence.requireRoom((admissionOf(request) as VehicleAdmission).deviceId);
     const { sink, end } = sseSink(request, reply);
     try {
       await this.streams.run(request, sink, form);

@@ -1,10 +1,14 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { DomainError } from '@outrider/errors';
 import type { DeviceId } from '@outrider/ids';
 import { Schedule } from '@outrider/platform/service';
 import { PresenceRepository } from './presence.repository.js';
 
 /** How old what is said of a vehicle's connection may be. */
 const SAVE_MS = 10_000;
+/** Of one vehicle, on one instance. */
+const MOST_AT_ONCE = 32;
+const AGAIN_SECONDS = 5;
 
 /** Which vehicles are connected here, and since when those are gone that were. */
 @Injectable()
@@ -19,6 +23,16 @@ export class Presence implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     this.schedule.every(SAVE_MS, 'presence cannot be saved', () => this.save(new Date()));
+  }
+
+  /**
+   * Each look of each connection costs everybody: a vehicle has one, and a few that it has forgotten.
+   * @throws DomainError `request.too_many`
+   */
+  requireRoom(deviceId: DeviceId): void {
+    if ((this.here.get(deviceId) ?? 0) < MOST_AT_ONCE) return;
+    const detail = `${MOST_AT_ONCE} connections of this vehicle wait for commands`;
+    throw new DomainError('request.too_many', { detail, retryAfterSeconds: AGAIN_SECONDS });
   }
 
   /** Returns what to call when the connection ends. */
