@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Ground, prepareGround } from '../telemetry.fixture.js';
-import { statementsIn, unkeyedTables } from './device-statements.js';
+import { statementsIn, unkeyedTables } from './device-statements.fixture.js';
 
 const SOURCE = join(import.meta.dirname, '../../src');
 const NOT_THE_SERVICE = /\.(?:spec|fixture|migration)\.ts$/;

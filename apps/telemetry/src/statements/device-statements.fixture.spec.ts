@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { statementsIn, unkeyedTables } from './device-statements.js';
+import { statementsIn, unkeyedTables } from './device-statements.fixture.js';
 
 const TABLES = new Set(['messages', 'windows', 'devices']);
 
