@@ -63,7 +63,8 @@ export function findingOfLog({ code, detail, members }: DomainError, at: Numbere
   };
 }
 
-function kindsOf(decision: Decision | { readonly verdict: 'failed' }): [FindingKind, string][] {
+/** What is worth a look in one decision, each with why. */
+export function kindsOf(decision: Decision | { readonly verdict: 'failed' }): [FindingKind, string][] {
   if (decision.verdict === 'replayed') return [['replayed', 'another record of this number is stored']];
   if (decision.verdict === 'jump') return [['jump', 'beyond the hard limit, refused']];
   if (decision.verdict !== 'accepted') return [];

@@ -1,15 +1,14 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { DomainError, ErrorCode } from '@outrider/errors';
 import { Decisions } from '@outrider/platform/admission';
-import { currentTrace, LOGGER, Metrics } from '@outrider/platform/service';
-import type { Logger } from 'pino';
-import { type Finding, findingOfLog, findingsOf, type Numbered } from '../finding/finding.js';
+import { currentTrace, Metrics } from '@outrider/platform/service';
+import { type Finding, findingOfLog, findingsOf, kindsOf, type Numbered } from '../finding/finding.js';
 import { FindingLog } from '../finding/finding-log.service.js';
 import { Verdicts } from '../statistics/verdicts.service.js';
 import type { Failed } from '../store/group-commit.service.js';
 import type { Decision } from '../window/decide-batch.js';
 import { type Outcome, toResult } from './answer.js';
-import { alertsOf, refusalsOf } from './findings.js';
+import { refusalsOf } from './refusals.js';
 import type { Sender } from './sender.js';
 import type { VerifiedRecord } from './verified-record.js';
 
@@ -25,7 +24,6 @@ export class Findings {
     private readonly log: Decisions,
     private readonly counts: Verdicts,
     private readonly findings: FindingLog,
-    @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
   ) {
     this.verdicts = metrics.counter('outrider_telemetry_messages_total', 'Messages by verdict.', ['verdict']);
@@ -46,11 +44,8 @@ export class Findings {
     }
     for (const refusal of refusalsOf(outcomes)) this.refused(sender, refusal);
     this.findings.raise(sender.deviceId, findingsOf(decisions, verified));
-    const seqs = verified.map((record) => record.seq);
-    for (const alert of alertsOf(decisions, seqs)) {
-      this.alerts.inc({ kind: alert.kind });
-      this.logger.warn({ ...alert, deviceId: sender.deviceId }, 'an unusual record was accepted');
-    }
+    for (const decision of decisions)
+      if (decision.verdict === 'accepted') for (const [kind] of kindsOf(decision)) this.alerts.inc({ kind });
   }
 
   /** A refused offline log or head. `at`: what was ordered or announced, where that is known. */
