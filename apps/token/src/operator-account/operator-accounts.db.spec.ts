@@ -3,10 +3,12 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ACR, OPERATOR_AUDIENCE } from '@outrider/admission';
 import { denylistAdd } from '@outrider/contracts';
+import { Database } from '@outrider/platform/postgres';
 import type { TestNats } from '@outrider/testing';
 import { decodeJwt, SignJWT } from 'jose';
 import { ASSERTION_TYPE } from '../operator-client/client-assertion.js';
 import { OperatorAccountRepository } from '../operator-client/operator-account.repository.js';
+import { OperatorClients } from '../operator-client/operator-clients.service.js';
 import { SigningKeyService } from '../signing-key/signing-key.service.js';
 import { type Answer, call, type Ground, prepareGround, startService, until } from '../token.fixture.js';
 
@@ -107,6 +109,21 @@ it('roles taken away and a new key end the tokens that say otherwise; a role mor
   expect(denied).toContain(decodeJwt(second.access_token).jti);
   expect((await token('weekly', privateKey)).status).toBe(401);
   expect((await token('weekly', other.privateKey)).status).toBe(200);
+});
+
+it('an assertion by the old key, verified before the change, gets no token after it', async () => {
+  const { privateKey, sub } = await make('hourly', ['viewer']);
+  const clients = app.get(OperatorClients);
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { iss: 'hourly', sub: 'hourly', aud: ground.config.tokenIssuer, exp: now + 60, jti: randomUUID() };
+  const form = new Map([
+    ['client_assertion_type', ASSERTION_TYPE],
+    ['client_assertion', await new SignJWT(claims).setProtectedHeader({ alg: 'ES256' }).sign(privateKey)],
+  ]);
+  const asserted = await clients.assertedBy(form, new Date());
+  expect((await api(admin, 'PATCH', `/${sub}`, { public_key: pem(newKey().publicKey) })).status).toBe(200);
+  const using = app.get(Database).transaction((tx) => clients.use(tx, asserted));
+  await expect(using).rejects.toMatchObject({ code: 'token.invalid_client' });
 });
 
 it('nobody widens their own: not their account, not another of theirs, and nobody without the right', async () => {

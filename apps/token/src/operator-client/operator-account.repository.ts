@@ -29,7 +29,9 @@ export class OperatorAccountRepository {
   constructor(private readonly database: Database) {}
 
   /** A service account; undefined also for one that is switched off. */
-  async find(clientId: string): Promise<{ account: OperatorAccount; publicKey: KeyObject } | undefined> {
+  async find(
+    clientId: string,
+  ): Promise<{ account: OperatorAccount; publicKey: KeyObject; publicKeyPem: string } | undefined> {
     const [row] = await this.database.query<Row>(
       `SELECT id, client_id, roles, public_key FROM operator_accounts
        WHERE client_id = $1 AND kind = 'service' AND enabled`,
@@ -37,7 +39,7 @@ export class OperatorAccountRepository {
     );
     if (!row) return undefined;
     const account = { id: row.id, clientId: row.client_id, roles: row.roles };
-    return { account, publicKey: createPublicKey(row.public_key) };
+    return { account, publicKey: createPublicKey(row.public_key), publicKeyPem: row.public_key };
   }
 
   /** Whether there is such an account, of either kind, switched on. */
@@ -59,6 +61,15 @@ export class OperatorAccountRepository {
       [id, roles],
     );
     if (held.length === 0) throw new DomainError('token.invalid_client', { detail: 'the account was just changed' });
+  }
+
+  /** Holds the key that an assertion was verified by, as `hold` does the rest; false where it was changed since. */
+  async holdKey(tx: EntityManager, id: string, publicKeyPem: string): Promise<boolean> {
+    const held: unknown[] = await tx.query(
+      'SELECT 1 FROM operator_accounts WHERE id = $1 AND public_key = $2 AND enabled FOR SHARE',
+      [id, publicKeyPem],
+    );
+    return held.length > 0;
   }
 
   /** The account behind an operator token's `sub`, and who stands behind that. @throws DomainError `auth.role_insufficient` for one that is switched off */

@@ -14,6 +14,8 @@ import { OperatorAccountRepository } from './operator-account.repository.js';
 export interface AssertedClient {
   readonly account: OperatorAccount;
   readonly assertion: VerifiedAssertion;
+  /** That verified it. */
+  readonly publicKeyPem: string;
 }
 
 /** Service accounts at every endpoint of the operator listener: authenticated by private_key_jwt (RFC 7523), each assertion once. */
@@ -42,17 +44,18 @@ export class OperatorClients {
     const { clientId, assertion } = readClientAssertion(form);
     const found = await this.accounts.find(clientId);
     if (!found) throw refused('the client is not known');
-    const { account, publicKey } = found;
+    const { account, publicKey, publicKeyPem } = found;
     const { audiences } = this;
     const skewSeconds = this.config.tokenSkewSeconds;
     const expected = { clientId: account.clientId, publicKey, audiences, nowMs: now.getTime(), skewSeconds };
-    return { account, assertion: await verifyAssertion(assertion, expected) };
+    return { account, publicKeyPem, assertion: await verifyAssertion(assertion, expected) };
   }
 
-  /** In the transaction of what it is used for. @throws DomainError `token.invalid_client` for one that was used before */
-  async use(tx: EntityManager, { account, assertion }: AssertedClient): Promise<void> {
-    if (await this.accounts.useAssertion(tx, account.clientId, assertion)) return;
-    throw refused('the assertion was used before');
+  /** In the transaction of what it is used for. @throws DomainError `token.invalid_client` for one that was used before, or by a key of before */
+  async use(tx: EntityManager, { account, assertion, publicKeyPem }: AssertedClient): Promise<void> {
+    if (!(await this.accounts.useAssertion(tx, account.clientId, assertion)))
+      throw refused('the assertion was used before');
+    if (!(await this.accounts.holdKey(tx, account.id, publicKeyPem))) throw refused('the key was just changed');
   }
 }
 
