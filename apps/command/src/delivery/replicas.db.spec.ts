@@ -3,11 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { coseToBeSigned, decodeCbor, parseCoseSign1 } from '@outrider/canonicalization';
 import { verificationKey, verifySignature } from '@outrider/crypto';
+import { CommandId } from '@outrider/ids';
 import { JwksKeys } from '@outrider/platform/admission';
 import { Listeners } from '@outrider/platform/http';
 import { RUNTIME, type Runtime } from '@outrider/platform/service';
 import { OID, parseCertificate, validateChain } from '@outrider/x509';
 import { newDevice, type Suite, startReplica, startSuite, until } from '../command.fixture.js';
+import { Expiry } from '../expiry/expiry.service.js';
+import { Presence } from '../presence/presence.service.js';
 import { CommandReader } from '../send/command-reader.service.js';
 import { type StreamSeen, startVehicleSide, type TestVehicle } from '../vehicles.fixture.js';
 import { Interest } from './interest.service.js';
@@ -133,6 +136,27 @@ describe('a stream', () => {
     await seen(() => stream.ended);
     expect(stream.events.at(-1)).toEqual({ event: 'token-expired', data: {} });
   }, 30_000);
+});
+
+describe('a released command that is never answered', () => {
+  it('is unknown, with when it went out and until when the connection was seen, whichever replica had it', async () => {
+    const vehicle = await side.vehicle(newDevice());
+    const silent = await side.vehicle(newDevice());
+    const stream = await vehicle.stream(ports[1]);
+    const seenAt = new Date();
+    await second.get(Presence).save(seenAt);
+    const { id } = await suite.send(vehicle.deviceId, { name: 'honk' });
+    await seen(() => commandsOf(stream).length === 1);
+    stream.close();
+    const { id: other } = await suite.send(silent.deviceId, { name: 'honk' });
+    await suite.deliver(silent.deviceId);
+    await suite.app.get(Expiry).sweep(new Date(Date.now() + 31_000));
+    const reasonOf = async (of: string) => (await suite.app.get(CommandReader).show(CommandId.parse(of))).reason;
+    expect([await suite.stateOf(id), await suite.stateOf(other)]).toEqual(['unknown', 'unknown']);
+    const [, lastSeen] = /released at .*its connection was seen until (.+)$/.exec((await reasonOf(id)) ?? '') ?? [];
+    expect(Date.parse(lastSeen!)).toBeGreaterThanOrEqual(seenAt.getTime());
+    expect(await reasonOf(other)).toMatch(/its connection was not seen/);
+  });
 });
 
 describe('two replicas at once', () => {
