@@ -31,7 +31,7 @@ test.each<[string, DeviceKnowledge, string, string]>([
   ['not in the registry', 'not_registered', 'token.unauthorized_client', 'token.unauthorized_client'],
   ['unknown, registry away', 'unknown', 'ok', 'service.upstream_unavailable'],
 ])('%s', (_name, known, telemetry, control) => {
-  expect(codeOf(() => requireTelemetry(known))).toBe(telemetry);
+  expect(codeOf(() => requireTelemetry(known, ['telemetry:write']))).toBe(telemetry);
   expect(codeOf(() => requireControl(known, ['command:receive']))).toBe(control);
 });
 
@@ -46,4 +46,13 @@ test('the registry is asked of what is unknown or enrolled a moment ago, and of 
   expect(worthAsking(device('registered'))).toBe(true);
   for (const known of ['not_registered', device('active'), device('quarantined'), device('retired')] as const)
     expect(worthAsking(known)).toBe(false);
+});
+
+test('a quarantined device may hand in its logs, and one that is out of use nothing', () => {
+  for (const scopes of [['telemetry:backfill'], ['telemetry:backfill', 'telemetry:write']]) {
+    const wanted = scopes.length === 1 ? 'ok' : 'token.unauthorized_client';
+    expect(codeOf(() => requireTelemetry(device('quarantined'), scopes))).toBe(wanted);
+    for (const state of ['awaiting_recovery', 'retired'] as const)
+      expect(codeOf(() => requireTelemetry(device(state), scopes))).toBe('token.unauthorized_client');
+  }
 });

@@ -16,14 +16,24 @@ export function worthAsking(known: DeviceKnowledge): boolean {
   return known === 'unknown' || (known !== 'not_registered' && known.state === 'registered');
 }
 
+/** What a quarantined vehicle may still hand in: the log of what happened (DESIGN §4, mode `recovery`). */
+const HANDING_IN_A_LOG = 'telemetry:backfill';
+
+/** Whether nothing but the handing in of logs is asked for. */
+export function isForLogs(scopes: readonly string[]): boolean {
+  return scopes.every((scope) => scope === HANDING_IN_A_LOG);
+}
+
 /**
- * Telemetry rests on certificate and denylist: it goes on while the registry is away, and ends for a device known to be out of use.
+ * Telemetry rests on certificate and denylist: it goes on while the registry is away, and ends for a device known to be out of use. A
+ * quarantined one may still hand in its logs.
  * @throws DomainError `token.unauthorized_client`
  */
-export function requireTelemetry(device: DeviceKnowledge): void {
+export function requireTelemetry(device: DeviceKnowledge, scopes: readonly string[]): void {
   if (device === 'unknown') return;
   if (device === 'not_registered') throw unauthorized('the device is not in the registry');
-  if (device.state !== 'active' && device.state !== 'registered') throw unauthorized(`the device is ${device.state}`);
+  if (device.state === 'active' || device.state === 'registered') return;
+  if (device.state !== 'quarantined' || !isForLogs(scopes)) throw unauthorized(`the device is ${device.state}`);
 }
 
 /**

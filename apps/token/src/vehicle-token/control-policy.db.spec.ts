@@ -95,7 +95,7 @@ it('there is none before the first policies are in force', async () => {
 }, 60_000);
 
 describe('a quarantined vehicle, on the denylist in recovery mode', () => {
-  it('may listen for recovery commands, and has nothing else: no telemetry, no other token', async () => {
+  it('may listen for recovery commands and hand in its logs, and has nothing else: no telemetry, no other token', async () => {
     const id = 'in-recovery';
     const grants = ['command:receive', 'command:critical'] as const;
     ground.neighbours.register(id, { state: 'quarantined', grants: [...grants] });
@@ -107,6 +107,8 @@ describe('a quarantined vehicle, on the denylist in recovery mode', () => {
     expect([answer.status, answer.body.scope]).toEqual([200, grants.join(' ')]);
     const refused = await ask(party, id, 'telemetry:write');
     expect([refused.status, refused.body.code]).toEqual([401, 'denylist.device']);
+    expect((await ask(party, id, 'telemetry:backfill')).body.scope).toBe('telemetry:backfill');
+    expect((await ask(party, id, 'telemetry:backfill telemetry:write')).body.code).toBe('denylist.device');
     expect((await ask(party, id, 'command:receive offline_access')).body.code).toBe('denylist.device');
   });
 

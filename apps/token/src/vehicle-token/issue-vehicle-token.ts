@@ -77,7 +77,7 @@ export function issueVehicleToken(
   context: IssueContext,
 ): DeviceClaims {
   if (grant.family === 'control') requireControl(context.device, grant.scopes);
-  else requireTelemetry(context.device);
+  else requireTelemetry(context.device, grant.scopes);
   const { iat, exp } = decideLifetime(grant.family, requestedSeconds, context);
   return {
     iss: context.issuer,

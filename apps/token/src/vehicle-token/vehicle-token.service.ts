@@ -9,7 +9,7 @@ import { CONFIG, currentTrace, Metrics } from '@outrider/platform/service';
 import type { ParsedCertificate } from '@outrider/x509';
 import { CertificateSeenService } from '../certificate-seen/certificate-seen.service.js';
 import type { TokenConfig } from '../config.js';
-import { requireAttested } from '../device/device.js';
+import { isForLogs, requireAttested } from '../device/device.js';
 import { DeviceService } from '../device/device.service.js';
 import { type TokenAnswer, tokenAnswer } from '../oauth/token-answer.js';
 import { required, type TokenForm } from '../oauth/token-form.js';
@@ -67,7 +67,7 @@ export class VehicleTokenService {
     const { tokenIssuer } = this.config;
     const deviceId = this.authenticate(request.clientId, certificate);
     const control = request.grant.family === 'control';
-    if (caller.recovery && (!control || refreshing || request.offline))
+    if (caller.recovery && (!(control || isForLogs(request.grant.scopes)) || refreshing || request.offline))
       throw this.onlyRecovery(deviceId, certificate, caller);
     if (control) this.requireFreshDenylist();
     if (control && caller.forwarded && !caller.proof) throw needsProof();
@@ -133,10 +133,10 @@ export class VehicleTokenService {
     return this.policies.require(controlTokenRequest(deviceId, scopes, context, new Date()));
   }
 
-  /** As the guard would have refused it: it let a device in recovery mode through for control tokens alone. */
+  /** As the guard would have refused it: it let a device in recovery mode through for recovery commands and logs alone. */
   private onlyRecovery(deviceId: DeviceId, { thumbprint }: ParsedCertificate, { remoteAddress }: Caller): DomainError {
     const code = 'denylist.device';
-    const detail = 'only tokens for recovery commands are open';
+    const detail = 'only tokens for recovery commands and for logs are open';
     const facts = { deviceId, thumbprint, remoteAddress, detail, traceId: currentTrace()?.traceId };
     this.decisions.record({ decision: 'deny', code, listener: 'vehicle', action: 'POST /oauth2/token', ...facts });
     return new DomainError(code, { detail });
