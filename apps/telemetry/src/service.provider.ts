@@ -7,6 +7,7 @@ import { RollbacksAndEpochOrders1764610000000 } from './store/migrations/1764610
 import { VerdictCounts1764620000000 } from './store/migrations/1764620000000-verdict-counts.migration.js';
 import { EventGroups1764640000000 } from './store/migrations/1764640000000-event-groups.migration.js';
 import { Findings1764650000000 } from './store/migrations/1764650000000-findings.migration.js';
+import { RetentionOfLogs1764660000000 } from './store/migrations/1764660000000-retention-of-logs.migration.js';
 import { setRetention } from './store/retention.provider.js';
 import { TelemetryModule } from './telemetry.module.js';
 
@@ -24,6 +25,7 @@ export const TELEMETRY: ServiceDefinition<Config> = {
     VerdictCounts1764620000000,
     EventGroups1764640000000,
     Findings1764650000000,
+    RetentionOfLogs1764660000000,
   ],
   asOwner: (owner, { retentionDays }) => setRetention(owner, retentionDays),
 };

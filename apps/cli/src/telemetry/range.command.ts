@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { fromUser } from '../endpoints/endpoints.store.js';
 import { inSession, type Session } from '../session.service.js';
@@ -15,6 +15,11 @@ interface RangeOptions {
   readonly device: string;
   readonly from?: string;
   readonly to?: string;
+}
+
+interface ListOptions extends RangeOptions {
+  readonly limit: number;
+  readonly source: string;
 }
 
 const NDJSON = 'application/x-ndjson';
@@ -40,9 +45,12 @@ export function rangeCommands(): Command[] {
   return [
     ranged('list', 'stored records, in order of receipt')
       .option('--limit <n>', 'so many at most', whole, 100)
-      .action((options: RangeOptions & { limit: number }, command: Command) =>
-        inSession(command, (session) => list(session, options)),
-      ),
+      .addOption(
+        new Option('--source <source>', 'what came live, what offline logs brought, or both')
+          .choices(['live', 'log', 'all'])
+          .default('all'),
+      )
+      .action((options: ListOptions, command: Command) => inSession(command, (session) => list(session, options))),
     ranged(
       'verify',
       'verify stored records again, by the bytes as received and the certificates that signed them',
@@ -58,8 +66,8 @@ export function rangeCommands(): Command[] {
   ];
 }
 
-async function list({ operator, output }: Session, { device, limit, ...range }: RangeOptions & { limit: number }) {
-  const query = { from: range.from, to: range.to, limit, view: output.json ? 'raw' : 'decoded' };
+async function list({ operator, output }: Session, { device, limit, from, to, source }: ListOptions): Promise<void> {
+  const query = { from, to, limit, source, view: output.json ? 'raw' : 'decoded' };
   for await (const line of linesOf(operator.bytes('telemetry', pathOf(device), { query, accept: NDJSON }))) {
     const record = ShownRecord.parse(JSON.parse(line.toString()));
     output.item(record, wordsOf(record));

@@ -75,7 +75,7 @@ describe('what the service streams', () => {
     expect(exit).toBe(0);
     expect(out.split('\n')).toHaveLength(3);
     expect(out).toContain('2025-11-22T08:26:40.000Z  device-1  #1  speed=42.5  at=[1]');
-    const query = 'from=2026-11-22T00%3A00%3A00.000Z&to=2026-11-23T00%3A00%3A00.000Z&limit=100&view=decoded';
+    const query = 'from=2026-11-22T00%3A00%3A00.000Z&to=2026-11-23T00%3A00%3A00.000Z&limit=100&source=all&view=decoded';
     expect(asked.at(-1)).toMatchObject({
       url: `/v1/devices/device-1/telemetry?${query}`,
       accept: 'application/x-ndjson',

@@ -9,6 +9,8 @@ import { LogVerification } from './log-verification.service.js';
 import { OfflineLogsController } from './offline-logs.controller.js';
 import { OrderWatch } from './order-watch.service.js';
 import { TakeIn } from './take-in.service.js';
+import { UploadSweepRepository } from './upload-sweep.repository.js';
+import { UploadSweep } from './upload-sweep.service.js';
 import { UploadsRepository } from './uploads.repository.js';
 import { Uploads } from './uploads.service.js';
 
@@ -26,4 +28,6 @@ export const OFFLINE_LOG_PROVIDERS = [
   TakeIn,
   Uploads,
   UploadsRepository,
+  UploadSweep,
+  UploadSweepRepository,
 ];

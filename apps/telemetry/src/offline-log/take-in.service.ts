@@ -6,6 +6,7 @@ import { Database, OUTBOX_INSERT, Outbox, outboxMessage, outboxParameters } from
 import { LOGGER, type Logger, Metrics } from '@outrider/platform/service';
 import { Findings } from '../ingest/findings.service.js';
 import type { Sender } from '../ingest/sender.js';
+import { takingIn } from '../reading/reading.repository.js';
 import { SigningCertificates } from '../signing-certificate/signing-certificates.service.js';
 import { type Connection, inTransaction } from '../store/connection.provider.js';
 import { type FetchOrder, MAX_REFUSALS } from './fetch-order.js';
@@ -129,6 +130,8 @@ export class TakeIn {
   /** The upload's row is locked first: what is verified is what is stored, and nobody finishes the same upload beside us. */
   private async verifyAndStore(tx: Connection, delivery: Delivery, raced: ReadonlyMap<number, string>) {
     const { sender, order, upload, sent } = delivery;
+    // It stores no live message: readers of these need not wait for it.
+    await tx.query({ text: `SET LOCAL application_name = '${takingIn(sender.deviceId)}'` });
     if (!(await this.parts.lock(tx, sender.deviceId, upload.id))) throw new DomainError('telemetry.upload_not_found');
     const whole = await this.verification.verify(tx, delivery);
     const present = await this.standing(tx, order);

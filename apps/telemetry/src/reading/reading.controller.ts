@@ -9,7 +9,7 @@ import { decodeCursor, encodeCursor, type Position } from './cursor.js';
 import { negotiate } from './media-type.js';
 import { MessagesInRange } from './messages-in-range.service.js';
 import { RangeQuery, startOf, timeRange } from './range.js';
-import { ReadingRepository } from './reading.repository.js';
+import { ReadingRepository, SOURCES } from './reading.repository.js';
 import { ReadingPlaces } from './reading-places.service.js';
 import { positionOf, type StoredMessage, toItem, toPage, VIEWS, type View } from './stored-message.js';
 import { accepted, ndjson, StreamedAnswer } from './streamed-answer.provider.js';
@@ -24,13 +24,16 @@ const PageQuery = z.union([
   z.strictObject({ after: z.string().max(256).optional(), limit: Count.default(100), ...ViewQuery }),
 ]);
 type PageQuery = z.output<typeof PageQuery>;
+/** Both unless one is asked for: what a log brought is part of what the device sent. */
+const SourceQuery = { source: z.enum(SOURCES).default('all') };
 const DeviceQuery = z.union([
-  z.strictObject({ latest: Count, ...RangeQuery, ...ViewQuery }),
+  z.strictObject({ latest: Count, ...RangeQuery, ...ViewQuery, ...SourceQuery }),
   z.strictObject({
     after: z.string().max(256).optional(),
     limit: z.coerce.number().int().min(1).max(1_000_000_000).optional(),
     ...RangeQuery,
     ...ViewQuery,
+    ...SourceQuery,
   }),
 ]);
 type DeviceQuery = z.output<typeof DeviceQuery>;
@@ -67,15 +70,15 @@ export class ReadingController {
     const form = accepted(negotiate(request.headers.accept, FORMS), FORMS);
     const range = timeRange(query);
     if ('latest' in query) {
-      const latest = await this.messages.latest(device, range, query.latest);
+      const latest = await this.messages.latest(device, range, query.latest, query.source);
       if (form === FORMS[0]) await reply.send(toPage(latest, undefined, query.view));
       else await reply.type(form).send(latest.map((message) => line(message, query.view)).join(''));
       return;
     }
     if (form === FORMS[1]) return this.stream(device, query, request, reply);
-    const { after, limit = DEFAULT_LIMIT, view } = query;
+    const { after, limit = DEFAULT_LIMIT, view, source } = query;
     if (limit > MAX_PAGE) throw new DomainError('request.invalid', { detail: `limit: ${MAX_PAGE} at most a page` });
-    const page = await this.messages.page(device, startAfter(after, range.from), range.to, limit);
+    const page = await this.messages.page(device, startAfter(after, range.from), range.to, limit, source);
     await reply.send(toPage(page, after, view));
   }
 
@@ -86,7 +89,7 @@ export class ReadingController {
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<void> {
-    const { after, limit, view } = query;
+    const { after, limit, view, source } = query;
     const range = timeRange(query);
     return this.places.within('range', async () => {
       const pages = this.range.pages(
@@ -94,6 +97,7 @@ export class ReadingController {
         range,
         after === undefined ? undefined : startAfter(after, range.from),
         limit,
+        source,
       );
       // The first page comes before the status: a PostgreSQL that is away is a 503.
       let page = await pages.next();

@@ -74,6 +74,8 @@ describe("a device's messages", () => {
       algorithm: 'EdDSA',
       token_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       batch: null,
+      source: 'live',
+      log: null,
       payload_encoding: 'text',
     });
   });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
@@ -13,58 +14,93 @@ export interface StoredBatch {
   readonly signature: string | null;
 }
 
-const COLUMNS = `device_id, stream, epoch, seq, ts, received_at, payload, signature, thumbprint, canonical_sha256,
-  format, algorithm, token_id, batch_sha256, batch_index, (extract(epoch FROM received_at) * 1000000)::bigint::text AS received_us`;
+/** Which records: `live`, what came by the live path; `log`, what offline logs brought; `all`, both, in order of receipt. */
+export const SOURCES = ['live', 'log', 'all'] as const;
+export type Source = (typeof SOURCES)[number];
 
+const RECEIVED_US = '(extract(epoch FROM received_at) * 1000000)::bigint::text AS received_us';
+const COLUMNS = `device_id, stream, epoch, seq, ts, received_at, payload, signature, thumbprint, canonical_sha256,
+  format, algorithm, token_id, batch_sha256, batch_index, ${RECEIVED_US},
+  NULL::uuid AS order_id, NULL::text AS log, NULL::bigint AS segment, NULL::text AS standing`;
+/** As JSON, whatever carried it; the signature and its algorithm are the segment's. */
+const LOG_COLUMNS = `device_id, stream, epoch, seq, ts, received_at, payload, NULL::text AS signature, thumbprint, canonical_sha256,
+  'json' AS format, NULL::text AS algorithm, token_id, NULL::bytea AS batch_sha256, NULL::integer AS batch_index, ${RECEIVED_US},
+  order_id, log, segment, standing`;
 /** Statements of our own that only look, and may take their time, hold nobody's page back. */
 export const READING = 'outrider-reading';
-/** Nothing that is received from here on can be committed with an earlier time of receipt. */
-const HORIZON = `(
+const TAKING_IN = 'outrider-log-';
+/** How a transaction that stores a device's log calls itself: it is minutes long, and holds back nothing but that device's own log. */
+export function takingIn(deviceId: DeviceId): string {
+  return TAKING_IN + createHash('md5').update(deviceId).digest('hex');
+}
+/** Nothing that is received from here on can be committed with an earlier time of receipt. `log`: the name of take-ins that count too. */
+const horizon = (log: string) => `(
   SELECT least(now() - interval '50 milliseconds', min(xact_start))
   FROM pg_stat_activity
-  WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid() AND application_name <> '${READING}')`;
+  WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid() AND application_name <> '${READING}'
+    AND (application_name NOT LIKE '${TAKING_IN}%' OR application_name = ${log}::text))`;
+const HORIZON = horizon('NULL');
 
 const time = (parameter: string) => `timestamptz 'epoch' + ${parameter}::bigint * interval '1 microsecond'`;
+// The first bound prunes partitions, which a comparison of rows does not.
+const PAGE = `device_id = $1 AND received_at >= ${time('$2')}
+  AND (received_at, stream, epoch, seq) > (${time('$2')}, $3, $4::int, $5::bigint)
+  AND received_at < ${horizon('$8')} AND ($6::timestamptz IS NULL OR received_at < $6::timestamptz)
+  ORDER BY received_at, stream, epoch, seq LIMIT $7`;
+const LATEST = `device_id = $1 AND received_at >= ${time('$2')}
+  AND received_at < ${horizon('$5')} AND ($3::timestamptz IS NULL OR received_at < $3::timestamptz)
+  ORDER BY received_at DESC, stream DESC, epoch DESC, seq DESC LIMIT $4`;
+/** A page of both is merged from a page of each: neither is read further than that. */
+const PAGES: Readonly<Record<Source, string>> = {
+  live: `SELECT ${COLUMNS} FROM messages WHERE ${PAGE}`,
+  log: `SELECT ${LOG_COLUMNS} FROM log_records WHERE ${PAGE}`,
+  all: `SELECT * FROM ((SELECT ${COLUMNS} FROM messages WHERE ${PAGE}) UNION ALL (SELECT ${LOG_COLUMNS} FROM log_records WHERE ${PAGE})) AS r
+    ORDER BY received_at, stream, epoch, seq LIMIT $7`,
+};
+const LATESTS: Readonly<Record<Source, string>> = {
+  live: `SELECT ${COLUMNS} FROM messages WHERE ${LATEST}`,
+  log: `SELECT ${LOG_COLUMNS} FROM log_records WHERE ${LATEST}`,
+  all: `SELECT * FROM ((SELECT ${COLUMNS} FROM messages WHERE ${LATEST}) UNION ALL (SELECT ${LOG_COLUMNS} FROM log_records WHERE ${LATEST})) AS r
+    ORDER BY received_at DESC, stream DESC, epoch DESC, seq DESC LIMIT $4`,
+};
 
 /**
- * Messages in order of receipt. `received_at` is the start of the transaction that stored them, so a page ends before the start of the
+ * Records in order of receipt. `received_at` is the start of the transaction that stored them, so a page ends before the start of the
  * oldest transaction still open: whoever follows the cursors sees every message once, also those committed late.
  */
 @Injectable()
 export class ReadingRepository {
   constructor(private readonly database: Database) {}
 
-  /** At most `limit` messages of one device after `after`, received before `to`. */
-  page(deviceId: DeviceId, after: Position, to: Date | undefined, limit: number): Promise<StoredMessage[]> {
+  /** At most `limit` records of one device after `after`, received before `to`. */
+  page(
+    deviceId: DeviceId,
+    after: Position,
+    to: Date | undefined,
+    limit: number,
+    source: Source = 'live',
+  ): Promise<StoredMessage[]> {
     const [receivedUs, , stream, epoch, seq] = after;
-    // The first bound prunes partitions, which a comparison of rows does not.
-    return this.database.query<StoredMessage>(
-      `
-      SELECT ${COLUMNS} FROM messages
-      WHERE device_id = $1 AND received_at >= ${time('$2')}
-        AND (received_at, stream, epoch, seq) > (${time('$2')}, $3, $4::int, $5::bigint)
-        AND received_at < ${HORIZON} AND ($6::timestamptz IS NULL OR received_at < $6::timestamptz)
-      ORDER BY received_at, stream, epoch, seq
-      LIMIT $7`,
-      [deviceId, receivedUs, stream, epoch, seq, to ?? null, limit],
-    );
+    const log = source === 'live' ? null : takingIn(deviceId);
+    return this.database.query<StoredMessage>(PAGES[source], [
+      ...[deviceId, receivedUs, stream, epoch, seq],
+      ...[to ?? null, limit, log],
+    ]);
   }
 
-  /** The last `count` messages of one device in a range, in order of receipt. */
-  async latest(deviceId: DeviceId, { from, to }: TimeRange, count: number): Promise<StoredMessage[]> {
-    const rows = await this.database.query<StoredMessage>(
-      `
-      SELECT ${COLUMNS} FROM messages
-      WHERE device_id = $1 AND received_at >= ${time('$2')}
-        AND received_at < ${HORIZON} AND ($3::timestamptz IS NULL OR received_at < $3::timestamptz)
-      ORDER BY received_at DESC, stream DESC, epoch DESC, seq DESC
-      LIMIT $4`,
-      [deviceId, startOf(from)[0], to ?? null, count],
-    );
-    return rows.reverse();
+  /** The last `count` records of one device in a range, in order of receipt. */
+  async latest(
+    deviceId: DeviceId,
+    { from, to }: TimeRange,
+    count: number,
+    source: Source = 'live',
+  ): Promise<StoredMessage[]> {
+    const log = source === 'live' ? null : takingIn(deviceId);
+    const parameters = [deviceId, startOf(from)[0], to ?? null, count, log];
+    return (await this.database.query<StoredMessage>(LATESTS[source], parameters)).reverse();
   }
 
-  /** The same of all devices: for operators alone. */
+  /** Live messages of all devices: for operators alone. */
   pageOfAll(after: Position, limit: number): Promise<StoredMessage[]> {
     return this.database.query<StoredMessage>(
       `
@@ -90,7 +126,7 @@ export class ReadingRepository {
     return rows.reverse();
   }
 
-  /** How many messages lie in a range, as far as they are shown. */
+  /** How many live messages lie in a range, as far as they are shown. */
   async count(deviceId: DeviceId, { from, to }: TimeRange): Promise<number> {
     const [row] = await this.database.query<{ count: number }>(
       `

@@ -3,7 +3,11 @@ import { DomainError } from '@outrider/errors';
 import { encodeRaw, isText, payloadOf, type RecordFormat } from '@outrider/evidence';
 import { encodeCursor, type Position } from './cursor.js';
 
-/** A row of `messages`; `received_us`: microseconds since the epoch, as digits. `algorithm` and `token_id`: null where not known. */
+/**
+ * A row of `messages`, or of `log_records`: then `order_id`, `log`, `segment` and `standing` say how it came,
+ * and the signature is the segment's.
+ * `received_us`: microseconds since the epoch, as digits. `algorithm` and `token_id`: null where not known.
+ */
 export interface StoredMessage {
   readonly device_id: Position[1];
   readonly stream: Position[2];
@@ -21,6 +25,10 @@ export interface StoredMessage {
   readonly token_id: string | null;
   readonly batch_sha256: Buffer | null;
   readonly batch_index: number | null;
+  readonly order_id: string | null;
+  readonly log: string | null;
+  readonly segment: string | null;
+  readonly standing: 'trusted' | 'unanchored' | null;
 }
 
 export const VIEWS = ['raw', 'decoded'] as const;
@@ -39,7 +47,7 @@ export function toPage(messages: readonly StoredMessage[], after: string | undef
 
 /**
  * `raw`: payload and signature as received, `payload` as text or, of CBOR, in base64. `decoded`: `telemetry` instead of both.
- * `latency_ms`: from the vehicle's time to the receipt, as its clock has it.
+ * `latency_ms`: from the vehicle's time to the receipt, as its clock has it. `log`: how an offline log brought it, null of a live one.
  */
 export function toItem(message: StoredMessage, view: View) {
   const { device_id, stream, epoch, seq, ts, received_at, format, algorithm, token_id, thumbprint } = message;
@@ -49,12 +57,20 @@ export function toItem(message: StoredMessage, view: View) {
     ...{ format, algorithm, token_id, thumbprint },
     canonical_sha256: message.canonical_sha256.toString('hex'),
     batch: batchOf(message),
+    source: message.order_id === null ? 'live' : 'log',
+    log: logOf(message),
     ...(view === 'raw' ? rawOf(message) : { telemetry: telemetryOf(message) }),
   };
 }
 
 export function batchOf({ batch_sha256, batch_index }: StoredMessage) {
   return batch_sha256 === null ? null : { sha256: batch_sha256.toString('hex'), index: batch_index ?? 0 };
+}
+
+/** The fetch order that a log's record answered, and its place in that log. */
+export function logOf({ order_id, log, segment, standing }: StoredMessage) {
+  if (order_id === null || log === null || standing === null) return null;
+  return { order: order_id, log, segment: Number(segment), standing };
 }
 
 function rawOf({ format, payload, signature }: StoredMessage) {

@@ -11,15 +11,18 @@ export const MAX_GAPS = 100;
 /** Refused verdicts are remembered for this long. */
 const KEEP_DAYS = 90;
 
-/** `latency_ms`: receipt minus the vehicle's own time. */
+/** `accepted`: stored, by either way; `from_logs`: of these, what offline logs brought; `unanchored`: of these, what a revoked key signed unproven. */
 export interface StreamRow {
   readonly stream: string;
   readonly epoch: number;
   readonly accepted: number;
+  readonly from_logs: number;
+  readonly unanchored: number;
   readonly lowest: number;
   readonly highest: number;
 }
 
+/** Of live messages, in milliseconds: receipt minus the vehicle's own time. */
 export interface LatencyRow {
   readonly p50: number | null;
   readonly p99: number | null;
@@ -57,8 +60,12 @@ export class StatisticsRepository {
         await tx.query(`SET LOCAL application_name = '${READING}'`);
         await tx.query(`SET LOCAL statement_timeout = ${TIMEOUT_MS}`);
         const streams = await tx.query<StreamRow[]>(
-          `SELECT stream, epoch, count(*)::float8 AS accepted, min(seq)::float8 AS lowest, max(seq)::float8 AS highest
-           FROM messages WHERE ${RANGE} GROUP BY stream, epoch ORDER BY stream, epoch`,
+          `SELECT stream, epoch, count(*)::float8 AS accepted, count(standing)::float8 AS from_logs,
+             (count(*) FILTER (WHERE standing = 'unanchored'))::float8 AS unanchored, min(seq)::float8 AS lowest, max(seq)::float8 AS highest
+           FROM (
+             SELECT stream, epoch, seq, NULL AS standing FROM messages WHERE ${RANGE}
+             UNION ALL SELECT stream, epoch, seq, standing FROM log_records WHERE ${RANGE}) AS m
+           GROUP BY stream, epoch ORDER BY stream, epoch`,
           parameters,
         );
         const [latency] = await tx.query<LatencyRow[]>(
@@ -71,7 +78,9 @@ export class StatisticsRepository {
           `SELECT stream, epoch, (seq + 1)::float8 AS first, (next - 1)::float8 AS last
            FROM (
              SELECT stream, epoch, seq, lead(seq) OVER (PARTITION BY stream, epoch ORDER BY seq) AS next
-             FROM messages WHERE ${RANGE}) AS m
+             FROM (
+               SELECT stream, epoch, seq FROM messages WHERE ${RANGE}
+               UNION ALL SELECT stream, epoch, seq FROM log_records WHERE ${RANGE}) AS r) AS m
            WHERE next > seq + 1 ORDER BY stream, epoch, seq LIMIT ${MAX_GAPS}`,
           parameters,
         );

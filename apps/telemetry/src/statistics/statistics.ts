@@ -4,6 +4,8 @@ interface Traffic {
     readonly stream: string;
     readonly epoch: number;
     readonly accepted: number;
+    readonly from_logs: number;
+    readonly unanchored: number;
     readonly lowest: number;
     readonly highest: number;
   }[];
@@ -21,19 +23,26 @@ interface Traffic {
   }[];
 }
 
-/** `missing`: numbers between the lowest and the highest accepted in the range that were not; `gaps`: where, the first 100. */
+/**
+ * `verdicts.accepted` and `latency_ms` are of live messages; `logs`: what offline logs brought in the range, which `streams` counts too.
+ * `missing`: numbers between the lowest and the highest accepted in the range that were not; `gaps`: where, the first 100.
+ */
 export function describeTraffic(
   deviceId: string,
   { from, to }: { readonly from: Date; readonly to: Date },
   { streams, latency, gaps }: Traffic,
   verdicts: readonly { readonly verdict: string; readonly count: number; readonly last_at: Date }[],
 ) {
-  const accepted = streams.reduce((sum, stream) => sum + stream.accepted, 0);
+  const sum = (of: 'accepted' | 'from_logs' | 'unanchored') => streams.reduce((total, stream) => total + stream[of], 0);
   return {
     device_id: deviceId,
     from: from.toISOString(),
     to: to.toISOString(),
-    verdicts: { accepted, ...Object.fromEntries(verdicts.map(({ verdict, count }) => [verdict, count])) },
+    verdicts: {
+      accepted: sum('accepted') - sum('from_logs'),
+      ...Object.fromEntries(verdicts.map(({ verdict, count }) => [verdict, count])),
+    },
+    logs: { records: sum('from_logs'), unanchored: sum('unanchored') },
     latency_ms: {
       p50: rounded(latency.p50),
       p99: rounded(latency.p99),

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '@outrider/platform/postgres';
+import { READING } from '../reading/reading.repository.js';
 
 /** What is kept of a dropped partition: its range, how much was in it, and a digest over the digests of all of it. */
 export interface RetiredPartition {
@@ -26,10 +27,20 @@ export class PartitionsRepository {
 
   /** Drops the oldest one that the rule in force has outlived; undefined when there is none, or another instance is at it. */
   retire(): Promise<RetiredPartition | undefined> {
+    return this.proven('SELECT retire_partition() AS id');
+  }
+
+  /** The same of what offline logs brought: a month of records, segments or announced heads, whose tables have no partitions. */
+  retireLogs(): Promise<RetiredPartition | undefined> {
+    return this.proven('SELECT retire_logs() AS id');
+  }
+
+  private proven(retire: string): Promise<RetiredPartition | undefined> {
     return this.database.transaction(async (tx) => {
-      // A month of a large fleet is counted and hashed longer than any other statement may take.
+      // A month of a large fleet is counted and hashed longer than any other statement may take. It stores no message: readers go on.
+      await tx.query(`SET LOCAL application_name = '${READING}'`);
       await tx.query(`SET LOCAL statement_timeout = '1h'`);
-      const [row]: [{ id: string | null }] = await tx.query('SELECT retire_partition() AS id');
+      const [row]: [{ id: string | null }] = await tx.query(retire);
       if (row.id === null) return undefined;
       const [proof]: RetiredPartition[] = await tx.query(
         `SELECT id, kept_in, partition, from_time, to_time, row_count, encode(sha256, 'hex') AS sha256, keep_days

@@ -19,7 +19,10 @@ export class Partitions implements OnApplicationBootstrap {
     @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
   ) {
-    this.retired = metrics.counter('outrider_telemetry_partitions_retired_total', 'Partitions that retention dropped.');
+    this.retired = metrics.counter(
+      'outrider_telemetry_partitions_retired_total',
+      'Partitions, and months of offline logs, that retention dropped.',
+    );
   }
 
   onApplicationBootstrap(): void {
@@ -38,6 +41,10 @@ export class Partitions implements OnApplicationBootstrap {
     for (let proof = await this.partitions.retire(); proof; proof = await this.partitions.retire()) {
       this.retired.inc();
       this.logger.info(proof, 'a partition was retired');
+    }
+    for (let proof = await this.partitions.retireLogs(); proof; proof = await this.partitions.retireLogs()) {
+      this.retired.inc();
+      this.logger.info(proof, 'a month of offline logs was retired');
     }
   }
 }
