@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { TestOperator } from '../reading/operator.fixture.js';
+import { takingIn } from '../reading/reading.repository.js';
 import { Partitions } from '../store/partitions.service.js';
 import { until } from '../telemetry.fixture.js';
 import { LogGround, now, UPLOADS } from './log-ground.fixture.js';
@@ -66,6 +68,27 @@ describe('what an offline log brought', () => {
       streams: [{ stream: 'main', accepted: 7, from_logs: 6, lowest: 11, highest: 100, missing: 83 }],
       gaps: [{ missing: [17, 99] }],
     });
+  });
+
+  it('holds back no live page while it is taken in, and only pages of that device with logs', async () => {
+    const [{ vehicle }, { vehicle: other }] = [await ground.car('log-slow'), await ground.car('log-beside')];
+    const { host, port, name, password } = ground.ground.database;
+    const taking = new pg.Client({ host, port, database: name, user: 'telemetry', password });
+    await taking.connect();
+    const count = async ({ deviceId }: { deviceId: string }, source: string) => {
+      const { text } = await operator.get(`/v1/devices/${deviceId}/telemetry?source=${source}`);
+      return JSON.parse(text).items.length as number;
+    };
+    try {
+      await taking.query('BEGIN');
+      await taking.query(`SET LOCAL application_name = '${takingIn(vehicle.deviceId)}'`);
+      for (const car of [vehicle, other]) await car.post(ground.service, car.message(101));
+      await until(async () => (await count(vehicle, 'live')) === 2 && (await count(other, 'all')) === 2, 20_000);
+      expect(await count(vehicle, 'all')).toBe(1);
+    } finally {
+      await taking.end();
+    }
+    await until(async () => (await count(vehicle, 'all')) === 2, 20_000);
   });
 
   it('goes with its month, by the rule for messages and with the proof that whoever has it can compute', async () => {
