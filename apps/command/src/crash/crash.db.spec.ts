@@ -1,11 +1,13 @@
 /** kill -9 of the real service at every step of a command, before its commit and right after: nothing runs twice, nothing vanishes. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CommandState } from '@outrider/contracts';
-import { newDevice, type Surroundings, startSurroundings } from '../command.fixture.js';
-import { startVehicleSide, type TestVehicle } from '../vehicles.fixture.js';
+import { newDevice, type Surroundings, startSurroundings, until } from '../command.fixture.js';
+import { startVehicleSide } from '../vehicles.fixture.js';
+import { accountOf, Driver } from './driver.fixture.js';
 import { ServiceProcess } from './service-process.fixture.js';
 
 const TEST_MS = 120_000;
+const WAIT_MS = 40_000;
 
 let surroundings: Surroundings;
 let side: Awaited<ReturnType<typeof startVehicleSide>>;
@@ -23,46 +25,9 @@ afterAll(async () => {
   await surroundings?.stop();
 });
 
-const payloadOf = (jws: string) => JSON.parse(Buffer.from(jws.split('.')[1]!, 'base64url').toString());
-
-/** A vehicle as the protocol wants it: it remembers what it has carried out, by bytes and by counter, and asks until it is answered. */
-class Driver {
-  readonly executed: string[] = [];
-  private readonly known = new Map<string, string>();
-  private counter = 0;
-
-  constructor(private readonly vehicle: TestVehicle) {}
-
-  async send(name: string): Promise<string> {
-    const { status, body } = await side.operate(
-      service.operatorPort,
-      `/v1/vehicles/${this.vehicle.deviceId}/commands`,
-      { name },
-    );
-    expect(status).toBe(202);
-    return body.id;
-  }
-
-  /** The next command from its offer to its outcome. */
-  async serve(): Promise<void> {
-    const { vehicle } = this;
-    const insist = (method: string, path: string, body?: object) =>
-      vehicle.insist(service.vehiclePort, method, path, body);
-    const { body } = await insist('GET', '/v1/commands/next?wait=20');
-    const { id, critical } = body.command;
-    const nonce = 'n'.repeat(43);
-    const jws = critical ? (await insist('POST', `/v1/commands/${id}/nonce`, { nonce })).body.jws : body.command.jws;
-    if (this.known.get(id) !== jws) {
-      const payload = payloadOf(jws);
-      expect(payload.counter).toBeGreaterThan(this.counter);
-      this.counter = payload.counter;
-      this.executed.push(id);
-      this.known.set(id, jws);
-    }
-    const answered = await insist('POST', `/v1/commands/${id}/outcome`, { outcome: vehicle.outcome(id, jws) });
-    expect(answered).toMatchObject({ status: 200, body: { id, state: 'succeeded' } });
-  }
-}
+const newDriver = async () => new Driver(side, service, await side.vehicle(newDevice()));
+const comesTo = (id: string, state: CommandState) =>
+  until(async () => (await accountOf(surroundings, id)).states.at(-1) === state, WAIT_MS);
 
 const PLAIN = ['queued', 'released', 'succeeded'] as const;
 const CRITICAL = ['queued', 'offered', 'challenged', 'released', 'succeeded'] as const;
@@ -83,21 +48,76 @@ describe.each([
   it.each(POINTS)(
     '%s %s (%s): it is carried out once, and its history is whole',
     async (name, state, _kind, history) => {
-      const driver = new Driver(await side.vehicle(newDevice()));
-      const killed = service.killAt(state, before);
+      const driver = await newDriver();
+      const killed = service.killAt({ state, before });
       const id = await driver.send(name);
       await driver.serve();
       await killed;
       expect(driver.executed).toEqual([id]);
-      const client = await surroundings.database.admin();
-      const { rows } = await client.query(
-        `SELECT array_agg(h.state ORDER BY h.id) AS states, (SELECT count(*)::int FROM outcomes o WHERE o.command_id = $1) AS outcomes,
-           (SELECT count(*)::int FROM commands c WHERE c.device_id = (SELECT device_id FROM commands WHERE id = $1)) AS commands
-         FROM command_history h WHERE h.command_id = $1`,
-        [id],
-      );
-      await client.end();
-      expect(rows).toEqual([{ states: history, outcomes: 1, commands: 1 }]);
+      expect(await accountOf(surroundings, id)).toEqual({ states: history, outcomes: 1, commands: 1 });
+    },
+    TEST_MS,
+  );
+
+  it.each(['failed', 'refused'] as const)(
+    '%s: the vehicle says it again, and it counts once',
+    async (state) => {
+      const driver = await newDriver();
+      const id = await driver.send('honk');
+      const taken = await driver.take();
+      const killed = service.killAt({ state, before });
+      await driver.answer(taken, state);
+      await killed;
+      expect(driver.executed).toEqual([id]);
+      const states = ['queued', 'released', state];
+      expect(await accountOf(surroundings, id)).toEqual({ states, outcomes: 1, commands: 1 });
+    },
+    TEST_MS,
+  );
+
+  it(
+    'unknown: the late outcome resolves it, once',
+    async () => {
+      const driver = await newDriver();
+      const id = await driver.send('honk', { timeout: 1 });
+      const killed = service.killAt({ state: 'unknown', before });
+      const taken = await driver.take();
+      await killed;
+      await comesTo(id, 'unknown');
+      await driver.answer(taken);
+      expect(driver.executed).toEqual([id]);
+      const states = ['queued', 'released', 'unknown', 'succeeded'];
+      expect(await accountOf(surroundings, id)).toEqual({ states, outcomes: 1, commands: 1 });
+    },
+    TEST_MS,
+  );
+
+  it(
+    'expired: it is over, once, and the vehicle gets nothing',
+    async () => {
+      const driver = await newDriver();
+      const killed = service.killAt({ state: 'expired', before });
+      const id = await driver.send('honk', { expires_in: 1 });
+      await killed;
+      await comesTo(id, 'expired');
+      expect(await driver.hasNothing()).toBe(true);
+      expect(await accountOf(surroundings, id)).toEqual({ states: ['queued', 'expired'], outcomes: 0, commands: 1 });
+    },
+    TEST_MS,
+  );
+
+  it(
+    'cancelled: whoever asks again hears that it is, and the vehicle gets nothing',
+    async () => {
+      const driver = await newDriver();
+      const id = await driver.send('honk');
+      const killed = service.killAt({ state: 'cancelled', before });
+      // Killed after the commit its answer may be lost: the next one says that it is cancelled already.
+      const { status } = await driver.cancel(id);
+      expect(before ? [200] : [200, 409]).toContain(status);
+      await killed;
+      expect(await driver.hasNothing()).toBe(true);
+      expect(await accountOf(surroundings, id)).toEqual({ states: ['queued', 'cancelled'], outcomes: 0, commands: 1 });
     },
     TEST_MS,
   );

@@ -9,8 +9,23 @@ import type { Surroundings } from '../command.fixture.js';
 
 /** A lock that the service waits for where it is to be killed. */
 const HOLD = 4711;
+const REACHED_MS = 40_000;
 
 type Client = Awaited<ReturnType<Surroundings['database']['admin']>>;
+
+type Settings = Awaited<ReturnType<Surroundings['configOf']>>['settings'];
+
+/** When it is about to commit the next command in `state` (`before`), or as soon as it has. */
+export interface CrashPoint {
+  readonly state: CommandState;
+  readonly before: boolean;
+}
+
+/** What fails, and how it is mended. */
+export interface Fault {
+  strike(): void | Promise<void>;
+  mend(): void | Promise<void>;
+}
 
 export class ServiceProcess {
   private child: ChildProcess | undefined;
@@ -23,9 +38,11 @@ export class ServiceProcess {
     private readonly listener: Client,
   ) {}
 
-  static async prepare({ configOf, database }: Surroundings): Promise<ServiceProcess> {
-    const { settings, directory } = await configOf();
-    const configFile = join(directory, 'command.json');
+  /** `more`: settings that differ from what the suite gives. */
+  static async prepare({ configOf, database }: Surroundings, more: Partial<Settings> = {}): Promise<ServiceProcess> {
+    const given = await configOf();
+    const settings = { ...given.settings, ...more };
+    const configFile = join(given.directory, 'command.json');
     writeFileSync(configFile, JSON.stringify(settings));
     const [client, listener] = [await database.admin(), await database.admin()];
     await client.query(`CREATE TABLE crash_points (state text PRIMARY KEY, before boolean NOT NULL)`);
@@ -59,16 +76,18 @@ export class ServiceProcess {
     this.child = spawn(process.execPath, [main, '--config', this.configFile], { stdio: 'ignore' });
   }
 
-  /**
-   * Has the service killed when it is about to commit the next command in `state` (`before`), or as soon as it has, and starts it again.
-   * Resolves when that has happened.
-   */
-  async killAt(state: CommandState, before: boolean): Promise<void> {
+  /** Has the service killed at `point`, and starts it again. Resolves when that has happened. */
+  killAt(point: CrashPoint): Promise<void> {
+    return this.strikeAt(point, { strike: () => this.kill(), mend: () => this.start() });
+  }
+
+  /** Has something fail at `point`, and mends it. Resolves when that has happened. */
+  async strikeAt({ state, before }: CrashPoint, { strike, mend }: Fault): Promise<void> {
     if (before) await this.client.query('SELECT pg_advisory_lock($1)', [HOLD]);
+    const reached = before ? () => this.waitsForLock() : this.committed();
     await this.client.query('INSERT INTO crash_points VALUES ($1, $2)', [state, before]);
-    const reached = before ? this.waitsForLock() : once(this.listener, 'notification');
-    await reached;
-    await this.kill();
+    await reached();
+    await strike();
     await this.client.query('DELETE FROM crash_points');
     if (before) {
       // What the killed process left behind must be over before the lock is free: its transaction never commits.
@@ -78,7 +97,7 @@ export class ServiceProcess {
       );
       await this.client.query('SELECT pg_advisory_unlock($1)', [HOLD]);
     }
-    this.start();
+    await mend();
   }
 
   async kill(): Promise<void> {
@@ -94,8 +113,14 @@ export class ServiceProcess {
     await Promise.all([this.client.end(), this.listener.end()]);
   }
 
+  private committed(): () => Promise<unknown> {
+    const notified = once(this.listener, 'notification', { signal: AbortSignal.timeout(REACHED_MS) });
+    notified.catch(() => undefined);
+    return () => notified;
+  }
+
   private async waitsForLock(): Promise<void> {
-    for (const end = Date.now() + 40_000; ; ) {
+    for (const end = Date.now() + REACHED_MS; ; ) {
       const { rowCount } = await this.client.query(
         `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted`,
         [HOLD],
