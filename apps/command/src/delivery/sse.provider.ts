@@ -23,12 +23,7 @@ export function sseSink(
   const event = (name: string, data: object, id?: string) =>
     write(`${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
   const end = (error?: unknown) => {
-    if (error !== undefined) {
-      const { code } = toDomainError(error);
-      // Whoever notices first, the stream's clock or the look at the token: to the vehicle it is one end.
-      if (code === 'auth.token_expired') event('token-expired', {});
-      else event('refused', { code });
-    }
+    if (error !== undefined) event('refused', { code: toDomainError(error).code });
     reply.raw.end();
   };
   return { sink: { event, keepAlive: () => write(': here\n\n'), signal }, end };
