@@ -91,7 +91,8 @@ export class Streams implements OnApplicationBootstrap {
         } catch (error) {
           quiet.abort();
           // Whoever notices first, the stream's clock or the look at the token: to the vehicle it is one end.
-          if (error instanceof DomainError && error.code === 'auth.token_expired') return sink.event('token-expired', {});
+          if (error instanceof DomainError && error.code === 'auth.token_expired')
+            return sink.event('token-expired', {});
           throw error;
         }
         await woken;
