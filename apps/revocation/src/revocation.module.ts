@@ -21,6 +21,7 @@ import { RevocationTables1764000000000 } from './migrations/1764000000000-revoca
 import { LastingClaims1764000100000 } from './migrations/1764000100000-lasting-claims.migration.js';
 import { CrlsByIssuer1764000200000 } from './migrations/1764000200000-crls-by-issuer.migration.js';
 import { Recovery1764300000000 } from './migrations/1764300000000-recovery.migration.js';
+import { StatusChanges1764400000000 } from './migrations/1764400000000-status-changes.migration.js';
 import { Recoveries } from './recovery/recoveries.repository.js';
 import { RegistryConsumer } from './recovery/registry.consumer.js';
 import { Revocations } from './revoke/revocations.repository.js';
@@ -66,5 +67,6 @@ export const definition: ServiceDefinition<Config> = {
     LastingClaims1764000100000,
     CrlsByIssuer1764000200000,
     Recovery1764300000000,
+    StatusChanges1764400000000,
   ],
 };
