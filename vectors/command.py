@@ -136,6 +136,8 @@ def cose(content=None, signer=SIGNER, chain=None, aad=AAD, alg=-7, tag=True, can
 
 def case(name, description, expected, message, **context):
     known = {**CONTEXT, **context}
+    if known.get("nonce"):
+        known.setdefault("nonce_made_at", known["now"] - 1)
     known = {member: value for member, value in known.items() if value is not None}
     write(name, {"description": description, "fleet_root": base64.b64encode(der(ROOT.certificate)).decode(), "vehicle": known,
                  **message, "expected": expected})
@@ -161,8 +163,18 @@ case("good-counters-left-out", "counters may be left out", "carry_out", as_jws(p
 case("good-critical", "a critical command with the nonce that this vehicle made for it", "carry_out",
      as_jws(payload(name="unlock", parameters={}, nonce=NONCE)), nonce=NONCE)
 case("good-higher-epoch", "a higher epoch with a nonce begins to count anew", "carry_out", as_jws(payload(epoch=2, counter=1, nonce=NONCE)), nonce=NONCE)
-case("good-clock-an-hour-off", "expiry is by the vehicle's clock; the nonce does not need one", "carry_out",
-     as_jws(payload(name="unlock", parameters={}, nonce=NONCE, iat=SECONDS + 3599, exp=SECONDS + 3660)), nonce=NONCE)
+UNLOCK = payload(name="unlock", parameters={}, nonce=NONCE)
+case("good-clock-an-hour-behind", "a command with the vehicle's own nonce lives for exp - iat from the making of that nonce, whatever the clock says",
+     "carry_out", as_jws(UNLOCK), nonce=NONCE, now=SECONDS - 3600, nonce_made_at=SECONDS - 3630)
+case("good-clock-an-hour-ahead", "a command with the vehicle's own nonce lives for exp - iat from the making of that nonce, whatever the clock says",
+     "carry_out", as_jws(UNLOCK), nonce=NONCE, now=SECONDS + 3600, nonce_made_at=SECONDS + 3570)
+case("expired-since-the-nonce", "the vehicle's clock is an hour behind: exp - iat seconds have passed since the nonce all the same", "refuse expired",
+     as_jws(UNLOCK), nonce=NONCE, now=SECONDS - 3600, nonce_made_at=SECONDS - 3631)
+case("expired-since-the-nonce-ahead", "an hour ahead, and exp - iat seconds have passed since the nonce", "refuse expired",
+     as_jws(UNLOCK), nonce=NONCE, now=SECONDS + 3600, nonce_made_at=SECONDS + 3569)
+case("expired-clock-went-back", "the clock went back since the nonce was made and has measured nothing: exp counts", "refuse expired",
+     as_jws(payload(name="unlock", parameters={}, nonce=NONCE, exp=SECONDS)), nonce=NONCE, nonce_made_at=SECONDS + 3600)
+case("expired-clock-ahead-without-nonce", "without a nonce expiry is by the vehicle's clock", "refuse expired", GOOD, now=SECONDS + 3600)
 case("again", "the same bytes under a known id: the stored outcome goes out again, whatever time it is", "again", GOOD, stored=GOOD["jws"],
      now=SECONDS + 3600, last={"epoch": 1, "counter": 8})
 case("altered", "other bytes under a known id", "refuse altered", as_jws(payload(counter=9)), stored=GOOD["jws"])

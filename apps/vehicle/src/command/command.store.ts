@@ -1,7 +1,7 @@
 /** What a vehicle remembers of commands: taken once, answered always, across crashes. */
 import type { DatabaseSync } from 'node:sqlite';
 import { transaction } from '../agent/state-database.store.js';
-import type { Command, Counter, Done, OutcomeResult } from './command.js';
+import type { Command, Counter, Done, OutcomeResult, OwnNonce } from './command.js';
 
 export interface StoredCommand {
   readonly id: string;
@@ -33,9 +33,11 @@ export class CommandStore {
     return this.database.prepare('SELECT epoch, counter FROM command_counter').get() as Counter | undefined;
   }
 
-  nonce(id: string): string | undefined {
-    const row = this.database.prepare('SELECT nonce FROM command_nonce WHERE command_id = ?').get(id);
-    return (row as { nonce: string } | undefined)?.nonce;
+  nonce(id: string): OwnNonce | undefined {
+    const row = this.database.prepare('SELECT nonce, made_at FROM command_nonce WHERE command_id = ?').get(id);
+    if (!row) return undefined;
+    const { nonce, made_at } = row as { nonce: string; made_at: number };
+    return { nonce, madeAt: new Date(made_at) };
   }
 
   /** Durable before it is sent: after a crash the same nonce gets the same command, another one would be refused. */

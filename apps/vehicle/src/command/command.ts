@@ -43,6 +43,12 @@ export interface Counter {
   readonly counter: number;
 }
 
+/** A nonce that this vehicle made for one command, and when, by its clock. */
+export interface OwnNonce {
+  readonly nonce: string;
+  readonly madeAt: Date;
+}
+
 /** What came of a command. `time`: when it was done, seconds since the epoch. */
 export interface Done {
   readonly result: OutcomeResult;

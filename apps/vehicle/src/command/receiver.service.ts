@@ -144,7 +144,7 @@ export class ReceiverService {
     const { store, platform } = this.parts;
     const known = store.find(id);
     if (known) return known.jws;
-    const nonce = store.nonce(id) ?? randomBytes(32).toString('base64url');
+    const nonce = store.nonce(id)?.nonce ?? randomBytes(32).toString('base64url');
     if (store.nonce(id) === undefined) store.saveNonce(id, nonce, Date.now());
     const answer = await platform.ask('POST', `/v1/commands/${id}/nonce${platform.form}`, { nonce });
     const signed = answer.status === 200 ? signedOf(json(answer)) : undefined;

@@ -17,6 +17,8 @@ interface Vector {
     readonly offered_id: string;
     readonly last?: Counter;
     readonly nonce?: string;
+    /** By the vehicle's clock; `now` where it is not said. */
+    readonly nonce_made_at?: number;
     readonly stored?: string;
     readonly critical: readonly string[];
   };
@@ -46,7 +48,10 @@ describe('vectors/command', () => {
       fleetRoots: [parseCertificate(fleet_root)],
       offeredId: CommandId.parse(vehicle.offered_id),
       last: vehicle.last,
-      nonce: vehicle.nonce,
+      nonce:
+        vehicle.nonce === undefined
+          ? undefined
+          : { nonce: vehicle.nonce, madeAt: new Date((vehicle.nonce_made_at ?? vehicle.now) * 1000) },
       stored: vehicle.stored === undefined ? undefined : text(vehicle.stored),
       isCritical: (command) => vehicle.critical.includes(command),
     });

@@ -19,6 +19,12 @@ const SECONDS = NOW.getTime() / 1000;
 const ID = CommandId.parse('11111111-2222-4333-8444-555555555555');
 const OTHER_ID = CommandId.parse('99999999-2222-4333-8444-555555555555');
 const NONCE = 'A'.repeat(43);
+const OWN = { nonce: NONCE, madeAt: NOW };
+/** What the vehicle's clock says an hour from now, or an hour before: it was off all the time. */
+const off = (seconds: number, since = 0) => ({
+  now: new Date(NOW.getTime() + seconds * 1000),
+  nonce: { nonce: NONCE, madeAt: new Date(NOW.getTime() + (seconds - since) * 1000) },
+});
 
 interface Forgery {
   readonly payload?: Record<string, unknown>;
@@ -93,9 +99,12 @@ describe('a command is carried out', () => {
   test.each([
     ['the first of all, whatever its epoch', {}, { last: undefined }],
     ['a later counter, some left out', { counter: 100 }, {}],
-    ['a critical one with the nonce of this vehicle', { name: 'unlock', nonce: NONCE }, { nonce: NONCE }],
-    ['a higher epoch with a nonce', { epoch: 2, counter: 1, nonce: NONCE }, { nonce: NONCE }],
+    ['a critical one with the nonce of this vehicle', { name: 'unlock', nonce: NONCE }, { nonce: OWN }],
+    ['a higher epoch with a nonce', { epoch: 2, counter: 1, nonce: NONCE }, { nonce: OWN }],
     ['a second before its expiry', { exp: SECONDS + 1 }, {}],
+    ['by its own nonce, with a clock an hour ahead', { name: 'unlock', nonce: NONCE }, off(3600, 5)],
+    ['by its own nonce, with a clock an hour behind', { name: 'unlock', nonce: NONCE }, off(-3600, 5)],
+    ['a second before its life is over since the nonce', { name: 'unlock', nonce: NONCE }, off(3600, 30)],
   ])('%s', (_name, payload, given) => {
     expect(refusal(verifyCommand(command({ payload }), context(given)))).toBe('carry_out');
   });
@@ -139,13 +148,17 @@ describe('a command is refused', () => {
     ['known with other bytes', 'altered', {}, { stored: 'other bytes' }],
     ['expired', 'expired (authentic)', { exp: SECONDS - 1 }, {}],
     ['at the very second of its expiry', 'expired (authentic)', { exp: SECONDS }, {}],
+    ['without a nonce, with a clock an hour ahead', 'expired (authentic)', {}, off(3600)],
+    ['its life over since the nonce, with a clock ahead', 'expired (authentic)', { nonce: NONCE }, off(3600, 31)],
+    ['its life over since the nonce, with a clock behind', 'expired (authentic)', { nonce: NONCE }, off(-3600, 31)],
+    ['expired, with a clock that went back since the nonce', 'expired (authentic)', { nonce: NONCE }, off(3600, -7200)],
     ['with the last counter again', 'counter (authentic)', { counter: 7 }, {}],
     ['with an earlier counter', 'counter (authentic)', { counter: 1 }, {}],
     ['of an earlier epoch', 'counter (authentic)', { epoch: 0, counter: 100 }, {}],
     ['of a higher epoch without a nonce', 'epoch (authentic)', { epoch: 2, counter: 1 }, {}],
     ['critical without a nonce', 'nonce (authentic)', { name: 'unlock' }, {}],
-    ['critical without the nonce that was sent', 'nonce (authentic)', { name: 'unlock' }, { nonce: NONCE }],
-    ['with a nonce of someone else', 'nonce (authentic)', { nonce: 'B'.repeat(43) }, { nonce: NONCE }],
+    ['critical without the nonce that was sent', 'nonce (authentic)', { name: 'unlock' }, { nonce: OWN }],
+    ['with a nonce of someone else', 'nonce (authentic)', { nonce: 'B'.repeat(43) }, { nonce: OWN }],
     ['with a nonce where none was made', 'nonce (authentic)', { nonce: NONCE }, {}],
     ['with a member that this agent does not know', 'malformed', { only_if: 'parked' }, {}],
     ['without a counter', 'malformed', { counter: undefined }, {}],

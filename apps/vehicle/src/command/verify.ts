@@ -3,7 +3,7 @@ import { verificationKey } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { type CommandId, type DeviceId, serviceSpiffeId, type TrustDomain } from '@outrider/ids';
 import { type ChainOptions, OID, type ParsedCertificate, parseCertificate, validateChain } from '@outrider/x509';
-import { Command, type Counter } from './command.js';
+import { Command, type Counter, type OwnNonce } from './command.js';
 import { openCommand, type SignedCommand } from './signed-command.js';
 
 export const MAX_COMMAND_BYTES = 64 * 1024;
@@ -35,7 +35,7 @@ export interface CommandContext {
   /** Undefined while no command was ever taken: the first one fixes epoch and counter. */
   readonly last: Counter | undefined;
   /** The nonce that this vehicle made for this id. */
-  readonly nonce: string | undefined;
+  readonly nonce: OwnNonce | undefined;
   /** The bytes that this id came with before. */
   readonly stored: string | undefined;
   /** Commands that are carried out with a nonce alone, whatever the platform calls them. */
@@ -119,7 +119,7 @@ function verifyContent(signed: SignedCommand, command: Command, context: Command
     return refuse('altered', 'this id came with other bytes before');
   }
   const ours = (why: CommandRefusal, detail: string): CommandVerdict => ({ ...refuse(why, detail), authentic: true });
-  if (command.exp * 1000 <= context.now.getTime()) return ours('expired', `at ${command.exp}`);
+  if (isExpired(command, context)) return ours('expired', `at ${command.exp}`);
   const { last } = context;
   const known = last !== undefined;
   if (known && (command.epoch < last.epoch || (command.epoch === last.epoch && command.counter <= last.counter))) {
@@ -128,10 +128,19 @@ function verifyContent(signed: SignedCommand, command: Command, context: Command
   if (known && command.epoch > last.epoch && command.nonce === undefined) {
     return ours('epoch', 'a higher epoch without a nonce');
   }
-  if (command.nonce !== context.nonce) return ours('nonce', 'not the nonce of this vehicle');
+  if (command.nonce !== context.nonce?.nonce) return ours('nonce', 'not the nonce of this vehicle');
   if (command.nonce === undefined && context.isCritical(command.name))
     return ours('nonce', 'a critical command without a nonce');
   return { kind: 'carry_out', command };
+}
+
+/**
+ * By the vehicle's clock; where it asked with a nonce of its own, by the time since then against the command's whole life, so that a clock
+ * that is an hour off, either way, keeps no command alive and none away. A clock that went back since then has measured nothing.
+ */
+function isExpired({ iat, exp, nonce }: Command, { now, nonce: own }: CommandContext): boolean {
+  const sinceMs = own !== undefined && nonce === own.nonce ? now.getTime() - own.madeAt.getTime() : -1;
+  return sinceMs >= 0 ? sinceMs >= (exp - iat) * 1000 : exp * 1000 <= now.getTime();
 }
 
 function refuse(why: CommandRefusal, detail: string): CommandVerdict & { kind: 'refuse' } {
