@@ -38,19 +38,22 @@ it('counts allows by action, and by operator', () => {
   for (const subject of ['op:1', 'op:2'])
     aggregator.observe(allow({ listener: 'operator', subject, deviceId: undefined }), 0);
   expect(aggregator.flush(10_000).map(({ count, subject }) => [count, subject])).toEqual([
-    [2, undefined],
+    [1, undefined],
+    [1, undefined],
     [1, 'op:1'],
     [1, 'op:2'],
   ]);
 });
 
-it('names no device for what several did', () => {
+it('names no device for what several did, and shows one of them whole beside it', () => {
   const aggregator = new DecisionAggregator(LIMITS);
-  for (const deviceId of ['device-a', 'device-b', 'device-b']) {
-    aggregator.observe(allow({ deviceId, thumbprint: `of ${deviceId}`, traceId: 't' }), 0);
+  const more = { traceId: 't', tokenId: 'j', latencyMs: 0.1 };
+  for (const [at, deviceId] of ['device-a', 'device-b', 'device-b'].entries()) {
+    aggregator.observe(allow({ deviceId, thumbprint: `of ${deviceId}`, ...more }), at);
   }
-  expect(aggregator.drain(1)).toEqual([
-    { decision: 'allow', code: 'ok', listener: 'vehicle', action: 'GET /x', count: 3, sinceMs: 0, atMs: 0 },
+  expect(aggregator.drain(3)).toEqual([
+    { ...allow({ deviceId: 'device-b', thumbprint: 'of device-b', ...more }), count: 1, sinceMs: 2, atMs: 2 },
+    { decision: 'allow', code: 'ok', listener: 'vehicle', action: 'GET /x', count: 2, sinceMs: 0, atMs: 2 },
   ]);
 });
 

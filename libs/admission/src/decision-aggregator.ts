@@ -12,6 +12,12 @@ export interface DecisionFacts {
   readonly remoteAddress?: string | undefined;
   readonly detail?: string | undefined;
   readonly traceId?: string | undefined;
+  /** Of a token that was verified, whatever became of the request. */
+  readonly tokenId?: string | undefined;
+  /** Which policies decided it, where policies did. */
+  readonly policies?: readonly string[] | undefined;
+  /** What deciding took. */
+  readonly latencyMs?: number | undefined;
 }
 export interface AggregatedDecision extends DecisionFacts {
   readonly count: number;
@@ -26,8 +32,9 @@ export interface AggregatorLimits {
 }
 
 interface Bucket {
-  /** The last of its kind, which stands for all. */
+  /** The last of its kind, which stands for all, or for itself alone where they are not of one device. */
   facts: DecisionFacts;
+  ofSeveral: boolean;
   count: number;
   sinceMs: number;
   atMs: number;
@@ -47,13 +54,14 @@ export class DecisionAggregator {
     const { key, counted } = this.#place(facts);
     const bucket = this.#buckets.get(key);
     if (bucket) {
-      bucket.facts = bucket.count > 0 && bucket.facts.deviceId !== counted.deviceId ? ofSeveral(counted) : counted;
+      bucket.ofSeveral ||= bucket.count > 0 && bucket.facts.deviceId !== counted.deviceId;
+      bucket.facts = counted;
       bucket.count += 1;
       bucket.atMs = nowMs;
       return undefined;
     }
     const first = facts.decision === 'deny';
-    this.#buckets.set(key, { facts: counted, count: first ? 0 : 1, sinceMs: nowMs, atMs: nowMs });
+    this.#buckets.set(key, { facts: counted, ofSeveral: false, count: first ? 0 : 1, sinceMs: nowMs, atMs: nowMs });
     return first ? { ...facts, count: 1, sinceMs: nowMs, atMs: nowMs } : undefined;
   }
 
@@ -79,10 +87,9 @@ export class DecisionAggregator {
         this.#buckets.delete(key);
         continue;
       }
-      const { facts, count, sinceMs, atMs } = bucket;
-      taken.push({ ...facts, count, sinceMs, atMs });
-      if (facts.decision === 'allow') this.#buckets.delete(key);
-      else this.#buckets.set(key, { facts, count: 0, sinceMs: nowMs, atMs: nowMs });
+      taken.push(...told(bucket));
+      if (bucket.facts.decision === 'allow') this.#buckets.delete(key);
+      else this.#buckets.set(key, { ...bucket, ofSeveral: false, count: 0, sinceMs: nowMs, atMs: nowMs });
     }
     return taken;
   }
@@ -96,8 +103,17 @@ export class DecisionAggregator {
   }
 }
 
+/** One that stands for all; of several devices the last one whole, as a sample, and beside it how many others there were. */
+function told({ facts, ofSeveral, count, sinceMs, atMs }: Bucket): AggregatedDecision[] {
+  if (!ofSeveral) return [{ ...facts, count, sinceMs, atMs }];
+  return [
+    { ...facts, count: 1, sinceMs: atMs, atMs },
+    { ...sharedBySeveral(facts), count: count - 1, sinceMs, atMs },
+  ];
+}
+
 /** What is true of all that are counted together, when they are not of one device. */
-function ofSeveral({ decision, code, listener, action, subject }: DecisionFacts): DecisionFacts {
+function sharedBySeveral({ decision, code, listener, action, subject }: DecisionFacts): DecisionFacts {
   return { decision, code, listener, action, ...(subject === undefined ? {} : { subject }) };
 }
 

@@ -1,5 +1,5 @@
 /** gateway: blocks, and the decisions every service reports to its log. */
-import { DeviceId, InstanceId, SERVICES, type Service, Thumbprint } from '@outrider/ids';
+import { DeviceId, InstanceId, JwtId, SERVICES, type Service, Thumbprint } from '@outrider/ids';
 import { z } from 'zod';
 import { event, request } from './contract.js';
 import { DenylistMode } from './revocation.js';
@@ -108,6 +108,10 @@ export const Decision = z.strictObject({
   remoteAddress: z.string().max(64).optional(),
   detail: z.string().max(500).optional(),
   traceId: z.string().max(64).optional(),
+  /** Of a token that was verified. */
+  tokenId: JwtId.optional(),
+  policies: z.array(z.string().max(128)).max(32).optional(),
+  latencyMs: z.number().nonnegative().optional(),
   count: z.int().positive(),
   since: Instant,
   at: Instant,

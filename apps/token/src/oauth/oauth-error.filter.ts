@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs
 import type { DomainError } from '@outrider/errors';
 import { admissionOf, type CertificateAdmission, Decisions } from '@outrider/platform/admission';
 import { peerOf, toDomainError } from '@outrider/platform/http';
+import { deniedBy } from '@outrider/platform/policy';
 import { currentTrace, LOGGER, Metrics } from '@outrider/platform/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
@@ -34,7 +35,8 @@ export class OAuthErrorFilter implements ExceptionFilter {
     void reply.status(status).headers(headers).type('application/json').send(JSON.stringify(body));
   }
 
-  private report({ code, detail }: DomainError, request: FastifyRequest): void {
+  private report(error: DomainError, request: FastifyRequest): void {
+    const { code, detail } = error;
     const { listener, remoteAddress, certificate } = peerOf(request.raw);
     const { deviceId } = listener === 'vehicle' ? (admissionOf(request) as CertificateAdmission) : {};
     this.decisions.record({
@@ -46,6 +48,7 @@ export class OAuthErrorFilter implements ExceptionFilter {
       thumbprint: certificate?.thumbprint,
       remoteAddress,
       detail,
+      policies: deniedBy(error),
       traceId: currentTrace()?.traceId,
     });
   }

@@ -52,8 +52,12 @@ class VerifiedTokens<C extends { readonly exp: number }> {
 export class AccessTokens {
   private readonly devices: VerifiedTokens<DeviceClaims>;
   private readonly operators: VerifiedTokens<OperatorClaims>;
+  private readonly others = new Map<string, VerifiedTokens<DeviceClaims>>();
 
-  constructor(keys: JwksKeys, @Inject(RUNTIME) runtime: Runtime) {
+  constructor(
+    private readonly keys: JwksKeys,
+    @Inject(RUNTIME) private readonly runtime: Runtime,
+  ) {
     this.devices = new VerifiedTokens(verifyDeviceToken, vehicleAudience(runtime.service), keys, runtime);
     this.operators = new VerifiedTokens(verifyOperatorToken, OPERATOR_AUDIENCE, keys, runtime);
   }
@@ -61,6 +65,16 @@ export class AccessTokens {
   /** A vehicle's token for this service. */
   device(compact: string, nowMs: number): TokenVerdict<DeviceClaims> {
     return this.devices.check(compact, nowMs);
+  }
+
+  /** A vehicle's token for another resource than this service; `audience`: of configuration, since each is remembered. */
+  deviceFor(audience: string, compact: string, nowMs: number): TokenVerdict<DeviceClaims> {
+    let tokens = this.others.get(audience);
+    if (!tokens) {
+      tokens = new VerifiedTokens(verifyDeviceToken, audience, this.keys, this.runtime);
+      this.others.set(audience, tokens);
+    }
+    return tokens.check(compact, nowMs);
   }
 
   operator(compact: string, nowMs: number): TokenVerdict<OperatorClaims> {

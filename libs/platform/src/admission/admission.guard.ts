@@ -1,4 +1,4 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import {
   type AdmissionDecision,
@@ -6,89 +6,61 @@ import {
   admit,
   admitOperator,
   bearerToken,
-  type ClientCertificate,
-  challenge,
   connectionSubject,
-  type DecisionFacts,
   type DpopProof,
   denylistCode,
-  dpopChallenge,
   type OperatorDecision,
   presentedToken,
-  type StepUp,
 } from '@outrider/admission';
-import { DomainError, type ErrorCode } from '@outrider/errors';
+import { DomainError } from '@outrider/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { peerOf, setPeerBehind } from '../http/listeners.service.js';
 import type { Peer } from '../http/peer.js';
 import { sendProblem } from '../http/problem.filter.js';
-import { Metrics } from '../service/metrics.service.js';
-import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
-import { currentTrace } from '../service/trace.provider.js';
 import { AccessTokens } from './access-tokens.service.js';
 import { setAdmission, setRecheck } from './admitted.provider.js';
-import { clientCertificate } from './client-certificate.js';
 import { Connections } from './connections.service.js';
-import { Decisions } from './decisions.service.js';
 import { ADMISSION, type AdmissionRule } from './decorators.provider.js';
 import { DenylistFeed } from './denylist-feed.client.js';
 import { Dpop } from './dpop.service.js';
 import { stripForwardedCertificate } from './forwarded-certificate.js';
 import { JwksKeys } from './jwks.client.js';
 import { Proxies } from './proxies.service.js';
-import { ResourceMetadata } from './resource-metadata.service.js';
-
-const STALE_RETRY_SECONDS = 1;
+import { type Call, Refusals } from './refusals.service.js';
 
 type Handler = ReturnType<ExecutionContext['getHandler']>;
 type OperatorRule = Extract<AdmissionRule, { kind: 'operator' }>;
 
-type Refusal = {
-  readonly code: ErrorCode;
-  readonly reason: string;
-  readonly deviceId?: string | undefined;
-  readonly subject?: string | undefined;
-};
-
-/** Runs admission before every route, by the rule that the route names; without one nobody is admitted. */
+/** Runs admission before every route, by the rule that the route names; without one nobody is admitted. What is decided, `Refusals` answers and records. */
 @Injectable()
 export class AdmissionGuard implements CanActivate {
-  private readonly certificates = new WeakMap<Peer, ClientCertificate>();
   private readonly rules = new Map<Handler, AdmissionRule>();
-  private readonly ignoredHeaders;
 
   constructor(
     private readonly reflector: Reflector,
     private readonly feed: DenylistFeed,
     private readonly tokens: AccessTokens,
     private readonly keys: JwksKeys,
-    private readonly decisions: Decisions,
+    private readonly refusals: Refusals,
     private readonly proxies: Proxies,
     private readonly connections: Connections,
     private readonly dpop: Dpop,
-    private readonly resource: ResourceMetadata,
-    @Inject(RUNTIME) private readonly runtime: Runtime,
-    metrics: Metrics,
-  ) {
-    this.ignoredHeaders = metrics.counter(
-      'outrider_client_cert_headers_ignored_total',
-      'Forwarded client certificates from peers that are no configured proxy.',
-      ['header'],
-    );
-  }
+  ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const rule = this.ruleOf(context.getHandler());
     const connection = peerOf(request.raw);
-    const peer = connection.isProxy ? this.behind(connection, request, reply) : connection;
-    this.ignoreForwarded(request, peer);
-    if (peer.listener === 'http') return true;
-    if (rule.kind === 'token' || rule.kind === 'operator') this.refuseTokenInQuery(request, reply, peer);
-    if (rule.kind === 'operator') await this.admitOperator(rule, request, reply, peer);
-    else if (peer.listener === 'operator') this.admitAnyOperator(request, reply, peer);
-    else await this.admitVehicle(rule, request, reply, peer);
+    const begun = { request, reply, peer: connection, startedMs: performance.now() };
+    const call = connection.isProxy ? { ...begun, peer: this.behind(begun) } : begun;
+    this.refusals.ignoreForwarded(call);
+    const { listener } = call.peer;
+    if (listener === 'http') return true;
+    if (rule.kind === 'token' || rule.kind === 'operator') this.refuseTokenInQuery(call);
+    if (rule.kind === 'operator') await this.admitOperator(rule, call);
+    else if (listener === 'operator') this.admitAnyOperator(call);
+    else await this.admitVehicle(rule, call);
     return true;
   }
 
@@ -102,45 +74,36 @@ export class AdmissionGuard implements CanActivate {
     return rule;
   }
 
-  private async admitVehicle(
-    rule: Exclude<AdmissionRule, { kind: 'operator' }>,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    peer: Peer,
-  ): Promise<void> {
+  private async admitVehicle(rule: Exclude<AdmissionRule, { kind: 'operator' }>, call: Call): Promise<void> {
+    const { request, peer } = call;
     const route = routeOf(rule);
-    let decision = this.decideVehicle(route, request, peer);
+    let decision = this.decideVehicle(route, call);
     if (decision.decision === 'deny' && decision.unknownKid && (await this.keys.find(decision.unknownKid))) {
-      decision = this.decideVehicle(route, request, peer);
+      decision = this.decideVehicle(route, call);
     }
-    if (decision.decision === 'deny') this.refuse(decision, request, reply, peer, route.scopes);
+    if (decision.decision === 'deny') this.refusals.refuse(decision, call, route.scopes);
     const { deviceId, claims, recovery, proof } = decision;
-    if (proof) await this.useUp(proof, deviceId, request, reply, peer);
+    if (proof) await this.useUp(proof, deviceId, call);
     const { certificate } = peer;
     if (certificate && claims && deviceId) setAdmission(request, { certificate, deviceId, claims, recovery });
     else if (certificate && rule.kind === 'certificate') setAdmission(request, { certificate, deviceId, recovery });
     setRecheck(request, () => {
-      const again = this.decideVehicle(route, request, peer, proof);
-      if (again.decision === 'deny') this.refuse(again, request, reply, peer, route.scopes);
+      const again = this.decideVehicle(route, call, proof);
+      if (again.decision === 'deny') this.refusals.refuse(again, anew(call), route.scopes);
       const { deviceId, claims, recovery } = again;
       if (certificate && claims && deviceId) setAdmission(request, { certificate, deviceId, claims, recovery });
     });
-    this.record({ decision: 'allow', code: 'ok', deviceId }, request, peer);
+    this.refusals.record({ decision: 'allow', code: 'ok', deviceId, tokenId: claims?.jti }, call);
   }
 
   /** `used`: the proof that the request was let in with, where it is judged again: its nonce may have grown old since. */
-  private decideVehicle(
-    route: AdmissionRoute,
-    request: FastifyRequest,
-    peer: Peer,
-    used?: DpopProof,
-  ): AdmissionDecision {
+  private decideVehicle(route: AdmissionRoute, { request, peer }: Call, used?: DpopProof): AdmissionDecision {
     const nowMs = Date.now();
     const presented = presentedToken(request.headers.authorization);
     return admit(
       route,
       {
-        certificate: this.certificateOf(peer),
+        certificate: this.refusals.certificateOf(peer),
         remoteAddress: peer.remoteAddress,
         forwarded: peer.via !== undefined,
         bearer: presented?.token,
@@ -160,27 +123,23 @@ export class AdmissionGuard implements CanActivate {
     );
   }
 
-  private async admitOperator(
-    rule: OperatorRule,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    peer: Peer,
-  ): Promise<void> {
-    let decision = this.decideOperator(rule, request, peer);
+  private async admitOperator(rule: OperatorRule, call: Call): Promise<void> {
+    let decision = this.decideOperator(rule, call);
     if (decision.decision === 'deny' && decision.unknownKid && (await this.keys.find(decision.unknownKid))) {
-      decision = this.decideOperator(rule, request, peer);
+      decision = this.decideOperator(rule, call);
     }
-    if (decision.decision === 'deny') this.refuse(decision, request, reply, peer, [rule.scope], rule.stepUp);
+    if (decision.decision === 'deny') this.refusals.refuse(decision, call, [rule.scope], rule.stepUp);
     const { claims } = decision;
-    setAdmission(request, { subject: claims.sub, roles: claims.roles, scopes: claims.scope.split(' '), claims });
-    setRecheck(request, () => {
-      const again = this.decideOperator(rule, request, peer);
-      if (again.decision === 'deny') this.refuse(again, request, reply, peer, [rule.scope], rule.stepUp);
+    const { sub: subject, roles, scope } = claims;
+    setAdmission(call.request, { subject, roles, scopes: scope.split(' '), claims });
+    setRecheck(call.request, () => {
+      const again = this.decideOperator(rule, call);
+      if (again.decision === 'deny') this.refusals.refuse(again, anew(call), [rule.scope], rule.stepUp);
     });
-    this.record({ decision: 'allow', code: 'ok', subject: claims.sub }, request, peer);
+    this.refusals.record({ decision: 'allow', code: 'ok', subject, tokenId: claims.jti }, call);
   }
 
-  private decideOperator({ scope, stepUp }: OperatorRule, request: FastifyRequest, peer: Peer): OperatorDecision {
+  private decideOperator({ scope, stepUp }: OperatorRule, { request, peer }: Call): OperatorDecision {
     const nowMs = Date.now();
     return admitOperator(
       { scope, stepUp, bearer: bearerToken(request.headers.authorization), remoteAddress: peer.remoteAddress },
@@ -189,83 +148,43 @@ export class AdmissionGuard implements CanActivate {
   }
 
   /** Routes for anyone on an operator listener: only networks are looked at, and staleness closes nothing there. */
-  private admitAnyOperator(request: FastifyRequest, reply: FastifyReply, peer: Peer): void {
-    const entry = this.feed.match({ remoteAddress: peer.remoteAddress });
-    if (entry) this.refuse({ code: 'denylist.network', reason: entry.reason }, request, reply, peer, []);
-    this.record({ decision: 'allow', code: 'ok' }, request, peer);
+  private admitAnyOperator(call: Call): void {
+    const entry = this.feed.match({ remoteAddress: call.peer.remoteAddress });
+    if (entry) this.refusals.refuse({ code: 'denylist.network', reason: entry.reason }, call);
+    this.refusals.record({ decision: 'allow', code: 'ok' }, call);
   }
 
   /** RFC 6750 §5.3: addresses end up in logs. Beside a header too: two ways at once are an error (§2). */
-  private refuseTokenInQuery(request: FastifyRequest, reply: FastifyReply, peer: Peer): void {
-    if ((request.query as Record<string, unknown> | undefined)?.access_token === undefined) return;
-    this.refuse({ code: 'auth.token_in_query', reason: 'an access token in the query' }, request, reply, peer, []);
-  }
-
-  private refuse(
-    { code, reason, deviceId, subject }: Refusal,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    peer: Peer,
-    scopes: readonly string[],
-    stepUp: StepUp = {},
-  ): never {
-    const device = deviceId ?? this.certificateOf(peer)?.deviceId;
-    this.record({ decision: 'deny', code, deviceId: device, subject, detail: reason }, request, peer);
-    const header = this.challengeOf(code, scopes, stepUp, request, peer);
-    if (header) {
-      reply.header('www-authenticate', peer.listener === 'vehicle' ? this.resource.pointTo(header) : header);
-    }
-    if (code.startsWith('auth.dpop_')) this.dpop.giveNonce(reply);
-    // A proxy's connection is other vehicles' too.
-    if (code.startsWith('denylist.') && !peer.via) reply.header('connection', 'close');
-    const retryAfter = code === 'revocation.stale' ? { retryAfterSeconds: STALE_RETRY_SECONDS } : {};
-    throw new DomainError(code, { detail: reason, ...retryAfter });
-  }
-
-  private challengeOf(
-    code: ErrorCode,
-    scopes: readonly string[],
-    stepUp: StepUp,
-    request: FastifyRequest,
-    peer: Peer,
-  ): string | undefined {
-    const asked = code.startsWith('auth.dpop_') || presentedToken(request.headers.authorization)?.scheme === 'DPoP';
-    if (asked) return dpopChallenge(code, scopes);
-    const bearer = challenge(code, scopes, stepUp);
-    const both = code === 'auth.token_missing' && peer.listener === 'vehicle' && this.dpop.isOn;
-    return both ? `${bearer}, ${dpopChallenge(code, scopes)}` : bearer;
+  private refuseTokenInQuery(call: Call): void {
+    if ((call.request.query as Record<string, unknown> | undefined)?.access_token === undefined) return;
+    this.refusals.refuse({ code: 'auth.token_in_query', reason: 'an access token in the query' }, call);
   }
 
   /** Each proof once, of all replicas, and last of all checks: what is refused anyhow leaves nothing behind. */
-  private async useUp(
-    proof: DpopProof,
-    deviceId: string | undefined,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    peer: Peer,
-  ): Promise<void> {
-    if (!proof.nonceCurrent) this.dpop.giveNonce(reply);
+  private async useUp(proof: DpopProof, deviceId: string | undefined, call: Call): Promise<void> {
+    if (!proof.nonceCurrent) this.dpop.giveNonce(call.reply);
     try {
       await this.dpop.use(proof);
     } catch (error) {
       if (!(error instanceof DomainError) || error.code !== 'auth.dpop_replayed') throw error;
-      this.refuse({ code: error.code, reason: 'a used proof', deviceId }, request, reply, peer, []);
+      this.refusals.refuse({ code: error.code, reason: 'a used proof', deviceId }, call);
     }
   }
 
   /** The vehicle behind a proxy, which has the request to itself from here on: a denylist entry that names it ends the request alone. */
-  private behind(proxy: Peer, request: FastifyRequest, reply: FastifyReply): Peer {
+  private behind(call: Call): Peer {
+    const { request, reply, peer: proxy } = call;
     const { remoteAddress } = proxy;
-    const entry = this.feed.match(connectionSubject({ certificate: this.certificateOf(proxy), remoteAddress }));
-    if (entry) {
-      this.refuse({ code: denylistCode(entry.kind), reason: entry.reason }, request, reply, proxy, []);
-    }
+    const entry = this.feed.match(
+      connectionSubject({ certificate: this.refusals.certificateOf(proxy), remoteAddress }),
+    );
+    if (entry) this.refusals.refuse({ code: denylistCode(entry.kind), reason: entry.reason }, call);
     let peer: Peer;
     try {
       peer = this.proxies.behind(request, proxy);
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
-      this.refuse({ code: error.code, reason: error.detail ?? error.title }, request, reply, proxy, []);
+      this.refusals.refuse({ code: error.code, reason: error.detail ?? error.title }, call);
     }
     stripForwardedCertificate(request.headers);
     setPeerBehind(request.raw, peer);
@@ -276,38 +195,11 @@ export class AdmissionGuard implements CanActivate {
     reply.raw.once('close', forget);
     return peer;
   }
+}
 
-  /** Believed from nobody but configured proxies (DESIGN §4). */
-  private ignoreForwarded(request: FastifyRequest, peer: Peer): void {
-    const headers = stripForwardedCertificate(request.headers);
-    if (headers.length === 0) return;
-    for (const header of headers) this.ignoredHeaders.inc({ header });
-    const detail = `ignored: ${headers.join(', ')}; the request is judged without`;
-    this.record({ decision: 'deny', code: 'auth.client_cert_header_ignored', detail }, request, peer);
-  }
-
-  private record(
-    facts: Pick<DecisionFacts, 'decision' | 'code' | 'subject' | 'detail'> & { deviceId?: string | undefined },
-    request: FastifyRequest,
-    peer: Peer,
-  ): void {
-    this.decisions.record({
-      ...facts,
-      listener: peer.listener,
-      action: `${request.method} ${request.routeOptions.url ?? ''}`,
-      thumbprint: peer.certificate?.thumbprint,
-      remoteAddress: peer.remoteAddress,
-      traceId: currentTrace()?.traceId,
-    });
-  }
-
-  private certificateOf(peer: Peer): ClientCertificate | undefined {
-    const known = this.certificates.get(peer);
-    if (known) return known;
-    const certificate = clientCertificate(peer, this.runtime.config.trustDomain);
-    if (certificate) this.certificates.set(peer, certificate);
-    return certificate;
-  }
+/** A request that is judged again was judged once: how long it has waited since says nothing. */
+function anew(call: Call): Call {
+  return { ...call, startedMs: performance.now() };
 }
 
 function routeOf(rule: Exclude<AdmissionRule, { kind: 'operator' }>): AdmissionRoute {

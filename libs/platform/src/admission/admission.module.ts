@@ -10,6 +10,7 @@ import { DpopProofRepository } from './dpop-proof.repository.js';
 import { InstanceLease } from './instance-lease.client.js';
 import { JwksKeys } from './jwks.client.js';
 import { Proxies } from './proxies.service.js';
+import { Refusals } from './refusals.service.js';
 import { ResourceMetadataController } from './resource-metadata.controller.js';
 import { ResourceMetadata } from './resource-metadata.service.js';
 import { RouteRules } from './route-rules.service.js';
@@ -27,12 +28,13 @@ import { RouteRules } from './route-rules.service.js';
     AccessTokens,
     Decisions,
     ResourceMetadata,
+    Refusals,
     RouteRules,
     Proxies,
     DpopProofRepository,
     Dpop,
     { provide: APP_GUARD, useClass: AdmissionGuard },
   ],
-  exports: [Connections, DenylistFeed, Dpop, JwksKeys, Decisions],
+  exports: [Connections, DenylistFeed, Dpop, JwksKeys, Decisions, AccessTokens, DpopProofRepository, Proxies],
 })
 export class AdmissionModule {}

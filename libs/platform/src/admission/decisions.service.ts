@@ -132,12 +132,14 @@ export class Decisions implements OnApplicationBootstrap, OnApplicationShutdown 
 
 /** The contract's bounds. What a stranger sent may be longer; a decision is not lost over it. */
 function shorten<D extends DecisionFacts>(decision: D): D {
-  const { action, detail, subject, remoteAddress } = decision;
+  const { action, detail, subject, remoteAddress, policies, latencyMs } = decision;
   return {
     ...decision,
     action: printable(action, 128),
     detail: detail === undefined ? undefined : printable(detail, 500),
     subject: subject === undefined ? undefined : printable(subject, 128),
     remoteAddress: remoteAddress === undefined ? undefined : printable(remoteAddress, 64),
+    policies: policies?.slice(0, 32).map((id) => printable(id, 128)),
+    latencyMs: latencyMs === undefined ? undefined : Math.round(latencyMs * 1000) / 1000,
   };
 }

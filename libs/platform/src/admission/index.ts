@@ -1,3 +1,4 @@
+export { AccessTokens } from './access-tokens.service.js';
 export {
   type Admission,
   Admitted,
@@ -14,5 +15,7 @@ export { Decisions } from './decisions.service.js';
 export { AdmitAnyone, AdmitCertificate, AdmitToken, RequireOperator } from './decorators.provider.js';
 export { DenylistFeed } from './denylist-feed.client.js';
 export { Dpop } from './dpop.service.js';
+export { DpopProofRepository } from './dpop-proof.repository.js';
 export { JwksKeys } from './jwks.client.js';
+export { Proxies } from './proxies.service.js';
 export { judgeRoutes } from './route-rules.service.js';

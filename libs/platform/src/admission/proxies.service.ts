@@ -1,7 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { forwardedCertificate } from '@outrider/admission';
+import { type ForwardedCertificate, forwardedCertificate } from '@outrider/admission';
 import { sha256Base64url } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
+import type { ParsedCertificate } from '@outrider/x509';
 import type { FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { Listeners } from '../http/listeners.service.js';
@@ -37,11 +38,19 @@ export class Proxies implements OnModuleInit {
       clientCertChain: text(headers['client-cert-chain']),
       xfcc: text(headers['x-forwarded-client-cert']),
     });
+    return this.vehicle(forwarded, proxy, this.listeners.clientAnchors());
+  }
+
+  /**
+   * Who the client of `proxy` is by the certificate that it showed there. `anchors`: the same at every call in one process.
+   * @throws DomainError `auth.forwarded_certificate_invalid`
+   */
+  vehicle(forwarded: ForwardedCertificate | undefined, proxy: Peer, anchors: readonly ParsedCertificate[]): Peer {
     const { listener, remoteAddress, certificate: via } = proxy;
     const connection = { listener, remoteAddress, ...(via ? { via } : {}) };
     if (!forwarded) return { ...connection, chain: [], authorized: false };
     const name = [forwarded.leaf, ...forwarded.chain].map(sha256Base64url).join('.');
-    const known = this.validated.get(name) ?? peerBehind(proxy, forwarded, this.listeners.clientAnchors());
+    const known = this.validated.get(name) ?? peerBehind(proxy, forwarded, anchors);
     if (!known) throw new DomainError('auth.forwarded_certificate_invalid', { detail: 'it cannot be parsed' });
     if (known.authorized && !this.validated.has(name)) this.validated.set(name, known);
     return { ...known, ...connection };

@@ -21,7 +21,7 @@ export class Forbids {
     if (!decision || decision.decision === 'allow') return;
     const { policies, errors, version } = decision;
     if (policies.length > 0 && errors.length === 0)
-      throw new DomainError('policy.denied', { detail: policies.join(', ') });
+      throw new DomainError('policy.denied', { detail: policies.join(', '), members: { policies } });
     const { action, resource } = request;
     this.logger.warn(
       { action, deviceId: resource.id, errors, version },

@@ -1,3 +1,4 @@
+export { deniedBy } from './denied-by.js';
 export { DeviceContexts } from './device-contexts.client.js';
 export { Forbids } from './forbids.service.js';
 export { Policies } from './policies.store.js';

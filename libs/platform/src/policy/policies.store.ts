@@ -85,7 +85,7 @@ export class Policies implements OnApplicationBootstrap {
     const decision = this.decide(request);
     if (decision.decision === 'allow') return decision;
     const because = decision.policies.length > 0 ? decision.policies.join(', ') : 'no policy permits it';
-    throw new DomainError('policy.denied', { detail: because });
+    throw new DomainError('policy.denied', { detail: because, members: { policies: decision.policies } });
   }
 
   /** Takes what lies in the bucket into force, if it is good and newer. */
