@@ -1,8 +1,17 @@
 export { bodyBytes, JsonBody, mediaType, PathParam, parseJsonBody, QueryParams, summary } from './body.provider.js';
 export { type ChannelBinding, channelBindingOf } from './channel-binding.provider.js';
 export { ErrorShapes, type SendError } from './error-shapes.service.js';
-export { Listeners, listenerOf, MAX_BODY_BYTES, peerOf, setPeerBehind, type TlsFailure } from './listeners.service.js';
+export {
+  CONTEXT_OPTIONS,
+  Listeners,
+  listenerOf,
+  MAX_BODY_BYTES,
+  peerOf,
+  setPeerBehind,
+  type TlsFailure,
+} from './listeners.service.js';
 export { LISTENER, type ListenerName, On } from './on.provider.js';
 export type { Peer } from './peer.js';
+export { isTrustedProxy, peerOfSocket, type TrustedProxies } from './peer.provider.js';
 export { type Problem, ProblemFilter, toDomainError } from './problem.filter.js';
 export { openBody, StreamedBody, type StreamLimits } from './streamed-body.provider.js';

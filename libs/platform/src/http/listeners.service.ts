@@ -39,7 +39,7 @@ const DRAIN_MS = 10_000;
 const TIMEOUTS = { connectionsCheckingInterval: 2_000 } as const;
 
 /** One handshake a connection: who is at the other end is read once, and a TLS 1.2 client must not become somebody else after that. */
-const CONTEXT_OPTIONS = {
+export const CONTEXT_OPTIONS = {
   minVersion: 'TLSv1.2',
   ciphers: TLS12_CIPHERS,
   honorCipherOrder: true,
