@@ -174,8 +174,19 @@ it('one message of any format sent by itself is refused with a status of its own
   ] as const) {
     expect(await car.post(service, body, type)).toMatchObject({ status: 422, body: { code: 'telemetry.skewed' } });
   }
-  expect(await car.post(service, Buffer.from('bf6161f6ff', 'hex'), COSE)).toMatchObject({ status: 400 });
-  expect(await car.post(service, 'hello', JOSE)).toMatchObject({ status: 400, body: { code: 'request.malformed' } });
+  const unread = {
+    code: 'request.malformed',
+    accepted: 0,
+    results: [{ seq: null, verdict: 'invalid', code: 'request.malformed' }],
+  };
+  for (const [body, type] of [
+    [Buffer.from('bf6161f6ff', 'hex'), COSE],
+    [coseMessage(key, car.payload(1)).subarray(0, -1), COSE],
+    ['hello', JOSE],
+    ['{"payload":', JOSE_JSON],
+  ] as const) {
+    expect(await car.post(service, body, type)).toMatchObject({ status: 400, body: unread });
+  }
   expect(await car.post(service, 'hello', 'application/cbor')).toMatchObject({ status: 415 });
 });
 

@@ -22,9 +22,9 @@ export interface ReceivedBody {
 
 /**
  * @param contentType the header, parameters included
- * @throws DomainError `request.unsupported_media_type`; `request.malformed` for bytes that are no strict JSON, CBOR or JWS;
- * `request.too_large` for more than 1 MiB or 1,000 records. A line of NDJSON, an element of an array and an item of a sequence that is no
- * message fails alone.
+ * @throws DomainError `request.unsupported_media_type`; `request.malformed` for bytes that are no strict JSON, and
+ * for a sequence whose items cannot be told apart; `request.too_large` for more than 1 MiB or 1,000 records. What is no message fails
+ * alone: a line of NDJSON, an element of an array, an item of a sequence, and a COSE_Sign1 or a JWS that is the whole body.
  */
 export function readBody(bytes: Uint8Array, contentType: string): ReceivedBody {
   const form = bodyForm(contentType);
@@ -35,19 +35,19 @@ export function readBody(bytes: Uint8Array, contentType: string): ReceivedBody {
     case 'lines':
       return several(readLines(bytes));
     case 'cose':
-      return alone(readCose(bytes));
+      return alone(readable(() => readCose(bytes)));
     case 'cose-sequence':
       return several(readSequence(bytes));
     case 'jws':
-      return alone(readCompact(withoutNewline(bytes)));
+      return alone(readable(() => readCompact(withoutNewline(bytes))));
     case 'jws-json':
-      return alone(readEnvelope(scanJson(bytes, LIMITS).root));
+      return alone(readable(() => readEnvelope(scanJson(bytes, LIMITS).root)));
   }
 }
 
 function readJson(bytes: Uint8Array): ReceivedBody {
   const { root } = scanJson(bytes, LIMITS);
-  if (root.kind !== 'array') return alone(readEnvelope(root));
+  if (root.kind !== 'array') return alone(readable(() => readEnvelope(root)));
   const elements = root.elements();
   if (elements.length > MAX_RECORDS) throw tooLarge(`more than ${MAX_RECORDS} messages`);
   return several(elements.map((element) => readable(() => readEnvelope(element))));
