@@ -154,6 +154,18 @@ describe('a vehicle, and a fleet, above their rates', () => {
       expect(ofFleet.status).toBe(429);
       expect(ofFleet.headers).toMatchObject({ 'ratelimit-policy': '"fleet";q=1662;w=1662000;qu="records"' });
       expect((await other.post(limited, rest.slice(0, 500))).body).toMatchObject({ accepted: 500 });
+      // Whatever else counts says so too: windows, orders, and what goes about offline logs, found or not.
+      for (const [method, path, status, left] of [
+        ['GET', '/v1/telemetry/window', 200, 937],
+        ['GET', '/v1/telemetry/fetch-orders', 200, 936],
+        ['GET', '/v1/telemetry/offline-logs/00000000-0000-4000-8000-000000000000', 404, 935],
+      ] as const) {
+        const answer = await vast.ask(limited, method, path, undefined, 'telemetry:write telemetry:backfill');
+        expect({ status: answer.status, left: answer.headers.ratelimit }).toMatchObject({
+          status,
+          left: expect.stringContaining(`"device";r=${left};`),
+        });
+      }
     } finally {
       fast.close();
       other.close();

@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Controller, Get, HttpCode, Post, UseInterceptors } from '@nestjs/common';
 import { DeviceId } from '@outrider/ids';
 import {
   AdmitToken,
@@ -9,12 +9,14 @@ import {
 } from '@outrider/platform/admission';
 import { JsonBody, On, PathParam } from '@outrider/platform/http';
 import { Limits } from '../limits/limits.service.js';
+import { RateLimitFields } from '../limits/rate-limit.interceptor.js';
 import { HeldRequest, OrderId, OrderRequest } from './fetch-order.js';
 import { FetchOrders } from './fetch-orders.service.js';
 
 const SCOPES = ['telemetry:write', 'telemetry:backfill'];
 
 @Controller('/v1')
+@UseInterceptors(RateLimitFields)
 export class FetchOrdersController {
   constructor(
     private readonly orders: FetchOrders,

@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Post, Put, Req } from '@nestjs/common';
+import { Controller, Get, HttpCode, Post, Put, Req, UseInterceptors } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { AdmitToken, Admitted, type VehicleAdmission } from '@outrider/platform/admission';
 import { bodyBytes, JsonBody, mediaType, On, PathParam, peerOf } from '@outrider/platform/http';
@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Sender } from '../ingest/sender.js';
 import { leastRecords } from '../limits/least-records.js';
 import { Limits } from '../limits/limits.service.js';
+import { RateLimitFields } from '../limits/rate-limit.interceptor.js';
 import { OrderId } from './fetch-order.js';
 import { LogHeads } from './log-heads.service.js';
 import { TakeIn } from './take-in.service.js';
@@ -20,6 +21,7 @@ const BACKFILL = { scopes: ['telemetry:backfill'], recovery: true };
 
 /** The vehicle's side of offline logs (docs/protocols/offline-log.md). */
 @Controller('/v1/telemetry')
+@UseInterceptors(RateLimitFields)
 export class OfflineLogsController {
   constructor(
     private readonly uploads: Uploads,

@@ -1,9 +1,10 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, UseInterceptors } from '@nestjs/common';
 import { StreamName } from '@outrider/ids';
 import { AdmitToken, Admitted, type VehicleAdmission } from '@outrider/platform/admission';
 import { On, QueryParams } from '@outrider/platform/http';
 import { z } from 'zod';
 import { Limits } from '../limits/limits.service.js';
+import { RateLimitFields } from '../limits/rate-limit.interceptor.js';
 import { OrderWatch } from '../offline-log/order-watch.service.js';
 import { WindowService } from './window.service.js';
 
@@ -11,6 +12,7 @@ const WindowQuery = z.strictObject({ stream: StreamName.optional() });
 type WindowQuery = z.output<typeof WindowQuery>;
 
 @Controller('/v1/telemetry/window')
+@UseInterceptors(RateLimitFields)
 export class WindowController {
   constructor(
     private readonly windows: WindowService,
