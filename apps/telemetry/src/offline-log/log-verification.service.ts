@@ -18,6 +18,7 @@ import {
   recordsOf,
   type VerifiedSegment,
   verifySegment,
+  withAbsent,
 } from './verify-log.js';
 
 /** An upload that its vehicle calls finished. `thumbprint`: of the certificate that signed the delivery. */
@@ -50,10 +51,10 @@ export class LogVerification {
     try {
       return await this.follow(tx, delivery, heads);
     } catch (error) {
-      if (!(error instanceof DomainError) || error.code !== 'telemetry.log_gap') throw error;
+      if (!(error instanceof DomainError) || typeof error.members.segment !== 'number') throw error;
       const numbers: number[] = [];
       for await (const { head } of this.segments(tx, delivery)) numbers.push(head.segment);
-      throw orDisorder(error, numbers);
+      throw withAbsent(orDisorder(error, numbers), numbers, delivery.sent.delivery);
     }
   }
 

@@ -123,6 +123,16 @@ describe('a log', () => {
       }),
     ],
     [
+      'a record edited and a segment missing',
+      'telemetry.log_edited',
+      ({ segments: [a] }) => ({
+        segments: [
+          { ...a!, records: a!.records!.map((one, index) => (index === 2 ? { ...one, telemetry: {} } : one)) },
+        ],
+        place: { segment: 1, record: 2, absent: [[2, 2]] },
+      }),
+    ],
+    [
       'a record edited',
       'telemetry.log_edited',
       ({ segments: [a, b] }) => ({

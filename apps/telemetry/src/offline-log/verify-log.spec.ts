@@ -9,7 +9,7 @@ import type { FetchOrder } from './fetch-order.js';
 import { checkDelivery, readDelivery } from './log-delivery.js';
 import { readSegment } from './log-segment.js';
 import type { DeliveryBody, SegmentBody } from './offline-log.fixture.js';
-import { checkLastHead, type LogPosition, orDisorder, verifySegment } from './verify-log.js';
+import { checkLastHead, type LogPosition, orDisorder, verifySegment, withAbsent } from './verify-log.js';
 
 const FOLDER = join(import.meta.dirname, '../../../../vectors/offline-log');
 
@@ -64,7 +64,9 @@ function outcome(vector: Vector): Vector['expected'] {
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     const numbers = vector.segments.map(({ head }) => head.segment as number);
-    const fault = orDisorder(error, numbers);
+    const { first = 1, last = 1 } = vector.delivery.delivery as { first?: number; last?: number };
+    const disorder = orDisorder(error, numbers);
+    const fault = 'segment' in disorder.members ? withAbsent(disorder, numbers, { first, last }) : disorder;
     return { code: fault.code, ...fault.members };
   }
 }

@@ -1,6 +1,6 @@
 /** Decides, segment by segment, whether a log hangs together: chain, signatures, numbers, records; the first fault is named with its place. */
 import type { VerificationKey } from '@outrider/crypto';
-import type { DomainError } from '@outrider/errors';
+import { DomainError } from '@outrider/errors';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
 import type { CertificateStanding, CertificateValidity } from '../signing-certificate/may-have-signed.js';
 import { mayHaveSigned } from '../signing-certificate/may-have-signed.js';
@@ -8,8 +8,10 @@ import type { FetchOrder } from './fetch-order.js';
 import type { LogDelivery } from './log-delivery.js';
 import { type LogFault, logFault } from './log-fault.js';
 import type { Segment, SegmentHead } from './log-segment.js';
-import { clip } from './ranges.js';
+import { clip, subtract } from './ranges.js';
 import { checkRecords, type LogRecord } from './segment-records.js';
+
+const MAX_ABSENT_NAMED = 32;
 
 /** A certificate of the device, as provisioning tells of it now. */
 export interface LogSigner {
@@ -76,6 +78,26 @@ export function orDisorder(fault: DomainError, numbers: readonly number[]): Doma
   const { segment, record } = fault.members;
   if (fault.code !== 'telemetry.log_gap' || record !== null || !numbers.includes(segment as number)) return fault;
   return logFault('telemetry.log_reordered', { segment: segment as number }, 'the segment stands in another place');
+}
+
+/** A fault is named alone, unless segments are missing besides: both are the vehicle's to mend. `numbers`: of all segments that were sent. */
+export function withAbsent(
+  fault: DomainError,
+  numbers: readonly number[],
+  { first, last }: Pick<LogDelivery, 'first' | 'last'>,
+): DomainError {
+  const named = fault.members.segment as number;
+  const absent = subtract(
+    [[first, last]],
+    [...numbers, named].map((number) => [number, number]),
+  ).slice(0, MAX_ABSENT_NAMED);
+  if (absent.length === 0) return fault;
+  const which = absent.map(([from, to]) => (from === to ? `${from}` : `${from} to ${to}`)).join(', ');
+  return new DomainError(fault.code, {
+    cause: fault,
+    detail: `${fault.detail}; besides, of the segments that the delivery names, ${which} are not there`,
+    members: { ...fault.members, absent },
+  });
 }
 
 /** After the last segment. @throws DomainError `telemetry.log_chain_broken` */
