@@ -52,10 +52,10 @@ export class ReadingController {
   @On('operator')
   @RequireOperator('device:read')
   async all(@QueryParams(PageQuery) query: PageQuery) {
-    if ('latest' in query) return toPage(await this.messages.latestOfAll(query.latest), undefined, query.view);
+    if ('latest' in query) return toPage(await this.messages.latestOfAll(query.latest), query.view);
     const { after, limit, view } = query;
     const page = await this.messages.pageOfAll(positionAfter(after) ?? startOf(undefined), limit);
-    return toPage(page, after, view);
+    return toPage(page, view);
   }
 
   @Get('/devices/:device/telemetry')
@@ -71,7 +71,7 @@ export class ReadingController {
     const range = timeRange(query);
     if ('latest' in query) {
       const latest = await this.messages.latest(device, range, query.latest, query.source);
-      if (form === FORMS[0]) await reply.send(toPage(latest, undefined, query.view));
+      if (form === FORMS[0]) await reply.send(toPage(latest, query.view));
       else await reply.type(form).send(latest.map((message) => line(message, query.view)).join(''));
       return;
     }
@@ -79,7 +79,7 @@ export class ReadingController {
     const { after, limit = DEFAULT_LIMIT, view, source } = query;
     if (limit > MAX_PAGE) throw new DomainError('request.invalid', { detail: `limit: ${MAX_PAGE} at most a page` });
     const page = await this.messages.page(device, startAfter(after, range.from), range.to, limit, source);
-    await reply.send(toPage(page, after, view));
+    await reply.send(toPage(page, view));
   }
 
   /** The whole range, a line each; `cursor` in each line, so that a reader that was cut off can go on after it. */

@@ -38,11 +38,13 @@ export function positionOf(message: StoredMessage): Position {
   return [message.received_us, message.device_id, message.stream, message.epoch, message.seq];
 }
 
-/** `next`: where to go on, also after the last page, where later messages will follow; null while there is nothing. */
-export function toPage(messages: readonly StoredMessage[], after: string | undefined, view: View) {
+/** `next`: where to go on, also after the last message, which later ones will follow; null of a page without any, which ends a listing. */
+export function toPage(messages: readonly StoredMessage[], view: View) {
   const last = messages.at(-1);
-  const next = last && encodeCursor(positionOf(last));
-  return { items: messages.map((message) => toItem(message, view)), next: next ?? after ?? null };
+  return {
+    items: messages.map((message) => toItem(message, view)),
+    next: last ? encodeCursor(positionOf(last)) : null,
+  };
 }
 
 /**
