@@ -83,9 +83,18 @@ function base128(arc: bigint): number[] {
 
 /** RFC 5280 §4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050; milliseconds are dropped. */
 export function time(date: Date): Uint8Array {
-  const text = `${date.toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`;
+  const text = generalizedText(date);
   const year = date.getUTCFullYear();
   return year >= 1950 && year < 2050
     ? element(TAG.utcTime, Buffer.from(text.slice(2), 'latin1'))
     : element(TAG.generalizedTime, Buffer.from(text, 'latin1'));
+}
+
+/** Whatever the year, as OCSP has its times (RFC 6960 §4.2.2.1). */
+export function generalizedTime(date: Date): Uint8Array {
+  return element(TAG.generalizedTime, Buffer.from(generalizedText(date), 'latin1'));
+}
+
+function generalizedText(date: Date): string {
+  return `${date.toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`;
 }

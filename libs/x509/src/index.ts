@@ -31,6 +31,23 @@ export {
 } from './issue-certificate.js';
 export { keyIdentifier } from './key-identifier.js';
 export { type LintRules, lintCertificate } from './lint-certificate.js';
+export {
+  encodeOcspCertId,
+  OCSP_HASHES,
+  type OcspCertId,
+  type OcspHash,
+  type OcspIssuerHashes,
+  ocspIssuerHashes,
+} from './ocsp-cert-id.js';
+export { createOcspRequest, MAX_OCSP_REQUEST_BYTES, type OcspRequest, parseOcspRequest } from './ocsp-request.js';
+export {
+  createOcspResponse,
+  type OcspCertStatus,
+  type OcspFailure,
+  type OcspResponseDescription,
+  type OcspSingleResponse,
+  ocspFailure,
+} from './ocsp-response.js';
 export { OID } from './oids.js';
 export { type ParsedCertificate, parseCertificate, parseCertificates } from './parse-certificate.js';
 export { type CrlScope, type ParsedCrl, parseCrl, revocationOf, verifyCrl } from './parse-crl.js';

@@ -6,6 +6,7 @@ import {
   bitString,
   contextConstructed,
   contextPrimitive,
+  derNull,
   derTrue,
   integer,
   objectIdentifier,
@@ -21,7 +22,7 @@ import { keyIdentifier } from './key-identifier.js';
 import { type LintRules, readLinted } from './lint-certificate.js';
 import { OID } from './oids.js';
 import type { ParsedCertificate } from './parse-certificate.js';
-import type { CertificateProfile } from './profile-schema.js';
+import { type CertificateProfile, isOcspSigner } from './profile-schema.js';
 import { PROFILES, type ProfileName } from './profiles.js';
 import { encodeSignatureAlgorithm, keyAlgorithmOf, signatureAlgorithmFor, verifySignature } from './public-key.js';
 
@@ -144,6 +145,8 @@ function encodeExtensions(
   if (crlUrl !== undefined) extensions.push(extension(OID.crlDistributionPoints, 'non-critical', encodeCrlUrl(crlUrl)));
   if (ocspUrl !== undefined)
     extensions.push(extension(OID.authorityInfoAccess, 'non-critical', encodeOcspUrl(ocspUrl)));
+  // RFC 6960 §4.2.2.2.1: nobody asks the delegate about itself; its life is short instead.
+  if (isOcspSigner(profile)) extensions.push(extension(OID.ocspNoCheck, 'non-critical', derNull()));
   return extensions;
 }
 

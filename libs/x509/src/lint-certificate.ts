@@ -7,7 +7,7 @@ import { keyIdentifier } from './key-identifier.js';
 import { lintNames, lintPointers } from './lint-names.js';
 import { OID } from './oids.js';
 import { type ParsedCertificate, parseCertificate } from './parse-certificate.js';
-import type { CertificateProfile } from './profile-schema.js';
+import { type CertificateProfile, isOcspSigner } from './profile-schema.js';
 import { importPublicKey } from './public-key.js';
 import { isWeakKey } from './weak-keys.js';
 
@@ -29,6 +29,7 @@ const NON_CRITICAL: readonly string[] = [
   OID.subjectAltName,
   OID.crlDistributionPoints,
   OID.authorityInfoAccess,
+  OID.ocspNoCheck,
 ];
 const MIN_SERIAL_BYTES = 8;
 /** 64 random bits hold fewer distinct bytes than this once in 10^9 times, 128 bits never; a counter or a padded number almost always does. */
@@ -63,6 +64,7 @@ export function lintParsed(certificate: ParsedCertificate, profile: CertificateP
   const fields = readDer(certificate.tbsDer).children;
   return [
     ...lintShape(certificate, fields),
+    ...lintNoCheck(certificate, profile),
     ...lintSerialNumber(certificate, rules),
     ...lintTimes(certificate, fields, profile),
     ...lintKey(certificate, profile, rules),
@@ -87,6 +89,18 @@ function lintShape({ version, issuer, extensions }: ParsedCertificate, fields: r
       ...finding(!CRITICAL.includes(oid) && !NON_CRITICAL.includes(oid), `extension ${oid} is in no profile`),
       ...finding(CRITICAL.includes(oid) !== critical, `extension ${oid} has the wrong criticality`),
     ]),
+  ];
+}
+
+/** RFC 6960 §4.2.2.2.1: on an OCSP signer always, its value NULL; on anything else it would exempt it from being revoked. */
+function lintNoCheck({ extensions }: ParsedCertificate, profile: CertificateProfile): string[] {
+  const noCheck = extensions.find(({ oid }) => oid === OID.ocspNoCheck);
+  return [
+    ...finding(
+      (noCheck !== undefined) !== isOcspSigner(profile),
+      'OCSP no-check stands on an OCSP signer, and nowhere else',
+    ),
+    ...finding(noCheck !== undefined && hex(noCheck.value) !== '0500', 'OCSP no-check is not NULL'),
   ];
 }
 

@@ -65,6 +65,10 @@ const ProfileFile = z
       'signed by itself, or by a named authority',
     );
     complain(isCa && requestedBy.length > 0, 'no service asks for an authority');
+    complain(
+      !isCa && extendedKeyUsages.includes('ocspSigning') && extendedKeyUsages.length > 1,
+      'who signs OCSP answers does nothing else',
+    );
     complain(requestedBy.length > 1, 'one service asks for a profile');
     // Who asks fixes what it can get: a further profile of provisioning is a vehicle's, whatever its file says.
     const usage = REQUESTABLE[requestedBy[0] ?? ''];
@@ -77,9 +81,10 @@ const ProfileFile = z
     complain(requestedBy.length > 0 && keyUsage.join() !== 'digitalSignature', 'on request, keys sign and do no more');
   });
 
-const REQUESTABLE: Readonly<Record<string, { sanUri: 'vehicle' | 'command'; eku: string }>> = {
+const REQUESTABLE: Readonly<Record<string, { sanUri: 'vehicle' | 'command' | null; eku: string }>> = {
   provisioning: { sanUri: 'vehicle', eku: 'clientAuth' },
   command: { sanUri: 'command', eku: 'outriderCommandSigning' },
+  revocation: { sanUri: null, eku: 'ocspSigning' },
 };
 
 const Profile = ProfileFile.transform(({ extendedKeyUsages, ...rest }) => ({
@@ -89,6 +94,11 @@ const Profile = ProfileFile.transform(({ extendedKeyUsages, ...rest }) => ({
 }));
 /** A profile as it is worked with. */
 export type CertificateProfile = Readonly<z.infer<typeof Profile>>;
+
+/** Whether its leaves answer OCSP in their issuer's name (RFC 6960 §4.2.2.2). */
+export function isOcspSigner({ ca, extendedKeyUsages }: CertificateProfile): boolean {
+  return ca === null && extendedKeyUsages.includes(OID.ocspSigning);
+}
 
 /**
  * @param file parsed JSON.
