@@ -20,7 +20,7 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
     const { passphrase, manifest } = fleetFiles(settings);
     return {
       authorities: { manifestFile: manifest, passphraseFile: passphrase },
-      profiles: { offered: ['vehicle', 'vehicle-short', 'vehicle-week', 'command-signer'] },
+      profiles: { offered: ['vehicle', 'vehicle-short', 'vehicle-week', 'command-signer', 'ocsp-signer'] },
       crl: shards(settings),
       ocspUrl: `${revocationUrl(settings)}/ocsp`,
       requestMaxAgeSeconds: 30,

@@ -3,7 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { certificateGet, certificatesSign, crlSign } from '@outrider/contracts';
 import { Readiness } from '@outrider/platform/service';
 import { issueService, type Party } from '@outrider/testing';
-import { parseCertificate, parseCertificationRequest, parseCrl, revocationOf, validateChain } from '@outrider/x509';
+import {
+  OID,
+  parseCertificate,
+  parseCertificationRequest,
+  parseCrl,
+  revocationOf,
+  validateChain,
+} from '@outrider/x509';
 import {
   app,
   ask,
@@ -14,6 +21,7 @@ import {
   fleet,
   identities,
   newCsr,
+  ocspSignerRequest,
   rows,
   sign,
   signAll,
@@ -87,6 +95,36 @@ describe('ca.certificate.sign.v2', () => {
     expect(parseCertificate(reply.certificate).sanUris).toEqual(['spiffe://fleet.example.com/service/command']);
     expect(await sign('provisioning', request)).toEqual({ code: 'ca.requester_refused' });
     expect(await sign('command', vehicleRequest())).toEqual({ code: 'ca.requester_refused' });
+  });
+
+  it('certifies for revocation who answers OCSP, by the generation it names, and that alone', async () => {
+    const request = ocspSignerRequest();
+    const reply = signedReply(await sign('revocation', request));
+    const certificate = parseCertificate(reply.certificate);
+    expect(certificate).toMatchObject({
+      subjectCommonName: 'ocsp',
+      sanUris: [],
+      extendedKeyUsages: [OID.ocspSigning],
+      authorityKeyId: fleet.vehicleCa.certificate.subjectKeyId,
+      ocspUrls: [],
+    });
+    expect(certificate.extensions.map(({ oid }) => oid)).toContain(OID.ocspNoCheck);
+    const { issuerKeyId: _, ...byTheActive } = ocspSignerRequest();
+    expect(signedReply(await sign('revocation', byTheActive)).ref.issuerKeyId).toBe(request.issuerKeyId);
+
+    const controlCa = fleet.controlCa.certificate.subjectKeyId;
+    for (const [service, asked, code] of [
+      ['provisioning', ocspSignerRequest(), 'ca.requester_refused'],
+      ['revocation', vehicleRequest(), 'ca.requester_refused'],
+      ['provisioning', { ...vehicleRequest(), issuerKeyId: request.issuerKeyId }, 'ca.request_refused'],
+      ['revocation', { ...ocspSignerRequest(), issuerKeyId: controlCa }, 'ca.request_refused'],
+      ['revocation', { ...ocspSignerRequest(), authority: 'control-ca', issuerKeyId: controlCa }, 'ca.request_refused'],
+      ['revocation', { ...ocspSignerRequest(), issuerKeyId: 'ab'.repeat(20) }, 'ca.authority_unknown'],
+      ['revocation', { ...ocspSignerRequest(), deviceId: 'device-12345' }, 'ca.request_refused'],
+      ['revocation', { ...ocspSignerRequest(), csr: newCsr('device-12345') }, 'ca.request_refused'],
+    ] as const) {
+      expect([asked, await sign(service, asked)]).toEqual([asked, { code }]);
+    }
   });
 
   it('signs nothing without a service’s signature, whoever sends it', async () => {

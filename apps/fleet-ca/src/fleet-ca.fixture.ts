@@ -71,7 +71,7 @@ async function configuration(): Promise<Config> {
     ...config,
     listeners: { http: config.listeners.http },
     authorities: { passphraseFile: file('passphrase', PASSPHRASE), manifestFile: file('authorities.json', manifest()) },
-    profiles: { offered: ['vehicle', 'vehicle-short', 'command-signer'] },
+    profiles: { offered: ['vehicle', 'vehicle-short', 'command-signer', 'ocsp-signer'] },
     crl: { baseUrl: CRL_BASE, shardCount: 1 },
     ocspUrl: 'http://127.0.0.1:9105/ocsp',
     requestMaxAgeSeconds: 30,
@@ -164,6 +164,14 @@ export const signerRequest = () => ({
   authority: 'control-ca',
   csr: newCsr('command'),
   deviceId: undefined,
+});
+
+export const ocspSignerRequest = () => ({
+  ...signerRequest(),
+  profile: 'ocsp-signer',
+  authority: 'vehicle-ca',
+  csr: newCsr('ocsp'),
+  issuerKeyId: fleet.vehicleCa.certificate.subjectKeyId,
 });
 
 export const signAll = (service: Service, items: readonly object[]) =>

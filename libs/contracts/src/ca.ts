@@ -21,6 +21,8 @@ export const CertificateSignItem = z.strictObject({
   authority: AuthorityRefName,
   csr: DerBase64,
   deviceId: DeviceId.optional(),
+  /** For an OCSP signer: the generation in whose name it is to answer, active or not. Anything else is signed by the active one. */
+  issuerKeyId: IssuerKeyId.optional(),
   /** Seconds; clamped to the profile's bounds. */
   lifetimeSeconds: z.int().positive().optional(),
 });
@@ -54,7 +56,7 @@ export const UnsignedCertificate = z.strictObject({
 /** Signed, logged and committed before the answer; `items` in the order of the request. */
 export const certificatesSign = request({
   subject: 'ca.certificate.sign.v2',
-  from: ['provisioning', 'command'],
+  from: ['provisioning', 'command', 'revocation'],
   to: 'fleet-ca',
   payload: z.strictObject({ request: ServiceRequestJws }),
   reply: z.strictObject({ items: z.array(z.union([SignedCertificate, UnsignedCertificate])).max(SIGN_ITEMS_MAX) }),

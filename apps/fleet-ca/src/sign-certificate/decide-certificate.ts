@@ -72,29 +72,35 @@ export function decideCertificate(
     subject: [{ type: OID.commonName, value: identity.commonName }],
     spkiDer: csr.spkiDer,
     ...validity(profile, request.lifetimeSeconds, issuer.certificate, now),
-    sanUri: identity.sanUri,
+    ...(identity.sanUri === undefined ? {} : { sanUri: identity.sanUri }),
     ...(profile.revocationPointers === 'required' ? revocationPointers(rules, serialNumber) : {}),
   };
 }
 
 interface Identity {
   readonly commonName: string;
-  readonly sanUri: string;
+  /** None for what is nobody's identity. */
+  readonly sanUri: string | undefined;
 }
 
-function identityOf(
-  { deviceId }: AskedCertificate,
-  { name, sanUri }: CertificateProfile,
-  trustDomain: TrustDomain,
-): Identity {
+function identityOf({ deviceId }: AskedCertificate, profile: CertificateProfile, trustDomain: TrustDomain): Identity {
+  const { name, sanUri } = profile;
   if (sanUri === 'command') {
     if (deviceId !== undefined) throw refused('a command signer is no device');
     return { commonName: 'command', sanUri: serviceSpiffeId(trustDomain, 'command') };
   }
-  // parseProfile lets a service ask for these two alone.
+  if (isOcspSigner(profile)) {
+    if (deviceId !== undefined) throw refused('an OCSP signer is no device');
+    return { commonName: 'ocsp', sanUri: undefined };
+  }
+  // parseProfile lets a service ask for these three alone.
   if (sanUri !== 'vehicle') throw new Error(`no identity is known for profile ${name}`);
   if (deviceId === undefined) throw refused('a vehicle certificate names a device');
   return { commonName: deviceId, sanUri: deviceSpiffeId(trustDomain, deviceId) };
+}
+
+export function isOcspSigner({ extendedKeyUsages }: CertificateProfile): boolean {
+  return extendedKeyUsages.includes(OID.ocspSigning);
 }
 
 /**

@@ -9,12 +9,13 @@ import { CONFIG, LOGGER, type Logger, Metrics } from '@outrider/platform/service
 import { type ParsedCertificate, type ParsedCertificationRequest, parseCertificationRequest } from '@outrider/x509';
 import { Authorities } from '../authorities/authorities.service.js';
 import { crlPrefix } from '../authorities/crl-prefix.js';
+import type { OpenGeneration } from '../authorities/opened-authorities.store.js';
 import type { Config } from '../config.js';
 import { DeniedSubjects } from '../denylist/denied-subjects.service.js';
 import { Profiles } from '../profiles/profiles.service.js';
 import { verifyRequest } from '../requester/verify-request.js';
 import { CertificateSigner } from './certificate-signer.service.js';
-import { decideCertificate } from './decide-certificate.js';
+import { decideCertificate, isOcspSigner } from './decide-certificate.js';
 import { certificateRef, type IssuedCertificate } from './issued-certificate.js';
 import { IssuedCertificates } from './issued-certificates.repository.js';
 
@@ -94,13 +95,21 @@ export class SignCertificate {
     }
   }
 
+  /** A generation that no longer (or not yet) certifies vehicles still has its OCSP answers signed, and nothing else. */
+  private authorityFor({ authority: name, profile, issuerKeyId }: CertificateSignItem): OpenGeneration {
+    if (issuerKeyId === undefined) return this.authorities.signing(name);
+    const generation = this.authorities.byKeyId(issuerKeyId);
+    if (generation.authority === name && isOcspSigner(this.profiles.get(profile))) return generation;
+    throw new DomainError('ca.request_refused', { detail: 'only an OCSP signer names the generation that signs it' });
+  }
+
   private async issue(
     requester: Service,
     request: CertificateSignItem,
     csr: ParsedCertificationRequest,
     now: Date,
   ): Promise<IssuedCertificate> {
-    const authority = this.authorities.signing(request.authority);
+    const authority = this.authorityFor(request);
     const serialNumber = SerialNumber.parse(randomBytes(16).toString('hex'));
     const profile = this.profiles.get(request.profile);
     const rules = { ...this.config, crlPrefix: crlPrefix(authority) };
@@ -131,6 +140,7 @@ function sameRequest(before: IssuedCertificate, request: CertificateSignItem): I
 }
 
 /** `iat` is left out: a retry is signed anew. */
-function requestHash({ profile, authority, csr, deviceId, lifetimeSeconds }: CertificateSignItem): string {
-  return sha256Hex(JSON.stringify([profile, authority, csr, deviceId ?? null, lifetimeSeconds ?? null]));
+function requestHash({ profile, authority, csr, deviceId, lifetimeSeconds, issuerKeyId }: CertificateSignItem): string {
+  const generation = issuerKeyId === undefined ? [] : [issuerKeyId];
+  return sha256Hex(JSON.stringify([profile, authority, csr, deviceId ?? null, lifetimeSeconds ?? null, ...generation]));
 }
