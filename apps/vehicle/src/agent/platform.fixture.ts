@@ -42,6 +42,9 @@ export class TestPlatform {
   loseEnrolments = 0;
   /** Hold this many enrolments for an operator. */
   holdEnrolments = 0;
+  /** What renewals, and enrolments by the factory certificate, are refused with. */
+  refuseRenewals: string | undefined;
+  refuseEnrolments: string | undefined;
   /** Renew certificates that lapsed. */
   grace = false;
   /** Telemetry requests whose connection is cut before an answer; those with `after` have taken the records already. */
@@ -147,6 +150,11 @@ export class TestPlatform {
     if (operation === 'simplereenroll' && !this.grace && peer.validToDate.getTime() <= Date.now()) {
       response.writeHead(401, { 'content-type': 'text/plain' });
       return response.end('tls.certificate_expired: enrol with the factory certificate\n');
+    }
+    const refusal = operation === 'simplereenroll' ? this.refuseRenewals : this.refuseEnrolments;
+    if (refusal !== undefined) {
+      response.writeHead(403, { 'content-type': 'text/plain' });
+      return response.end(`${refusal}: out of service\n`);
     }
     const device = DeviceId.parse(subject);
     const request = parseCertificationRequest(body);

@@ -3,9 +3,9 @@ import { basename, join } from 'node:path';
 import { CommandStore } from '../command/command.store.js';
 import { ExecutorService } from '../command/executor.service.js';
 import { Handlers, type VehicleNow } from '../command/handlers.js';
+import { BUILT_IN } from '../command/handlers.store.js';
 import { CommandPlatform } from '../command/platform.client.js';
 import { ReceiverService } from '../command/receiver.service.js';
-import { SIMULATED } from '../command/simulated.js';
 import type { Drive, Measurement } from '../drive/drive.js';
 import type { PlatformOrigins } from '../endpoints/endpoints.js';
 import { EnrolService } from '../enrol/enrol.service.js';
@@ -29,6 +29,7 @@ import { TrustService } from '../trust/trust.service.js';
 import { ConnectionService } from './connection.service.js';
 import { IdentityKeeperService } from './identity-keeper.service.js';
 import { LinkService } from './link.service.js';
+import { RecoveryStore } from './recovery.store.js';
 import { openStateDatabase } from './state-database.store.js';
 
 /** Records that the platform has are kept this long: as far back as an offline log may be asked for (DESIGN §6). */
@@ -63,7 +64,7 @@ export interface VehicleOptions {
   readonly datedBackMs?: number;
   /** Default true. */
   readonly takesCommands?: boolean;
-  /** Default: the simulated ones. */
+  /** Default: the built-in ones. */
   readonly handlers?: Handlers | undefined;
   /** Verify commands and answer them, and carry none out. Default false. */
   readonly dryRun?: boolean;
@@ -173,12 +174,13 @@ export class Vehicle {
     const { queued, held } = this.counts;
     const [name, source] = [drive?.name ?? 'none', drive?.source ?? 'none'];
     this.report({ event: 'started', state: stateDirectory, drive: name, source, queued, held });
+    const identities = this.identityKeeper();
     const loops = [
-      this.identityKeeper().run(),
+      identities.run(),
       this.sendTelemetry(),
       this.keeper.run(),
       this.delivery.run(),
-      takesCommands ? this.receiver().run() : Promise.resolve(),
+      takesCommands ? this.receiver(() => identities.look()).run() : Promise.resolve(),
     ];
     const pruning = setInterval(() => this.prune(Date.now() / 1000 - KEEP_SENT_SECONDS), PRUNE_EVERY_MS);
     try {
@@ -248,19 +250,30 @@ export class Vehicle {
       report,
       this.stopping.signal,
     );
-    return new IdentityKeeperService(store, enrolment, connections, plan, trust, report, this.stopping.signal);
+    const recovery = new RecoveryStore(this.commands);
+    return new IdentityKeeperService(
+      store,
+      enrolment,
+      connections,
+      plan,
+      trust,
+      recovery,
+      report,
+      this.stopping.signal,
+    );
   }
 
-  private receiver(): ReceiverService {
+  private receiver(settled: () => void): ReceiverService {
     const { keys, connections, commands: store, report } = this;
-    const { platform, handlers = new Handlers(SIMULATED), dryRun = false, cose = false } = this.options;
+    const { platform, handlers = new Handlers(BUILT_IN), dryRun = false, cose = false } = this.options;
     const { signal } = this.stopping;
     const vehicle = () => vehicleNow(this.sampler?.latest);
-    const executor = new ExecutorService(store, keys, { handlers, vehicle, dryRun }, report);
+    const agent = { deliverLogs: (seconds: number) => this.delivery.deliverLogs(seconds) };
+    const executor = new ExecutorService(store, keys, { handlers, vehicle, agent, dryRun }, report);
     const fleetRoots = () => this.anchors.fleetRoots;
     const service = new CommandPlatform(connections, platform.origins.command, signal, cose);
     return new ReceiverService(
-      { store, executor, handlers, connections, platform: service, fleetRoots },
+      { store, executor, handlers, connections, platform: service, fleetRoots, settled },
       report,
       signal,
     );

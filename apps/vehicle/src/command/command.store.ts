@@ -107,6 +107,10 @@ export class CommandStore {
     this.database.prepare('UPDATE command SET delivered = 1 WHERE id = ?').run(id);
   }
 
+  affected(name: string, value: string): void {
+    this.database.prepare('INSERT OR REPLACE INTO effect (name, value) VALUES (?, ?)').run(name, value);
+  }
+
   effect(name: string): string | undefined {
     const row = this.database.prepare('SELECT value FROM effect WHERE name = ?').get(name);
     return (row as { value: string } | undefined)?.value;

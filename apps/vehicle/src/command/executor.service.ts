@@ -7,7 +7,7 @@ import type { Report } from '../report/report.service.js';
 import { settle } from './after-crash.js';
 import type { Command, Done } from './command.js';
 import type { CommandStore } from './command.store.js';
-import type { Handlers, VehicleNow } from './handlers.js';
+import type { AgentMeans, Handlers, VehicleNow } from './handlers.js';
 import { outcomeSigningInput } from './outcome.js';
 import type { CommandVerdict } from './verify.js';
 
@@ -17,6 +17,7 @@ const SILENT = new Set(['wrong_device', 'wrong_id', 'altered']);
 export interface ExecutorOptions {
   readonly handlers: Handlers;
   readonly vehicle: () => VehicleNow;
+  readonly agent: AgentMeans;
   /** Verify and answer, and do nothing. */
   readonly dryRun: boolean;
 }
@@ -69,17 +70,17 @@ export class ExecutorService {
   private async perform(identity: Identity, command: Command, jws: string, prefix: string): Promise<void> {
     const { command_id: id, name, parameters } = command;
     const startedAt = performance.now();
-    const { handlers, vehicle, dryRun } = this.options;
+    const { handlers, vehicle, agent, dryRun } = this.options;
     if (dryRun) return this.leave(identity, command, jws);
     this.report({ event: 'command_executing', id, name });
-    const led = await handlers.carryOut(name, parameters, vehicle());
+    const led = await handlers.carryOut(name, parameters, vehicle(), agent);
     await sleep(led.takesMs ?? 0);
-    const { result, data, effects = {} } = led;
+    const { result, data, effects = {}, simulated = true } = led;
     const done: Done = { result, detail: `${prefix}${led.detail}`, data, time: now() };
     this.store.finish(id, done, effects);
     this.store.answered(id, await this.sign(identity, id, jws, done));
     for (const [effect, value] of Object.entries(effects)) {
-      this.report({ event: 'effect', name: effect, value, simulated: true });
+      this.report({ event: 'effect', name: effect, value, simulated });
     }
     const { detail } = done;
     this.report({ event: 'command_done', id, name, result, detail, ms: Math.round(performance.now() - startedAt) });

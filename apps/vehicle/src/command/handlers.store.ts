@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { type CommandHandler, Handlers } from './handlers.js';
+import { OWN } from './own.js';
 import { SIMULATED } from './simulated.js';
+
+/** What an agent without plug-ins carries out. */
+export const BUILT_IN: readonly CommandHandler[] = [...SIMULATED, ...OWN];
 
 const Handler = z.custom<CommandHandler>(
   (value) =>
@@ -20,9 +24,9 @@ const Handler = z.custom<CommandHandler>(
 );
 const Exported = z.object({ default: z.union([Handler, z.array(Handler)]) });
 
-/** The simulated ones, then those of the folder, which replace them by name. Throws an Error naming the file that is none. */
+/** The built-in ones, then those of the folder, which replace them by name. Throws an Error naming the file that is none. */
 export async function loadHandlers(folder: string | undefined): Promise<Handlers> {
-  const loaded: CommandHandler[] = [...SIMULATED];
+  const loaded: CommandHandler[] = [...BUILT_IN];
   const files = folder === undefined ? [] : (await readdir(folder)).filter((file) => /\.m?js$/.test(file)).sort();
   for (const file of files) {
     const path = join(folder!, file);

@@ -1,7 +1,20 @@
 /** What a vehicle can do: one handler a command name. A handler decides from parameters and the vehicle's state; plug-ins add and replace. */
+import { z } from 'zod';
+import { isCritical, type OutcomeResult } from './command.js';
 
-import type { OutcomeResult } from './command.js';
-import { isCritical } from './command.js';
+/** What became of the records that an operator asked for. `refused`: the platform has others of these numbers. */
+export interface LogsDelivered {
+  readonly records: number;
+  readonly delivered: number;
+  readonly known: number;
+  readonly refused: number;
+}
+
+/** What a handler may ask of the agent itself. */
+export interface AgentMeans {
+  /** Delivers what was recorded in the last `seconds`, as the platform orders it; undefined where that did not come about in time. */
+  deliverLogs(seconds: number): Promise<LogsDelivered | undefined>;
+}
 
 /** What a handler may look at. `speedKmh` undefined: the vehicle has not measured anything yet. */
 export interface VehicleNow {
@@ -15,6 +28,8 @@ export interface CarriedOut {
   readonly data?: Readonly<Record<string, unknown>>;
   /** Written to the vehicle's state: name -> value. */
   readonly effects?: Readonly<Record<string, string>>;
+  /** False: what it says of its effects is so. Default true. */
+  readonly simulated?: boolean;
   /** How long a real actuator would take; for handlers that only simulate. */
   readonly takesMs?: number;
 }
@@ -28,11 +43,27 @@ export interface CommandHandler {
   readonly critical: boolean;
   readonly afterCrash: AfterCrash;
   /** Throws RefusedParameters for parameters that do not fit. */
-  carryOut(parameters: Readonly<Record<string, unknown>>, vehicle: VehicleNow): CarriedOut | Promise<CarriedOut>;
+  carryOut(
+    parameters: Readonly<Record<string, unknown>>,
+    vehicle: VehicleNow,
+    agent: AgentMeans,
+  ): CarriedOut | Promise<CarriedOut>;
 }
 
 export class RefusedParameters extends Error {
   override readonly name = 'RefusedParameters';
+}
+
+/** The vehicle ends in the midst of it: nothing is said of the command until its next start. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+/** @throws RefusedParameters */
+export function fitting<S extends z.ZodType>(schema: S, parameters: unknown): z.output<S> {
+  const parsed = schema.safeParse(parameters);
+  if (!parsed.success) throw new RefusedParameters(z.prettifyError(parsed.error));
+  return parsed.data;
 }
 
 export class Handlers {
@@ -56,12 +87,14 @@ export class Handlers {
     name: string,
     parameters: Readonly<Record<string, unknown>>,
     vehicle: VehicleNow,
+    agent: AgentMeans,
   ): Promise<CarriedOut> {
     const handler = this.byName.get(name);
     if (!handler) return { result: 'refused', detail: 'unknown_name' };
     try {
-      return await handler.carryOut(parameters, vehicle);
+      return await handler.carryOut(parameters, vehicle, agent);
     } catch (error) {
+      if (error instanceof Interrupted) throw error;
       if (error instanceof RefusedParameters) return { result: 'refused', detail: 'parameters' };
       return {
         result: 'uncertain',

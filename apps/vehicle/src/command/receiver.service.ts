@@ -31,6 +31,8 @@ export interface ReceiverParts {
   readonly connections: ConnectionService;
   readonly platform: CommandPlatform;
   readonly fleetRoots: () => readonly ParsedCertificate[];
+  /** A command was carried out, and its outcome is told. */
+  readonly settled: () => void;
 }
 
 export class ReceiverService {
@@ -122,6 +124,7 @@ export class ReceiverService {
       case 'carry_out':
         await executor.carryOut(identity, verdict.command, jws);
         await this.deliver();
+        this.parts.settled();
         return true;
       case 'again': {
         this.report({ event: 'command_again', id });

@@ -1,12 +1,18 @@
 import { expect, test } from '@jest/globals';
-import { Handlers, type VehicleNow } from './handlers.js';
+import { type AgentMeans, Handlers, type VehicleNow } from './handlers.js';
+import { BUILT_IN } from './handlers.store.js';
 import { SIMULATED } from './simulated.js';
 
 const PARKED: VehicleNow = { speedKmh: 0, position: { lat: 1, lon: 2 } };
 
-const handlers = new Handlers(SIMULATED);
+const AGENT: AgentMeans = {
+  deliverLogs: async (seconds) =>
+    seconds > 3600 ? undefined : { records: 9, delivered: 7, known: 2, refused: seconds === 3600 ? 0 : 1 },
+};
+
+const handlers = new Handlers(BUILT_IN);
 const carryOut = (name: string, parameters: Record<string, unknown>, vehicle: VehicleNow) =>
-  handlers.carryOut(name, parameters, vehicle);
+  handlers.carryOut(name, parameters, vehicle, AGENT);
 
 test.each<[string, Record<string, unknown>, VehicleNow, string, Record<string, string>]>([
   ['honk', { times: 2 }, PARKED, 'succeeded', { honked: '2' }],
@@ -29,7 +35,10 @@ test.each<[string, Record<string, unknown>, VehicleNow, string, Record<string, s
   ['remote-start', {}, PARKED, 'succeeded', { engine: '10 min' }],
   ['remote-start', {}, { ...PARKED, speedKmh: 50 }, 'refused', {}],
   ['fetch-logs', { hours: 80 }, PARKED, 'refused', {}],
+  ['fetch-logs', { hours: 1 }, PARKED, 'succeeded', {}],
+  ['fetch-logs', { hours: 2 }, PARKED, 'failed', {}],
   ['recover', {}, PARKED, 'succeeded', { recovery: 'asked' }],
+  ['recover', { order: 'mine' }, PARKED, 'refused', {}],
 ])('%s %j on %j: %s', async (name, parameters, vehicle, result, effects) => {
   const { effects: changed = {}, ...led } = await carryOut(name, parameters, vehicle);
   expect({ ...led, effects: changed }).toMatchObject({ result, effects });
@@ -40,13 +49,13 @@ test('locate answers with the position', async () => {
 });
 
 test('what is only simulated says so', async () => {
-  for (const name of ['honk', 'unlock', 'immobilise', 'remote-start', 'recover', 'fetch-logs'])
+  for (const name of ['honk', 'unlock', 'immobilise', 'remote-start'])
     expect((await carryOut(name, {}, PARKED)).detail).toContain('simulated');
 });
 
 test('a handler that fails may have done it: nobody says that it has not', async () => {
   const broken = { ...SIMULATED[0]!, name: 'broken', carryOut: () => Promise.reject(new Error('the bus is away')) };
-  expect(await new Handlers([broken]).carryOut('broken', {}, PARKED)).toMatchObject({
+  expect(await new Handlers([broken]).carryOut('broken', {}, PARKED, AGENT)).toMatchObject({
     result: 'uncertain',
     detail: 'the handler failed: the bus is away',
   });

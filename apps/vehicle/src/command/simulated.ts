@@ -1,6 +1,6 @@
 /** Carries commands out on a vehicle that is not there: what each would do, as state, and said to be simulated. */
 import { z } from 'zod';
-import { type CarriedOut, type CommandHandler, RefusedParameters } from './handlers.js';
+import { type CarriedOut, type CommandHandler, fitting } from './handlers.js';
 
 /** Above this the vehicle moves, and immobilising it waits until it stands. */
 const STANDSTILL_KMH = 3;
@@ -8,8 +8,6 @@ const STANDSTILL_KMH = 3;
 const Nothing = z.strictObject({});
 const Times = z.strictObject({ times: z.int().min(1).max(5).default(1) });
 const Minutes = z.strictObject({ minutes: z.int().min(1).max(30).default(10) });
-const Hours = z.strictObject({ hours: z.int().min(1).max(72).default(24) });
-const Order = z.strictObject({ order: z.uuid().optional() });
 const Seconds = z.strictObject({ seconds: z.number().min(1).max(3600) });
 
 export const SIMULATED: readonly CommandHandler[] = [
@@ -72,31 +70,7 @@ export const SIMULATED: readonly CommandHandler[] = [
       return done(`started for ${minutes} minutes (simulated)`, { engine: `${minutes} min` }, 100);
     },
   },
-  {
-    name: 'recover',
-    critical: true,
-    afterCrash: 'repeatable',
-    carryOut(parameters) {
-      fitting(Order, parameters);
-      return done('will prove itself and enrol anew (simulated)', { recovery: 'asked' }, 0);
-    },
-  },
-  {
-    name: 'fetch-logs',
-    critical: true,
-    afterCrash: 'repeatable',
-    carryOut(parameters) {
-      const { hours } = fitting(Hours, parameters);
-      return done(`will upload the last ${hours} hours (simulated)`, { logs: `${hours} h` }, 0);
-    },
-  },
 ];
-
-function fitting<S extends z.ZodType>(schema: S, parameters: unknown): z.output<S> {
-  const parsed = schema.safeParse(parameters);
-  if (!parsed.success) throw new RefusedParameters(z.prettifyError(parsed.error));
-  return parsed.data;
-}
 
 function done(detail: string, effects: Readonly<Record<string, string>>, takesMs: number): CarriedOut {
   return { result: 'succeeded', detail, effects, takesMs };

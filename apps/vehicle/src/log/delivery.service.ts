@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Connection, ConnectionService } from '../agent/connection.service.js';
 import { Denied, Later, LinkService } from '../agent/link.service.js';
+import type { LogsDelivered } from '../command/handlers.js';
 import type { VehicleAnswer, VehicleRequest } from '../http/vehicle.client.js';
 import type { KeyStore } from '../keys/key-store.js';
 import type { Report } from '../report/report.service.js';
@@ -11,6 +12,7 @@ import { asks, type DeliveryPlan, deliveryText, planDelivery, type StoredSegment
 import { type FetchOrder, ordersOf } from './fetch-order.js';
 import type { BackfillResult, LogStore, OpenOrder } from './log.store.js';
 import type { LogKeeperService } from './log-keeper.service.js';
+import { LogsWanted } from './logs-wanted.service.js';
 
 /** Between two questions whether the platform wants what is held. */
 const ASK_EVERY_MS = 60_000;
@@ -19,6 +21,8 @@ const SETTLE_MS = 250;
 const HELD_RANGES = 32;
 /** Deliveries of one order that may be refused before the vehicle leaves it to a person. */
 const MAX_ATTEMPTS = 3;
+/** Orders for what an operator wants come a part at a time. */
+const WANTED_TURNS = 64;
 const FINISH_TIMEOUT_MS = 120_000;
 /** Rounds that a vehicle about to end makes for what is left. */
 const LAST_ROUNDS = 5;
@@ -30,6 +34,7 @@ const Finished = z.object({
 
 export class DeliveryService {
   private wake: () => void = () => undefined;
+  private wanted: LogsWanted | undefined;
 
   constructor(
     private readonly log: LogStore,
@@ -49,6 +54,13 @@ export class DeliveryService {
   /** Records were refused that only a log can deliver. */
   notify(): void {
     this.wake();
+  }
+
+  /** Has the platform order what was recorded in the last `seconds`, and delivers it. Rejects with Interrupted when the vehicle ends. */
+  deliverLogs(seconds: number): Promise<LogsDelivered | undefined> {
+    this.wanted = new LogsWanted(Math.floor(Date.now() / 1000) - seconds, this.log);
+    this.wake();
+    return this.wanted.settled(this.signal);
   }
 
   /** Runs until the signal; rejects only for a bug. */
@@ -82,10 +94,24 @@ export class DeliveryService {
 
   private async round(): Promise<void> {
     for (const { epoch, ranges } of this.log.held(HELD_RANGES)) await this.ask(epoch, ranges);
+    await this.deliverOrders();
+    if (this.wanted && !this.wanted.over) await this.deliverWanted(this.wanted);
+  }
+
+  private async deliverOrders(): Promise<void> {
     for (const open of this.log.orders()) {
       if (this.signal.aborted) return;
       await this.deliver(open);
     }
+  }
+
+  private async deliverWanted(wanted: LogsWanted): Promise<void> {
+    for (let turn = 0; turn < WANTED_TURNS && !this.signal.aborted; turn += 1) {
+      for (const { epoch, ranges } of this.log.since(wanted.sinceSeconds, HELD_RANGES)) await this.ask(epoch, ranges);
+      if (this.log.orders().length === 0) break;
+      await this.deliverOrders();
+    }
+    if (!this.signal.aborted) wanted.done();
   }
 
   private async ask(epoch: number, held: readonly (readonly [number, number])[]): Promise<void> {
@@ -142,6 +168,7 @@ export class DeliveryService {
 
   private told(order: FetchOrder, results: readonly BackfillResult[], ms: number): void {
     const delivered = this.log.finish(order.id, 'fulfilled', results);
+    this.wanted?.told(results);
     const accepted = results.filter(({ verdict }) => verdict === 'accepted');
     const count = accepted.reduce((sum, { from, to }) => sum + to - from + 1, 0);
     this.report({ event: 'backfilled', order: order.id, count, delivered, ranges: JSON.stringify(order.ranges), ms });

@@ -114,18 +114,20 @@ export class LogStore {
 
   /** Numbers that only a log can deliver, by epoch: at most `limit` ranges of each of the oldest four epochs. */
   held(limit: number): readonly { readonly epoch: number; readonly ranges: readonly Range[] }[] {
-    const rows = this.database
-      .prepare(
-        `SELECT epoch, min(seq) AS low, max(seq) AS high FROM (
-           SELECT epoch, seq, seq - row_number() OVER (PARTITION BY epoch ORDER BY seq) AS island
-           FROM record WHERE stream = ? AND state = 'held') GROUP BY epoch, island ORDER BY epoch, low`,
-      )
-      .all(STREAM) as unknown as { epoch: number; low: number; high: number }[];
-    const byEpoch = Map.groupBy(rows, ({ epoch }) => epoch);
-    return [...byEpoch].slice(0, 4).map(([epoch, ranges]) => ({
-      epoch,
-      ranges: ranges.slice(0, limit).map(({ low, high }): Range => [low, high]),
-    }));
+    return this.ranges("state = 'held'").map(({ epoch, ranges }) => ({ epoch, ranges: ranges.slice(0, limit) }));
+  }
+
+  /** Records since then (seconds since the epoch), whatever the platform has of them. */
+  countSince(seconds: number): number {
+    const row = this.database
+      .prepare('SELECT count(*) AS count FROM record WHERE stream = ? AND ts >= ?')
+      .get(STREAM, seconds);
+    return (row as { count: number }).count;
+  }
+
+  /** Their numbers, by epoch, of each the newest `limit` ranges. */
+  since(seconds: number, limit: number): readonly { readonly epoch: number; readonly ranges: readonly Range[] }[] {
+    return this.ranges('ts >= ?', seconds).map(({ epoch, ranges }) => ({ epoch, ranges: ranges.slice(-limit) }));
   }
 
   /** An order that is known already, ended ones included, changes nothing. True when one of them is new. */
@@ -179,5 +181,21 @@ export class LogStore {
       this.database.prepare('UPDATE fetch_order SET ended = ? WHERE id = ?').run(how, id);
       return delivered;
     });
+  }
+
+  /** Numbers of the records that fit, by epoch, of the oldest four epochs. */
+  private ranges(condition: string, ...values: number[]): { readonly epoch: number; readonly ranges: Range[] }[] {
+    const rows = this.database
+      .prepare(
+        `SELECT epoch, min(seq) AS low, max(seq) AS high FROM (
+           SELECT epoch, seq, seq - row_number() OVER (PARTITION BY epoch ORDER BY seq) AS island
+           FROM record WHERE stream = ? AND ${condition}) GROUP BY epoch, island ORDER BY epoch, low`,
+      )
+      .all(STREAM, ...values) as unknown as { epoch: number; low: number; high: number }[];
+    const byEpoch = Map.groupBy(rows, ({ epoch }) => epoch);
+    return [...byEpoch].slice(0, 4).map(([epoch, ranges]) => ({
+      epoch,
+      ranges: ranges.map(({ low, high }): Range => [low, high]),
+    }));
   }
 }

@@ -27,7 +27,7 @@ export type VehicleEvent =
   | { event: 'command_again'; id: string }
   | { event: 'outcome_delivered'; id: string; result: string }
   | { event: 'outcome_rejected'; id: string; code: string }
-  | { event: 'effect'; name: string; value: string; simulated: true }
+  | { event: 'effect'; name: string; value: string; simulated: boolean }
   | { event: 'denied'; service: string; code: string }
   | { event: 'offline'; service: string; kind: string; detail: string; retryInMs: number }
   | { event: 'online'; service: string }

@@ -1,0 +1,134 @@
+/** What `recover` and `fetch-logs` have the agent do, against a platform that lets it or not. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { JWS_TYP, signJws } from '@outrider/crypto';
+import { CommandId } from '@outrider/ids';
+import { createTestFleet, issueCommandSigner, type Party, type TestFleet } from '@outrider/testing';
+import { Vehicle } from '../agent/vehicle.service.js';
+import { VehicleGround } from '../agent/vehicle-ground.fixture.js';
+
+const ID = CommandId.parse('11111111-2222-4333-8444-555555555555');
+let fleet: TestFleet;
+let signer: Party;
+let ground: VehicleGround;
+
+beforeAll(async () => {
+  fleet = await createTestFleet();
+  signer = await issueCommandSigner(fleet);
+});
+beforeEach(async () => {
+  ground = await VehicleGround.start(fleet);
+});
+afterEach(() => ground.stop());
+
+function offer(name: string, parameters: object = {}): void {
+  const x5c = [signer, fleet.controlCa].map(({ certificate }) => Buffer.from(certificate.der).toString('base64'));
+  const iat = Math.floor(Date.now() / 1000);
+  const content = { command_id: ID, device_id: 'device-1', epoch: 0, counter: 1, iat, exp: iat + 60, name, parameters };
+  ground.platform.release = (_id, nonce) =>
+    signJws({
+      header: { typ: JWS_TYP.command, x5c },
+      payload: JSON.stringify({ ...content, nonce }),
+      key: signer.privateKey,
+    });
+  ground.platform.offers.push({ id: ID, critical: true });
+}
+const outcome = () =>
+  JSON.parse(Buffer.from(ground.platform.outcomes[0]!.outcome.split('.')[1]!, 'base64url').toString());
+const operations = () => ground.platform.requests.map(({ operation, peer }) => `${operation} by ${peer}`);
+const keyName = () => JSON.parse(readFileSync(join(ground.home, 'state', 'identity.json'), 'utf8')).keyName;
+
+describe('recover', () => {
+  it('in service: the fleet certificate is renewed with another key, once', async () => {
+    offer('recover');
+    await ground.drive({ drive: undefined }, () => ground.count('renewed') === 1, 'another certificate');
+    expect(outcome()).toMatchObject({ result: 'succeeded' });
+    await ground.drive({ drive: undefined }, () => ground.count('stream_open') === 2, 'another start');
+    expect(operations()).toEqual(['simpleenroll by device-1', 'simplereenroll by device-1']);
+    expect(keyName()).toBe('ldevid-2');
+  });
+
+  it('out of service: it knocks with the factory certificate until it is let in, across a restart', async () => {
+    const vehicle = await Vehicle.open(ground.options({ drive: undefined }));
+    const running = vehicle.run();
+    await ground.until(() => ground.count('stream_open') === 1, 'a stream');
+    ground.platform.refuseRenewals = 'denylist.certificate';
+    ground.platform.refuseEnrolments = 'denylist.device';
+    offer('recover', { order: ID });
+    await ground.until(() => ground.platform.outcomes.length === 1 && operations().length >= 3, 'a refused try');
+    vehicle.stop();
+    await running;
+    expect(keyName()).toBe('ldevid-1');
+    ground.platform.refuseEnrolments = undefined;
+    const tried = ground.platform.requests.length;
+    await ground.drive({ drive: undefined }, () => ground.count('enrolled') === 2, 'the enrolment');
+    expect(operations().slice(0, 3)).toEqual([
+      'simpleenroll by device-1',
+      'simplereenroll by device-1',
+      'simpleenroll by device-1',
+    ]);
+    expect(ground.platform.requests.length).toBeGreaterThan(tried);
+    expect(keyName()).toBe('ldevid-2');
+    // One key and one request, however often it was tried.
+    expect(new Set(ground.platform.requests.slice(1).map(({ body }) => body)).size).toBe(1);
+  });
+});
+
+describe('fetch-logs', () => {
+  const ORDER = {
+    id: '7f1c2c3e-5a0f-4d5c-9a3e-2f6f3a1b4c5d',
+    nonce: 'q'.repeat(43),
+    stream: 'main',
+    epoch: 0,
+    ranges: [[1, 5]],
+    reason: 'held',
+    expires_at: '2100-01-01T00:00:00Z',
+  };
+  const UPLOAD = '00000000-0000-4000-8000-000000000001';
+
+  /** Orders once what the vehicle says that it holds. */
+  function ordering(results: object[]) {
+    const seen = { held: [] as unknown[], segments: 0, finished: 0 };
+    ground.platform.logs = (method, path, body) => {
+      if (path.endsWith('/fetch-orders')) {
+        seen.held.push(JSON.parse(body));
+        return { status: 200, body: { orders: seen.finished === 0 ? [ORDER] : [] } };
+      }
+      if (path.endsWith('/offline-logs')) return { status: 200, body: { upload: UPLOAD, received: 0 } };
+      if (method === 'PUT') seen.segments += 1;
+      if (!path.endsWith('/finish')) return { status: 200, body: {} };
+      seen.finished += 1;
+      return { status: 200, body: { results } };
+    };
+    return seen;
+  }
+
+  it('delivers what was recorded, sent before or not, and says what became of it', async () => {
+    await ground.drive({ count: 5 }, () => ground.platform.received.length === 5, 'five records');
+    const seen = ordering([
+      { epoch: 0, from: 1, to: 3, verdict: 'duplicate' },
+      { epoch: 0, from: 4, to: 5, verdict: 'accepted' },
+    ]);
+    offer('fetch-logs', { hours: 1 });
+    await ground.drive({ drive: undefined }, () => ground.platform.outcomes.length === 1, 'an outcome');
+    expect(outcome()).toMatchObject({
+      result: 'succeeded',
+      detail: 'of 5 records of the last 1 hours 2 delivered, 3 known already',
+      data: { records: 5, delivered: 2, known: 3, refused: 0 },
+    });
+    expect(seen).toMatchObject({ segments: 1, finished: 1 });
+    expect(seen.held[0]).toEqual({ stream: 'main', epoch: 0, held: [[1, 5]] });
+  });
+
+  it('interrupted by the end of the agent, it says nothing yet, and is taken up at the next start', async () => {
+    await ground.drive({ count: 5 }, () => ground.platform.received.length === 5, 'five records');
+    ground.platform.logs = () => ({ status: 503, body: {} });
+    offer('fetch-logs');
+    await ground.drive({ drive: undefined }, () => ground.count('command_executing') === 1, 'a beginning');
+    expect(ground.platform.outcomes).toHaveLength(0);
+    ordering([{ epoch: 0, from: 1, to: 5, verdict: 'duplicate' }]);
+    await ground.drive({ drive: undefined }, () => ground.platform.outcomes.length === 1, 'an outcome');
+    expect(outcome()).toMatchObject({ result: 'succeeded', data: { known: 5, refused: 0 } });
+  });
+});
