@@ -1,21 +1,11 @@
 /** Holds the denylist exactly, in memory, and decides what it says of a subject. */
-import {
-  type DenylistEntry,
-  type DenylistKind,
-  type DenylistMode,
-  type DenylistSubject,
-  entryHash,
-  entryKey,
-} from './denylist-entry.js';
+import type { DenylistEntry, DenylistKind, DenylistMode, DenylistSubject } from './denylist-entry.js';
+import { decodeValue, EncodedValue, KINDS } from './entry-bytes.js';
+import { EntryRows, type Row, type RowFacts } from './entry-rows.js';
 import { NetworkIndex } from './ip-network.js';
-
-interface Stored {
-  readonly mode: DenylistMode;
-  readonly reason: string;
-  /** Milliseconds since the epoch; Infinity: for ever. */
-  readonly untilMs: number;
-  readonly sequence: number;
-}
+import { ListDigest } from './list-digest.js';
+import { EntryPacker, unpackEntries } from './packed-entries.js';
+import { ReasonTable } from './reason-table.js';
 
 /** `changed`: the set of live entries or one of their attributes is another now. */
 export interface Applied {
@@ -25,23 +15,35 @@ export interface Applied {
 const NOTHING: Applied = { changed: false };
 const CHANGED: Applied = { changed: true };
 
+/** One change, its value lying encoded in the scratch place. */
+interface Change {
+  readonly mode: DenylistMode;
+  readonly reason: string;
+  readonly untilMs: number;
+  readonly sequence: number;
+  readonly removed: boolean;
+}
+
 /**
  * Exact, no false positives. State is a function of the entries applied, in whatever order: for each key the highest
- * sequence wins. Tombstones are remembered so that a late older entry does not come back.
+ * sequence wins. Tombstones are remembered so that a late older entry does not come back. Some 75 bytes an entry.
  */
 export class Denylist {
-  readonly #live: Readonly<Record<DenylistKind, Map<string, Stored>>> = {
-    certificate: new Map(),
-    serial: new Map(),
-    key: new Map(),
-    device: new Map(),
-    token: new Map(),
-    network: new Map(),
-  };
+  #rows = new EntryRows();
+  #reasons = new ReasonTable();
+  #digest = new ListDigest();
   readonly #networks = new NetworkIndex();
-  readonly #tombstones = new Map<string, number>();
-  readonly #reasons = new Map<string, string>();
-  readonly #digest = Buffer.alloc(32);
+  /** Live entries by kind. */
+  readonly #counts: Record<DenylistKind, number> = {
+    certificate: 0,
+    serial: 0,
+    key: 0,
+    device: 0,
+    token: 0,
+    network: 0,
+  };
+  readonly #value = new EncodedValue();
+  readonly #facts: RowFacts = { sequence: 0, untilMs: 0, reason: 0, isRecovery: false, isRemoved: false };
   #count = 0;
   #sequence = 0;
 
@@ -55,37 +57,78 @@ export class Denylist {
     return this.#count;
   }
 
+  /** Bytes of memory that the entries take, free places among them. */
+  get bytes(): number {
+    return this.#rows.bytes;
+  }
+
   /**
    * 64 lower-case hex digits: the XOR of SHA-256(UTF-8 `<kind>.<value>.<mode>`) over all live entries, e.g. of the bytes
    * `device.device-12345.deny`; 64 zeros for an empty list. Order, reason, until and sequence do not enter.
    */
   get digest(): string {
-    return this.#digest.toString('hex');
+    return this.#digest.hex;
   }
 
-  /** Idempotent; an entry not newer than what is known of its key changes nothing. */
+  /** Idempotent; an entry not newer than what is known of its key changes nothing. Throws RangeError for a value of more than 1,024 bytes. */
   apply(entry: DenylistEntry): Applied {
-    if (entry.sequence > this.#sequence) this.#sequence = entry.sequence;
-    const map = this.#live[entry.kind];
-    const known = map.get(entry.value);
-    const key = entryKey(entry.kind, entry.value);
-    const knownSequence = known?.sequence ?? this.#tombstones.get(key) ?? 0;
-    if (entry.sequence <= knownSequence) return NOTHING;
-    if (entry.removed) return this.#remove(entry, known, key);
-    this.#tombstones.delete(key);
-    if (known?.mode !== entry.mode) {
-      if (known) this.#toggle(entry.kind, entry.value, known.mode);
-      this.#toggle(entry.kind, entry.value, entry.mode);
-    }
-    if (!known) this.#count += 1;
-    if (entry.kind === 'network') this.#networks.add(entry.value);
-    map.set(entry.value, {
-      mode: entry.mode,
-      reason: this.#intern(entry.reason),
-      untilMs: entry.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(entry.until),
-      sequence: entry.sequence,
+    const { kind, value, mode, reason, sequence } = entry;
+    if (!this.#value.encode(kind, value)) throw new RangeError('a denylist value is too long');
+    const untilMs = entry.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(entry.until);
+    return this.#change(kind, value, { mode, reason, untilMs, sequence, removed: entry.removed === true });
+  }
+
+  /** Applies a chunk of `packed`. Returns the number of entries in it; throws RangeError where it is none, or not whole. */
+  applyPacked(chunk: Uint8Array): number {
+    const encoded = this.#value;
+    return unpackEntries(chunk, encoded, ({ reason, untilMs, sequence, isRecovery }) => {
+      const value = decodeValue(encoded.bytes, 0, encoded.length, encoded.tag);
+      const mode = modeOf(isRecovery);
+      this.#change(encoded.kind, value, { mode, reason, untilMs, sequence, removed: false });
     });
-    return CHANGED;
+  }
+
+  /** All live entries in chunks of at most `maxBytes`. Pulled over time, entries changed meanwhile come as they were or as they are. */
+  *packed(maxBytes: number): Generator<Buffer> {
+    const value = new EncodedValue();
+    let packer = new EntryPacker(maxBytes);
+    for (const row of this.#rows.rows()) {
+      const { sequence, untilMs, reason, isRecovery, isRemoved } = this.#read(row);
+      if (isRemoved) continue;
+      this.#rows.valueOf(row, value);
+      const facts = { sequence, untilMs, reason: this.#reasons.text(reason), isRecovery };
+      if (packer.add(value, facts)) continue;
+      yield packer.finish();
+      packer = new EntryPacker(maxBytes);
+      if (!packer.add(value, facts)) throw new RangeError('an entry is larger than a chunk');
+    }
+    if (packer.count > 0) yield packer.finish();
+  }
+
+  /** All entries of these kinds, tombstones too. Pulled over time, those changed meanwhile come as they were or as they are. */
+  *entries(kinds: readonly DenylistKind[] = KINDS): Generator<DenylistEntry> {
+    const value = new EncodedValue();
+    for (const row of this.#rows.rows()) {
+      this.#rows.valueOf(row, value);
+      if (!kinds.includes(value.kind)) continue;
+      const text = decodeValue(value.bytes, 0, value.length, value.tag);
+      const entry = this.#entry(value.kind, text, this.#read(row));
+      yield this.#facts.isRemoved ? { ...entry, removed: true } : entry;
+    }
+  }
+
+  /** A list of its own with the same content. */
+  clone(): Denylist {
+    const copy = new Denylist();
+    copy.#rows = this.#rows.clone();
+    copy.#reasons = this.#reasons.clone();
+    copy.#digest = this.#digest.clone();
+    Object.assign(copy.#counts, this.#counts);
+    if (this.#counts.network > 0)
+      for (const { value, removed } of this.entries(['network'])) if (!removed) copy.#networks.add(value);
+    copy.#count = this.#count;
+    copy.#sequence = this.#sequence;
+    return copy;
   }
 
   /** Raises `sequence` to one that is known to be covered by what is held (a heartbeat whose digest agreed). */
@@ -95,13 +138,23 @@ export class Denylist {
 
   /** Forgets a tombstone whose record is gone from its store for good. */
   forgetTombstone(kind: DenylistKind, value: string): void {
-    this.#tombstones.delete(entryKey(kind, value));
+    const row = this.#find(kind, value);
+    if (row === 0 || !this.#read(row).isRemoved) return;
+    this.#reasons.drop(this.#facts.reason);
+    this.#rows.delete(row);
   }
 
   /** The live entry of this key, past `until` or not. */
   get(kind: DenylistKind, value: string): DenylistEntry | undefined {
-    const stored = this.#live[kind].get(value);
-    return stored && toEntry(kind, value, stored);
+    const row = this.#find(kind, value);
+    if (row === 0 || this.#read(row).isRemoved) return undefined;
+    return this.#entry(kind, value, this.#facts);
+  }
+
+  /** The sequence of the newest entry of this key, tombstone or not; 0 where there is none. */
+  sequenceOf(kind: DenylistKind, value: string): number {
+    const row = this.#find(kind, value);
+    return row === 0 ? 0 : this.#read(row).sequence;
   }
 
   /**
@@ -111,55 +164,92 @@ export class Denylist {
   match(subject: DenylistSubject, nowMs: number): DenylistEntry | undefined {
     if (this.#count === 0) return undefined;
     let recovery: DenylistEntry | undefined;
-    for (const [kind, value] of this.#candidates(subject)) {
-      const stored = this.#live[kind].get(value);
-      if (!stored || nowMs >= stored.untilMs) continue;
-      if (stored.mode === 'deny') return toEntry(kind, value, stored);
-      recovery ??= toEntry(kind, value, stored);
+    for (const [kind, member] of ORDER) {
+      const value = subject[member];
+      const found = value === undefined ? undefined : this.#standing(kind, value, nowMs);
+      if (found?.mode === 'deny') return found;
+      recovery ??= found;
+    }
+    if (this.#counts.network === 0 || subject.remoteAddress === undefined) return recovery;
+    for (const network of this.#networks.find(subject.remoteAddress)) {
+      const found = this.#standing('network', network, nowMs);
+      if (found?.mode === 'deny') return found;
+      recovery ??= found;
     }
     return recovery;
   }
 
-  *#candidates(subject: DenylistSubject): Generator<readonly [DenylistKind, string]> {
-    if (subject.thumbprint !== undefined) yield ['certificate', subject.thumbprint];
-    if (subject.tokenThumbprint !== undefined) yield ['certificate', subject.tokenThumbprint];
-    if (subject.serial !== undefined) yield ['serial', subject.serial];
-    if (subject.keyThumbprint !== undefined) yield ['key', subject.keyThumbprint];
-    if (subject.deviceId !== undefined) yield ['device', subject.deviceId];
-    if (subject.tokenId !== undefined) yield ['token', subject.tokenId];
-    if (subject.remoteAddress === undefined) return;
-    for (const network of this.#networks.find(subject.remoteAddress)) yield ['network', network];
+  #standing(kind: DenylistKind, value: string, nowMs: number): DenylistEntry | undefined {
+    if (this.#counts[kind] === 0) return undefined;
+    const row = this.#find(kind, value);
+    if (row === 0) return undefined;
+    const { isRemoved, untilMs } = this.#read(row);
+    return isRemoved || nowMs >= untilMs ? undefined : this.#entry(kind, value, this.#facts);
   }
 
-  #remove(entry: DenylistEntry, known: Stored | undefined, key: string): Applied {
-    this.#tombstones.set(key, entry.sequence);
-    if (!known) return NOTHING;
-    this.#live[entry.kind].delete(entry.value);
-    this.#toggle(entry.kind, entry.value, known.mode);
-    this.#count -= 1;
-    if (entry.kind === 'network') this.#networks.delete(entry.value);
-    return CHANGED;
+  #find(kind: DenylistKind, value: string): Row {
+    return this.#value.encode(kind, value) ? this.#rows.find(this.#value) : 0;
   }
 
-  /** XOR is its own inverse: adds what was not in the digest, takes out what was. */
-  #toggle(kind: DenylistKind, value: string, mode: DenylistMode): void {
-    const bytes = entryHash(kind, value, mode);
-    for (let i = 0; i < 32; i += 1) this.#digest[i] = (this.#digest[i] ?? 0) ^ (bytes[i] ?? 0);
+  /** The row's facts, in a place that is used again. */
+  #read(row: Row): RowFacts {
+    this.#rows.read(row, this.#facts);
+    return this.#facts;
   }
 
-  /** Reasons repeat; a million copies of one word are not kept. */
-  #intern(reason: string): string {
-    const known = this.#reasons.get(reason);
-    if (known !== undefined) return known;
-    if (this.#reasons.size < 1024) this.#reasons.set(reason, reason);
-    return reason;
+  #entry(kind: DenylistKind, value: string, { isRecovery, reason, sequence, untilMs }: RowFacts): DenylistEntry {
+    const mode = modeOf(isRecovery);
+    const until = Number.isFinite(untilMs) ? { until: new Date(untilMs).toISOString() } : {};
+    return { kind, value, mode, reason: this.#reasons.text(reason), sequence, ...until };
+  }
+
+  /** `value` lies encoded in the scratch place. */
+  #change(kind: DenylistKind, value: string, change: Change): Applied {
+    const { sequence, removed } = change;
+    if (sequence > this.#sequence) this.#sequence = sequence;
+    const found = this.#rows.find(this.#value);
+    const known = found === 0 ? undefined : this.#read(found);
+    if (known && sequence <= known.sequence) return NOTHING;
+    const before = known && !known.isRemoved ? modeOf(known.isRecovery) : undefined;
+    const after = removed ? undefined : change.mode;
+    if (known) this.#reasons.drop(known.reason);
+    if (before !== after) {
+      if (before) this.#digest.toggle(kind, value, before);
+      if (after) this.#digest.toggle(kind, value, after);
+    }
+    this.#number(kind, value, Number(after !== undefined) - Number(before !== undefined));
+    const facts = {
+      sequence,
+      untilMs: change.untilMs,
+      reason: this.#reasons.take(change.reason),
+      isRecovery: change.mode === 'recovery',
+      isRemoved: removed,
+    };
+    this.#rows.write(found === 0 ? this.#rows.insert(this.#value) : found, facts);
+    return before === undefined && after === undefined ? NOTHING : CHANGED;
+  }
+
+  #number(kind: DenylistKind, value: string, more: number): void {
+    this.#count += more;
+    this.#counts[kind] += more;
+    if (kind !== 'network' || more === 0) return;
+    if (more > 0) this.#networks.add(value);
+    else this.#networks.delete(value);
   }
 }
 
-function toEntry(kind: DenylistKind, value: string, stored: Stored): DenylistEntry {
-  const { mode, reason, sequence, untilMs } = stored;
-  const until = Number.isFinite(untilMs) ? { until: new Date(untilMs).toISOString() } : {};
-  return { kind, value, mode, reason, sequence, ...until };
+/** Who asks about a subject, in which order; networks come last. */
+const ORDER = [
+  ['certificate', 'thumbprint'],
+  ['certificate', 'tokenThumbprint'],
+  ['serial', 'serial'],
+  ['key', 'keyThumbprint'],
+  ['device', 'deviceId'],
+  ['token', 'tokenId'],
+] as const satisfies readonly (readonly [DenylistKind, keyof DenylistSubject])[];
+
+function modeOf(isRecovery: boolean): DenylistMode {
+  return isRecovery ? 'recovery' : 'deny';
 }
 
 /** True where this entry, by itself, names the subject: what decides which live connections a new entry closes. */
