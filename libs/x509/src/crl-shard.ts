@@ -17,3 +17,8 @@ export function crlShard(serialNumber: SerialNumber, shardCount: number): number
 export function crlShardUrl(baseUrl: string, shard: number, prefix = ''): string {
   return `${baseUrl}/${prefix}${shard}.crl`;
 }
+
+/** `<base>/<prefix><shard>-delta.crl`: what has changed since a full list of the same shard. */
+export function deltaCrlUrl(baseUrl: string, shard: number, prefix = ''): string {
+  return `${baseUrl}/${prefix}${shard}-delta.crl`;
+}

@@ -4,17 +4,20 @@ import { TAG } from './der-read.js';
 /** One element from its identifier octet and the parts of its content. */
 export function element(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const header = lengthOctets(length);
-  const out = new Uint8Array(1 + header.length + length);
+  const octets = lengthOctets(length);
+  const out = new Uint8Array(1 + octets.length + length);
   out[0] = tag;
-  out.set(header, 1);
-  let offset = 1 + header.length;
+  out.set(octets, 1);
+  let offset = 1 + octets.length;
   for (const part of parts) {
     out.set(part, offset);
     offset += part.length;
   }
   return out;
 }
+
+/** Identifier and length octets of an element whose content follows elsewhere. */
+export const header = (tag: number, length: number): Uint8Array => Uint8Array.of(tag, ...lengthOctets(length));
 
 function lengthOctets(length: number): number[] {
   if (length < 0x80) return [length];

@@ -119,7 +119,7 @@ export function readAuthorityKeyId(value: DerNode): string | undefined {
 }
 
 /** URIs of the full names of all points; relative names and CRL issuers other than the CA are not ours to follow. */
-function readDistributionPoints(value: DerNode): string[] {
+export function readDistributionPoints(value: DerNode): string[] {
   return sequenceOf(value, 'CRL distribution points').flatMap((point) => {
     const pointName = sequenceOf(point, 'distribution point').find((part) => part.tag === 0xa0)?.children[0];
     return pointName?.tag === 0xa0 ? readGeneralNames(pointName.children, 'distribution point').uris : [];

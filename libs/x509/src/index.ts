@@ -7,8 +7,19 @@ export {
   type UnprovenCertificationRequest,
 } from './certification-request.js';
 export { certsOnlyCms, parseCertsOnlyCms } from './certs-only-cms.js';
-export { CRL_REASONS, type CrlDescription, type CrlReason, createCrl, type RevokedEntry } from './create-crl.js';
-export { crlShard, crlShardUrl } from './crl-shard.js';
+export { type CrlDescription, createCrl } from './create-crl.js';
+export {
+  CRL_REASONS,
+  type CrlEntriesRead,
+  type CrlEntryRules,
+  type CrlReason,
+  encodeCrlEntries,
+  NO_ENTRIES_READ,
+  type RevokedEntry,
+  readCrlEntries,
+} from './crl-entries.js';
+export { type CrlForm, crlAround, type TbsAround, tbsAround } from './crl-form.js';
+export { crlShard, crlShardUrl, deltaCrlUrl } from './crl-shard.js';
 export { crossPath } from './cross-path.js';
 export { csrAttributes } from './csr-attributes.js';
 export {
@@ -54,6 +65,13 @@ export { type CrlScope, type ParsedCrl, parseCrl, revocationOf, verifyCrl } from
 export { toPem } from './pem.js';
 export { type CertificateProfile, parseProfile } from './profile-schema.js';
 export { PROFILE_NAMES, PROFILES, type ProfileName } from './profiles.js';
-export { type CertificateKeyAlgorithm, importPublicKey, keyAlgorithmOf, signatureAlgorithmFor } from './public-key.js';
+export {
+  type CertificateKeyAlgorithm,
+  importPublicKey,
+  keyAlgorithmOf,
+  type SignatureCheck,
+  signatureAlgorithmFor,
+  signatureCheck,
+} from './public-key.js';
 export { type ChainOptions, validateChain } from './validate-chain.js';
 export { isWeakKey } from './weak-keys.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
 import { signDer } from '@outrider/crypto';
-import { CRL_REASONS, type CrlReason } from './create-crl.js';
+import { CRL_REASONS, type CrlReason } from './crl-entries.js';
 import { readDer } from './der-read.js';
 import { commonName, type Fleet, hasOpenssl, issue, NOW, newFleet, newKeyPair, type Party } from './fleet.fixture.js';
 import { encodeOcspCertId, type OcspHash } from './ocsp-cert-id.js';

@@ -1,6 +1,6 @@
 /** Writes OCSP responses (RFC 6960 §4.2): signed basic responses by a delegate, and the unsigned ones that say why there is none. */
 import { hash } from 'node:crypto';
-import { CRL_REASONS, type CrlReason } from './create-crl.js';
+import { CRL_REASONS, type CrlReason } from './crl-entries.js';
 import { TAG } from './der-read.js';
 import {
   bitString,

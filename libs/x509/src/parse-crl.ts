@@ -1,11 +1,11 @@
 /** Reads and verifies certificate revocation lists (RFC 5280 §5, §6.3), refusing scopes it does not understand. */
 import { DomainError } from '@outrider/errors';
 import type { SerialNumber } from '@outrider/ids';
-import { CRL_REASONS, type CrlReason, type RevokedEntry } from './create-crl.js';
+import { CRL_REASONS, type CrlReason, type RevokedEntry } from './crl-entries.js';
 import { type DerNode, malformed, readDer, TAG } from './der-read.js';
 import { bitStringBytes, hex, sameBytes, sequenceOf, smallIntegerOf, timeOf } from './der-values.js';
 import { type DistinguishedName, readName } from './distinguished-name.js';
-import { type Extension, readAuthorityKeyId, readExtensionList } from './extensions.js';
+import { type Extension, readAuthorityKeyId, readDistributionPoints, readExtensionList } from './extensions.js';
 import { readGeneralNames } from './general-names.js';
 import { OID } from './oids.js';
 import { type ParsedCertificate, readSerialNumber } from './parse-certificate.js';
@@ -30,6 +30,10 @@ export interface ParsedCrl {
   readonly thisUpdate: Date;
   readonly nextUpdate: Date | undefined;
   readonly crlNumber: bigint | undefined;
+  /** Of a delta: the full list that it goes on from (§5.2.4). */
+  readonly baseCrlNumber: bigint | undefined;
+  /** Of a full list: where its deltas are (§5.2.6). */
+  readonly freshestCrls: readonly string[];
   readonly authorityKeyId: string | undefined;
   readonly scope: CrlScope | undefined;
   readonly revoked: ReadonlyMap<SerialNumber, RevokedEntry>;
@@ -103,7 +107,18 @@ function readReason(extension: Extension): CrlReason {
   return reason as CrlReason;
 }
 
-type CrlExtensions = Pick<ParsedCrl, 'crlNumber' | 'authorityKeyId' | 'scope' | 'unknownCriticalExtensions'>;
+type CrlExtensions = Pick<
+  ParsedCrl,
+  'crlNumber' | 'baseCrlNumber' | 'freshestCrls' | 'authorityKeyId' | 'scope' | 'unknownCriticalExtensions'
+>;
+
+const UNDERSTOOD: readonly string[] = [
+  OID.crlNumber,
+  OID.deltaCrlIndicator,
+  OID.freshestCrl,
+  OID.authorityKeyIdentifier,
+  OID.issuingDistributionPoint,
+];
 
 function readCrlExtensions(node: DerNode | undefined, version: number): CrlExtensions {
   if (node !== undefined && (version !== 1 || node.tag !== 0xa0 || node.children.length !== 1)) {
@@ -115,17 +130,28 @@ function readCrlExtensions(node: DerNode | undefined, version: number): CrlExten
     const found = list.find((extension) => extension.oid === oid);
     return found === undefined ? undefined : readDer(found.value);
   };
-  const [number, aki, idp] = [OID.crlNumber, OID.authorityKeyIdentifier, OID.issuingDistributionPoint].map(value);
-  if (number !== undefined && number.tag !== TAG.integer) throw malformed('the CRL number is no INTEGER');
-  const understood: readonly string[] = [OID.crlNumber, OID.authorityKeyIdentifier, OID.issuingDistributionPoint];
+  const aki = value(OID.authorityKeyIdentifier);
+  const idp = value(OID.issuingDistributionPoint);
+  const freshest = value(OID.freshestCrl);
+  const crl = { crlNumber: numberOf(value(OID.crlNumber)), baseCrlNumber: numberOf(value(OID.deltaCrlIndicator)) };
+  if (crl.baseCrlNumber !== undefined && (crl.crlNumber === undefined || freshest !== undefined)) {
+    throw malformed('a delta has a number of its own and no deltas');
+  }
   return {
-    crlNumber: number === undefined ? undefined : BigInt(`0x${hex(number.content)}`),
+    ...crl,
+    freshestCrls: freshest === undefined ? [] : readDistributionPoints(freshest),
     authorityKeyId: aki === undefined ? undefined : readAuthorityKeyId(aki),
     scope: idp === undefined ? undefined : readScope(idp),
     unknownCriticalExtensions: list
-      .filter(({ oid, critical }) => critical && !understood.includes(oid))
+      .filter(({ oid, critical }) => critical && !UNDERSTOOD.includes(oid))
       .map(({ oid }) => oid),
   };
+}
+
+function numberOf(node: DerNode | undefined): bigint | undefined {
+  if (node === undefined) return undefined;
+  if (node.tag !== TAG.integer) throw malformed('the CRL number is no INTEGER');
+  return BigInt(`0x${hex(node.content)}`);
 }
 
 /** Members of IssuingDistributionPoint by tag: [0] point, [1] user, [2] CA, [3] reasons, [4] indirect, [5] attribute. */
@@ -158,6 +184,7 @@ export function revocationOf(
   now: Date,
 ): RevokedEntry | undefined {
   verifyCrl(crl, issuer, now);
+  if (crl.baseCrlNumber !== undefined) throw outOfScope('a delta says nothing of what its base says');
   if (!sameBytes(certificate.issuer.der, crl.issuer.der)) throw outOfScope('the list is of another issuer');
   const { scope } = crl;
   const ca = certificate.basicConstraints?.ca ?? false;

@@ -1,5 +1,5 @@
 /** SubjectPublicKeyInfo: which key it is, and which signature algorithm that key fixes. */
-import { type KeyObject, verify } from 'node:crypto';
+import { createVerify, type KeyObject, verify } from 'node:crypto';
 import { importPublicKey as importSpki } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { type DerNode, malformed, readDer, TAG } from './der-read.js';
@@ -107,4 +107,21 @@ const ECDSA_HASHES: Readonly<Record<string, string>> = {
 function hashFor(oid: string, key: CertificateKeyAlgorithm): string | null | undefined {
   if (key === 'P-256' || key === 'P-384') return ECDSA_HASHES[oid];
   return SIGNATURE_ALGORITHMS.find((algorithm) => algorithm.oid === oid && algorithm.key === key)?.hash;
+}
+
+/** Looks at a signature over more than anyone holds at once. */
+export interface SignatureCheck {
+  update(part: Uint8Array): void;
+  holds(signature: Uint8Array): boolean;
+}
+
+/** By the one algorithm that a key of our own uses. @throws DomainError `x509.key_unsupported` but for P-256 and P-384. */
+export function signatureCheck(spkiDer: Uint8Array): SignatureCheck {
+  const { hash } = signatureAlgorithmFor(keyAlgorithmOf(spkiDer));
+  if (hash === null) throw new DomainError('x509.key_unsupported', { detail: 'Ed25519 signs no parts' });
+  const check = createVerify(hash);
+  return {
+    update: (part) => void check.update(part),
+    holds: (signature) => check.verify(importPublicKey(spkiDer), signature),
+  };
 }
