@@ -62,13 +62,17 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
     idempotencySeconds: DAY_SECONDS,
     catalogue: { folder: join(PROJECT, 'apps', 'command', 'catalogue') },
     maxOpenPerDevice: 1000,
-    batches: { approvalAbove: 25, maxDevices: 10_000 },
+    batches: { approvalAbove: 25, approvalWindowSeconds: 3600, maxDevices: 10_000 },
   }),
   revocation: (settings) => ({
     crl: { ...shards(settings), intervalSeconds: 60, validitySeconds: 3600 },
     denylist: { renewalGraceSeconds: DAY_SECONDS, skewSeconds: BACKDATE_SECONDS },
   }),
-  gateway: () => ({ enforcementWaitMs: 1000, policies: { folder: join(PROJECT, 'policies') } }),
+  gateway: () => ({
+    enforcementWaitMs: 1000,
+    decisions: { retentionDays: 400 },
+    policies: { folder: join(PROJECT, 'policies') },
+  }),
 };
 
 /** The same for fleet-ca, which names a shard in each certificate, and for revocation, which publishes it. */

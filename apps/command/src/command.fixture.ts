@@ -27,6 +27,7 @@ import { Commands1763803000000 } from './migrations/1763803000000-commands.migra
 import { PolicyBasis1764510000000 } from './migrations/1764510000000-policy-basis.migration.js';
 import { Presence1764520000000 } from './migrations/1764520000000-presence.migration.js';
 import { Sending1764700000000 } from './migrations/1764700000000-sending.migration.js';
+import { BatchesAlone1764900000000 } from './migrations/1764900000000-batches-alone.migration.js';
 import { CommandReader } from './send/command-reader.service.js';
 import { SendService } from './send/send.service.js';
 import { requestFingerprint, type SendRequest } from './send/send-command.js';
@@ -50,7 +51,13 @@ export const RIGHTS = ['command:send', 'command:send-critical'];
 let next = 0;
 export const newDevice = () => DeviceId.parse(`device-${++next}`);
 
-const MIGRATIONS = [Commands1763803000000, PolicyBasis1764510000000, Presence1764520000000, Sending1764700000000];
+const MIGRATIONS = [
+  Commands1763803000000,
+  PolicyBasis1764510000000,
+  Presence1764520000000,
+  Sending1764700000000,
+  BatchesAlone1764900000000,
+];
 
 /** fleet-ca's answer, by the test fleet's control CA. */
 async function answerSign(fleet: TestFleet, msg: { string(): string; respond(data: string): boolean }): Promise<void> {
@@ -105,9 +112,10 @@ async function answerAsNeighbours(fleet: TestFleet, nats: TestNats): Promise<() 
   token.subscribe(operatorsGet.subject, {
     callback: (_error, msg) => {
       const { subjects } = JSON.parse(msg.string()) as { subjects: string[] };
-      const operators = subjects.flatMap((subject) =>
-        IDENTITIES[subject] ? [{ subject, identity: IDENTITIES[subject], keyedBy: KEYED_BY[subject] ?? [] }] : [],
-      );
+      const operators = subjects.flatMap((subject) => {
+        const identity = IDENTITIES[subject] ?? (subject.startsWith('op:solo-') ? `${subject}@fleet` : undefined);
+        return identity ? [{ subject, identity, keyedBy: KEYED_BY[subject] ?? [] }] : [];
+      });
       msg.respond(JSON.stringify({ ok: { operators } }));
     },
   });
@@ -132,7 +140,7 @@ export async function startSurroundings() {
       idempotencySeconds: 86_400,
       catalogue: { folder: fileURLToPath(new URL('../catalogue', import.meta.url)) },
       maxOpenPerDevice: 20_000,
-      batches: { approvalAbove: 5, maxDevices: 50 },
+      batches: { approvalAbove: 5, approvalWindowSeconds: 3600, maxDevices: 50 },
     };
     return { settings, directory };
   };

@@ -13,7 +13,11 @@ export const Config = serviceConfig({
   catalogue: z.strictObject({ folder: z.string().min(1) }),
   /** How many commands may be open for one vehicle. */
   maxOpenPerDevice: z.int().min(1).max(100_000),
-  /** Commands to many: up to how many vehicles one operator alone may send, and how many one batch may have. */
-  batches: z.strictObject({ approvalAbove: z.int().min(0).max(100_000), maxDevices: z.int().min(1).max(100_000) }),
+  /** Commands to many: up to how many vehicles one person alone may send within a time, and how many one batch may have. */
+  batches: z.strictObject({
+    approvalAbove: z.int().min(0).max(100_000),
+    approvalWindowSeconds: z.int().min(60).max(604_800),
+    maxDevices: z.int().min(1).max(100_000),
+  }),
 });
 export type Config = z.infer<typeof Config>;

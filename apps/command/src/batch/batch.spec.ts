@@ -36,8 +36,9 @@ const context = {
   until: at(900),
   now: T0,
 };
-const waiting = openBatch(words(), target, 2, 'ann@fleet', context).batch;
-const running = openBatch(words(), target, 2, undefined, context).batch;
+const ann = { identity: 'ann@fleet', keyedBy: ['root@fleet'] };
+const waiting = openBatch(words(), target, 2, { person: ann, waits: true }, context).batch;
+const running = openBatch(words(), target, 2, { person: ann, waits: false }, context).batch;
 const by = (who: string, seconds: number) => ({
   by: who,
   reason: undefined,
@@ -47,7 +48,9 @@ const by = (who: string, seconds: number) => ({
 const others = { sender: ['ann@fleet'], approver: 'ben@fleet' };
 
 test('above the cap alone a second operator must agree', () => {
-  expect([0, 25, 26].map((matched) => needsApproval(matched, 25))).toEqual([false, false, true]);
+  expect([0, 25, 26].map((matched) => needsApproval(matched, 0, 25))).toEqual([false, false, true]);
+  expect([0, 20, 21].map((sentAlone) => needsApproval(5, sentAlone, 25))).toEqual([false, false, true]);
+  expect(running.requestedPeople).toEqual(['ann@fleet', 'root@fleet']);
   expect(running).toMatchObject({ state: 'running', startedAt: T0, approvalExpiresAt: null });
   expect(waiting).toMatchObject({ state: 'awaiting_approval', startedAt: null, approvalExpiresAt: at(3600) });
 });
@@ -55,7 +58,7 @@ test('above the cap alone a second operator must agree', () => {
 it('keeps of a list how many it named, and a query as it is', () => {
   expect(waiting.target).toEqual({ devices: 2 });
   const query = { query: { labels: ['north'], states: ['active' as const] } };
-  expect(openBatch(words(), query, 2, undefined, context).batch.target).toEqual(query);
+  expect(openBatch(words(), query, 2, { person: ann, waits: false }, context).batch.target).toEqual(query);
 });
 
 describe('approval', () => {
@@ -85,7 +88,7 @@ describe('approval', () => {
   });
 
   it('of a critical command comes while its sender’s token lives', () => {
-    const critical = openBatch(words({}, true), target, 2, 'ann@fleet', context).batch;
+    const critical = openBatch(words({}, true), target, 2, { person: ann, waits: true }, context).batch;
     expect(critical.approvalExpiresAt).toEqual(at(900));
     expect(() => approve(critical, others, by('op:ben', 900))).toThrow('command.batch_closed');
   });
@@ -135,9 +138,10 @@ test('a preview groups refusals by their reason, the most common first', () => {
     { deviceId: device(3), error: denied('far') },
     { deviceId: device(4), error: denied('moving') },
   ];
-  expect(previewOf(judged, { matched: 40, approvalAbove: 25, maxDevices: 100 })).toEqual({
+  expect(previewOf(judged, { matched: 40, sentAlone: 2, approvalAbove: 25, maxDevices: 100 })).toEqual({
     matched: 40,
     max_devices: 100,
+    sent_alone: 2,
     needs_approval: true,
     judged: 4,
     could_have_it: 1,

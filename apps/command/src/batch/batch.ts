@@ -52,8 +52,10 @@ export interface Batch {
   readonly matched: number;
   readonly state: BatchState;
   readonly requestedBy: string;
-  /** Who stood behind the account when it asked; null where no approval was needed. */
+  /** Who stood behind the account when it asked; null of an older one that needed no approval. */
   readonly requestedIdentity: string | null;
+  /** That person, and whoever may have held the account's key. */
+  readonly requestedPeople: readonly string[];
   readonly requestedAs: RequestedAs;
   readonly evidence: Evidence;
   readonly createdAt: Date;
@@ -92,25 +94,35 @@ export interface BatchContext {
   readonly now: Date;
 }
 
-/** Above this many vehicles a second operator must agree. */
-export function needsApproval(matched: number, approvalAbove: number): boolean {
-  return matched > approvalAbove;
+/**
+ * Above this many vehicles a second operator must agree: those of this batch, and those that the same people had their word on alone
+ * within the window, so that many small batches come to no more than one large one.
+ */
+export function needsApproval(matched: number, sentAlone: number, approvalAbove: number): boolean {
+  return matched + sentAlone > approvalAbove;
 }
 
-/**
- * `identity`: who stands behind the sender, where somebody else has to agree. The right to a critical command ends with its token, and
- * with it the time in which it can be approved.
- */
+/** Who stands behind an account, and who else may hold its key. */
+export interface Person {
+  readonly identity: string;
+  readonly keyedBy: readonly string[];
+}
+
+/** @returns everybody whose word a request of the account may be */
+export function peopleOf({ identity, keyedBy }: Person): string[] {
+  return [identity, ...keyedBy];
+}
+
+/** `waits`: for somebody else's word. The right to a critical command ends with its token, and with it the time for that word. */
 export function openBatch(
   words: CheckedWords,
   target: Target,
   matched: number,
-  identity: string | undefined,
+  { person, waits }: { readonly person: Person; readonly waits: boolean },
   { id, requestedBy, requestedAs, evidence, until, now }: BatchContext,
 ): BatchStep {
   const { kind, parameters, notBefore, expirySeconds, timeoutSeconds } = words;
   const waitUntil = new Date(now.getTime() + APPROVAL_SECONDS * 1000);
-  const waits = identity !== undefined;
   const batch: Batch = {
     id,
     name: kind.name,
@@ -120,7 +132,8 @@ export function openBatch(
     matched,
     state: waits ? 'awaiting_approval' : 'running',
     requestedBy,
-    requestedIdentity: identity ?? null,
+    requestedIdentity: person.identity,
+    requestedPeople: peopleOf(person),
     requestedAs,
     evidence,
     createdAt: now,

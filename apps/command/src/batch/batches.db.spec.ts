@@ -34,7 +34,11 @@ const requester = (by: string, scopes: readonly string[] = RIGHTS) => ({
 const by = (who: string) => ({ by: who, reason: 'checked', evidence: { token: `of ${who}` }, now: new Date() });
 const fleetOf = (n: number) => Array.from({ length: n }, newDevice);
 
-function request(given: object, key = randomBytes(8).toString('hex'), who = 'op:1') {
+function request(
+  given: object,
+  key = randomBytes(8).toString('hex'),
+  who = `op:solo-${randomBytes(4).toString('hex')}`,
+) {
   const body = BatchRequest.parse({ name: 'honk', ...given });
   const fingerprint = requestFingerprint('command-batches', Buffer.from(JSON.stringify(given)));
   return service().request(body, requester(who), { key, fingerprint });
@@ -86,10 +90,12 @@ describe('a list of vehicles', () => {
 
   it('is sent once by 20 parallel requests with one key, and not with another body', async () => {
     const devices = fleetOf(2);
-    const answers = await Promise.all(Array.from({ length: 20 }, () => request({ target: { devices } }, 'batch-1')));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => request({ target: { devices } }, 'batch-1', 'op:solo-1')),
+    );
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
     expect((await settled(answers[0]!.id, 'done')).commands).toEqual({ queued: 2 });
-    await expect(request({ target: { devices: fleetOf(1) } }, 'batch-1')).rejects.toMatchObject({
+    await expect(request({ target: { devices: fleetOf(1) } }, 'batch-1', 'op:solo-1')).rejects.toMatchObject({
       code: 'command.idempotency_mismatch',
     });
   });
@@ -143,7 +149,7 @@ it('a preview says what it would come to, and sends nothing', async () => {
 describe('above the cap', () => {
   it('nothing goes out before somebody else agrees: neither who asked, nor the same person by another account', async () => {
     const devices = fleetOf(6);
-    const { id, state } = await request({ target: { devices } });
+    const { id, state } = await request({ target: { devices } }, undefined, 'op:1');
     expect(state).toBe('awaiting_approval');
     expect(await suite.deliver(devices[0]!)).toBeUndefined();
     for (const who of ['op:1', 'op:1-too'])
@@ -165,6 +171,39 @@ describe('above the cap', () => {
     expect((await service().approve(id, by('op:2'))).state).toBe('running');
     await settled(id, 'done');
   });
+
+  it('many small ones come to no more than a large one, whichever accounts one person sends them by', async () => {
+    const send = (n: number, who: string) => request({ target: { devices: fleetOf(n) } }, undefined, who);
+    expect((await send(2, 'op:puppet')).state).toBe('running');
+    expect((await send(3, 'op:1')).state).toBe('running');
+    const { id, state } = await send(1, 'op:1-too');
+    expect(state).toBe('awaiting_approval');
+    expect((await send(1, 'op:2')).state).toBe('running');
+    const body = BatchRequest.parse({ name: 'honk', target: { devices: fleetOf(1) } });
+    expect(await service().preview(body, requester('op:1'), new Date())).toMatchObject({
+      matched: 1,
+      sent_alone: 5,
+      needs_approval: true,
+    });
+    // What two people agreed on counts for neither of them alone.
+    await service().approve(id, by('op:2'));
+    await settled(id, 'done');
+    expect((await send(4, 'op:2')).state).toBe('running');
+    // An hour later the old ones count no more.
+    const client = await suite.database.admin();
+    await client.query(`UPDATE command.batches SET created_at = created_at - interval '1 hour 1 minute'`);
+    await client.end();
+    expect((await send(5, 'op:1')).state).toBe('running');
+  }, 60_000);
+
+  it('ten at once do not slip through beside each other', async () => {
+    const who = 'op:solo-at-once';
+    const all = await Promise.all(
+      Array.from({ length: 10 }, () => request({ target: { devices: fleetOf(2) } }, undefined, who)),
+    );
+    expect(all.filter(({ state }) => state === 'running')).toHaveLength(2);
+    expect(all.filter(({ state }) => state === 'awaiting_approval')).toHaveLength(8);
+  }, 60_000);
 
   it('however many wait, others go on', async () => {
     const ids: string[] = [];

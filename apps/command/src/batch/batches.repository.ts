@@ -18,6 +18,7 @@ interface Row {
   readonly state: BatchState;
   readonly requested_by: string;
   readonly requested_identity: string | null;
+  readonly requested_people: string[];
   readonly requested_as: RequestedAs;
   readonly evidence: Evidence;
   readonly created_at: Date;
@@ -51,8 +52,9 @@ export class Batches {
     const { batch } = step;
     await tx.query(
       `INSERT INTO batches (id, name, parameters, critical, target, matched, state, requested_by, requested_identity,
-         requested_as, evidence, created_at, approval_expires_at, not_before, expiry_seconds, timeout_seconds, started_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+         requested_as, evidence, created_at, approval_expires_at, not_before, expiry_seconds, timeout_seconds, started_at,
+         requested_people)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
       [
         batch.id,
         batch.name,
@@ -71,6 +73,7 @@ export class Batches {
         batch.expirySeconds,
         batch.timeoutSeconds,
         batch.startedAt,
+        batch.requestedPeople,
       ],
     );
     await tx.query(
@@ -78,6 +81,25 @@ export class Batches {
       [batch.id, devices],
     );
     await this.note(tx, step);
+  }
+
+  /** No other batch is stored until this transaction ends: what was counted before holds. */
+  async lockAll(tx: EntityManager): Promise<void> {
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtext('command.batches'))`);
+  }
+
+  /** To how many vehicles any of these people, or this account, have sent since then without a second one's word. */
+  async sentAlone(
+    { people, account }: { readonly people: readonly string[]; readonly account: string },
+    since: Date,
+    on: Pick<EntityManager, 'query'> = this.database.dataSource,
+  ): Promise<number> {
+    const [row] = await on.query<{ sum: number }[]>(
+      `SELECT coalesce(sum(matched), 0)::int AS sum FROM batches
+       WHERE approval_expires_at IS NULL AND created_at > $3 AND (requested_people && $1::text[] OR requested_by = $2)`,
+      [people, account, since],
+    );
+    return row?.sum ?? 0;
   }
 
   /** Of a row that is locked. */
@@ -210,6 +232,7 @@ function fromRow(row: Row): Batch {
     state: row.state,
     requestedBy: row.requested_by,
     requestedIdentity: row.requested_identity,
+    requestedPeople: row.requested_people,
     requestedAs: row.requested_as,
     evidence: row.evidence,
     createdAt: row.created_at,

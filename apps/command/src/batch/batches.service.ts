@@ -6,6 +6,7 @@ import type { DeviceId } from '@outrider/ids';
 import { Nats } from '@outrider/platform/nats';
 import { Database } from '@outrider/platform/postgres';
 import { CONFIG } from '@outrider/platform/service';
+import type { EntityManager } from 'typeorm';
 import { CatalogueStore } from '../catalogue/catalogue.store.js';
 import type { KeyClaim } from '../command/new-commands.repository.js';
 import type { Config } from '../config.js';
@@ -24,6 +25,8 @@ import {
   cancel,
   needsApproval,
   openBatch,
+  type Person,
+  peopleOf,
   reject,
   type Target,
 } from './batch.js';
@@ -34,6 +37,11 @@ import { previewOf } from './preview.js';
 /** How many vehicles a preview asks the policies about. */
 const PREVIEW_DEVICES = 500;
 const PREVIEW_AT_ONCE = 20;
+
+/** Another batch of the same people was stored meanwhile, and with this one it is more than they may send alone. */
+class Overtaken extends Error {
+  override readonly name = 'Overtaken';
+}
 
 /** Commands to many vehicles: what they would do, who agrees, and the way back. */
 @Injectable()
@@ -65,29 +73,43 @@ export class BatchesService {
       const some = asking.slice(from, from + PREVIEW_AT_ONCE);
       results.push(...(await Promise.all(some.map((id) => this.sending.judge(words, id, requester, null, now)))));
     }
-    return previewOf(results, { matched: matched.length, ...this.config.batches });
+    const people = peopleOf(await this.personOf(requester.subject));
+    const sentAlone = await this.batches.sentAlone({ people, account: requester.subject }, this.windowStart(now));
+    return previewOf(results, { matched: matched.length, sentAlone, ...this.config.batches });
   }
 
   /**
-   * Once per (operator, key). Above `approvalAbove` vehicles it waits for a second operator; otherwise it is on its way.
-   * @throws DomainError `command.batch_empty`, `command.batch_too_large`, `command.idempotency_mismatch`, and what `checkWords` throws
+   * Once per (operator, key). Above `approvalAbove` vehicles, with those that the same people had alone within `approvalWindowSeconds`, it
+   * waits for a second operator; otherwise it is on its way.
+   * @throws DomainError `command.batch_empty`, `command.batch_too_large`, `command.idempotency_mismatch`, `service.upstream_unavailable`
+   * while nobody knows who stands behind the account, and what `checkWords` throws
    */
-  async request({ target, ...asked }: BatchRequest, requester: Requester, key: RequestKey) {
-    const now = new Date();
+  async request(request: BatchRequest, requester: Requester, key: RequestKey) {
+    for (;;) {
+      const now = new Date();
+      try {
+        const prepare = () => this.prepare(request, requester, now);
+        const answer = await this.once.answer(requester.subject, key, now, prepare);
+        this.runner.kick();
+        return answer;
+      } catch (error) {
+        // Looked at again: it waits for approval then.
+        if (!(error instanceof Overtaken)) throw error;
+      }
+    }
+  }
+
+  private async prepare({ target, ...asked }: BatchRequest, requester: Requester, now: Date) {
     const { subject, attributes, evidence, until } = requester;
-    const answer = await this.once.answer(subject, key, now, async () => {
-      const words = checkWords(asked, this.catalogue.kinds, requester, this.config, now);
-      const matched = await this.resolve(target);
-      const waits = needsApproval(matched.length, this.config.batches.approvalAbove);
-      const identity = waits ? (await this.identitiesOf(subject)).get(subject)?.identity : undefined;
-      if (waits && identity === undefined)
-        throw new DomainError('auth.role_insufficient', { detail: 'the account is switched off' });
-      const context = { id: randomUUID(), requestedBy: subject, requestedAs: attributes, evidence, until, now };
-      const step = openBatch(words, target, matched.length, identity, context);
-      return { answer: batchDocument(step.batch), store: (claim) => this.store(claim, step, matched) };
-    });
-    this.runner.kick();
-    return answer;
+    const words = checkWords(asked, this.catalogue.kinds, requester, this.config, now);
+    const matched = await this.resolve(target);
+    const person = await this.personOf(subject);
+    const sender = { people: peopleOf(person), account: subject };
+    const alone = await this.batches.sentAlone(sender, this.windowStart(now));
+    const waits = needsApproval(matched.length, alone, this.config.batches.approvalAbove);
+    const context = { id: randomUUID(), requestedBy: subject, requestedAs: attributes, evidence, until, now };
+    const step = openBatch(words, target, matched.length, { person, waits }, context);
+    return { answer: batchDocument(step.batch), store: (claim: KeyClaim) => this.store(claim, step, matched) };
   }
 
   /** @throws DomainError `command.batch_not_found`, `command.batch_closed`, `command.batch_same_person`, `service.upstream_unavailable` */
@@ -99,7 +121,7 @@ export class BatchesService {
       throw new DomainError('auth.role_insufficient', {
         detail: 'the account that asked, or the one that approves, is switched off',
       });
-    const people = { sender: [sender.identity, ...sender.keyedBy], approver: approver.identity };
+    const people = { sender: peopleOf(sender), approver: approver.identity };
     return this.step(id, (batch) => approve(batch, people, by));
   }
 
@@ -129,9 +151,29 @@ export class BatchesService {
   private store(claim: KeyClaim, step: BatchStep, matched: readonly DeviceId[]): Promise<boolean> {
     return this.database.transaction(async (tx) => {
       if (!(await this.keys.claim(tx, claim))) return false;
+      await this.batches.lockAll(tx);
+      await this.requireStillAlone(tx, step.batch);
       await this.batches.insert(tx, step, matched);
       return true;
     });
+  }
+
+  /** Several at once do not slip through beside each other. @throws Overtaken */
+  private async requireStillAlone(tx: EntityManager, batch: Batch): Promise<void> {
+    if (batch.state !== 'running') return;
+    const sender = { people: batch.requestedPeople, account: batch.requestedBy };
+    const alone = await this.batches.sentAlone(sender, this.windowStart(batch.createdAt), tx);
+    if (needsApproval(batch.matched, alone, this.config.batches.approvalAbove)) throw new Overtaken();
+  }
+
+  private windowStart(now: Date): Date {
+    return new Date(now.getTime() - this.config.batches.approvalWindowSeconds * 1000);
+  }
+
+  private async personOf(subject: string): Promise<Person> {
+    const person = (await this.identitiesOf(subject)).get(subject);
+    if (!person) throw new DomainError('auth.role_insufficient', { detail: 'the account is switched off' });
+    return person;
   }
 
   private async resolve(target: Target): Promise<DeviceId[]> {
@@ -144,7 +186,7 @@ export class BatchesService {
     return found;
   }
 
-  private async identitiesOf(...subjects: string[]): Promise<Map<string, { identity: string; keyedBy: string[] }>> {
+  private async identitiesOf(...subjects: string[]): Promise<Map<string, Person>> {
     const { operators } = await this.nats.request(operatorsGet, { subjects: [...new Set(subjects)] });
     return new Map(operators.map(({ subject, identity, keyedBy }) => [subject, { identity, keyedBy }]));
   }

@@ -14,12 +14,14 @@ export interface Judged {
 
 export interface PreviewLimits {
   readonly matched: number;
+  /** Vehicles that the sender has had batches for alone, within the window. */
+  readonly sentAlone: number;
   readonly approvalAbove: number;
   readonly maxDevices: number;
 }
 
 /** The document of the operator API. `judged`: the first of the matched ones. */
-export function previewOf(judged: readonly Judged[], { matched, approvalAbove, maxDevices }: PreviewLimits) {
+export function previewOf(judged: readonly Judged[], { matched, sentAlone, approvalAbove, maxDevices }: PreviewLimits) {
   const refused = new Map<string, { code: string; detail?: string; count: number; devices: DeviceId[] }>();
   for (const { deviceId, error } of judged) {
     if (!error) continue;
@@ -37,7 +39,8 @@ export function previewOf(judged: readonly Judged[], { matched, approvalAbove, m
   return {
     matched,
     max_devices: maxDevices,
-    needs_approval: needsApproval(matched, approvalAbove),
+    sent_alone: sentAlone,
+    needs_approval: needsApproval(matched, sentAlone, approvalAbove),
     judged: judged.length,
     could_have_it: judged.filter(({ error }) => !error).length,
     refused: [...refused.values()].toSorted((a, b) => b.count - a.count),
