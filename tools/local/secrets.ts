@@ -5,8 +5,9 @@ import { runProduct } from './product.ts';
 import { SERVICES } from './services.ts';
 
 export const PROVISIONER = 'provisioner';
-/** A team outside the suite that hears its events: the example of docs/examples. */
+/** A team and a SIEM outside the suite that hear its events: the examples of docs/examples. */
 export const EXAMPLE_TEAM = 'example';
+export const EXAMPLE_SIEM = 'example';
 
 export function natsPasswordFile(secrets: string, user: string): string {
   return join(secrets, `nats-${user}`);
@@ -14,7 +15,7 @@ export function natsPasswordFile(secrets: string, user: string): string {
 
 /** Makes up what is missing and writes the server's authorization block, which libs/contracts derives from the contracts. */
 export async function writeNatsAuthorization(secrets: string, authorizationFile: string): Promise<void> {
-  const names = [...SERVICES.map(({ name }) => name), PROVISIONER, `team-${EXAMPLE_TEAM}`];
+  const names = [...SERVICES.map(({ name }) => name), PROVISIONER, `team-${EXAMPLE_TEAM}`, `siem-${EXAMPLE_SIEM}`];
   const users = Object.fromEntries(names.map((name) => [name, secret(natsPasswordFile(secrets, name))]));
   const usersFile = join(secrets, 'nats-users.json');
   writeWhole(usersFile, JSON.stringify(users));

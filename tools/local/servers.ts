@@ -10,7 +10,7 @@ import { findNats } from './nats-binary.ts';
 import { portsOf } from './ports.ts';
 import { type Cluster, postgresChild, preparePostgres, SUPERUSER, waitForPostgres } from './postgres.ts';
 import { runProduct } from './product.ts';
-import { EXAMPLE_TEAM, natsPasswordFile, PROVISIONER, writeNatsAuthorization } from './secrets.ts';
+import { EXAMPLE_SIEM, EXAMPLE_TEAM, natsPasswordFile, PROVISIONER, writeNatsAuthorization } from './secrets.ts';
 import { places, postgresPlaces, type Settings, shown } from './settings.ts';
 import type { Supervisor } from './supervisor.ts';
 import { type Say, step } from './terminal.ts';
@@ -81,8 +81,9 @@ export function natsServer(settings: Settings): NatsServer {
 export async function makeStreams(settings: Settings): Promise<void> {
   const passwordFile = natsPasswordFile(places(settings).secrets, PROVISIONER);
   const url = settings.natsUrl ?? `nats://127.0.0.1:${portsOf(settings).nats}`;
-  const access = ['--url', url, '--user', PROVISIONER, '--password-file', passwordFile, '--team', EXAMPLE_TEAM];
-  await runProduct('libs/platform/dist/nats/provision.command.js', access);
+  const access = ['--url', url, '--user', PROVISIONER, '--password-file', passwordFile];
+  const outside = ['--team', EXAMPLE_TEAM, '--siem', EXAMPLE_SIEM];
+  await runProduct('libs/platform/dist/nats/provision.command.js', [...access, ...outside]);
 }
 
 /** True once `ms` have passed. */

@@ -10,8 +10,11 @@ import { BlockDelivery } from './block/block-delivery.service.js';
 import { Blocks } from './block/blocks.repository.js';
 import { Config } from './config.js';
 import { DecisionConsumer } from './decision/decision.consumer.js';
+import { DecisionRetention } from './decision/decision-retention.service.js';
+import { DecisionStreams } from './decision/decision-stream.service.js';
 import { DecisionsController } from './decision/decisions.controller.js';
 import { DecisionLog } from './decision/decisions.repository.js';
+import { setDecisionRetention } from './decision/retention.provider.js';
 import { DeviceConsumer } from './device/device.consumer.js';
 import { Devices } from './device/devices.repository.js';
 import { GeofenceService } from './geofence/geofence.service.js';
@@ -22,6 +25,7 @@ import { GatewayTables1764100000000 } from './migrations/1764100000000-gateway-t
 import { Recovery1764300000000 } from './migrations/1764300000000-recovery.migration.js';
 import { Policies1764500000000 } from './migrations/1764500000000-policies.migration.js';
 import { DeviceAttributes1764510000000 } from './migrations/1764510000000-device-attributes.migration.js';
+import { DecisionLog1764700000000 } from './migrations/1764700000000-decision-log.migration.js';
 import { BundlePublisher } from './policy/bundle-publisher.service.js';
 import { Bundles } from './policy/bundles.repository.js';
 import { PoliciesController } from './policy/policies.controller.js';
@@ -44,6 +48,8 @@ import { PolicyService } from './policy/policy.service.js';
     DeviceConsumer,
     DecisionLog,
     DecisionConsumer,
+    DecisionStreams,
+    DecisionRetention,
     Bundles,
     BundlePublisher,
     PolicyService,
@@ -57,5 +63,12 @@ export const definition: ServiceDefinition<Config> = {
   config: Config,
   module: GatewayModule,
   entities: [],
-  migrations: [GatewayTables1764100000000, Recovery1764300000000, Policies1764500000000, DeviceAttributes1764510000000],
+  migrations: [
+    GatewayTables1764100000000,
+    Recovery1764300000000,
+    Policies1764500000000,
+    DeviceAttributes1764510000000,
+    DecisionLog1764700000000,
+  ],
+  asOwner: (owner, { decisions }) => setDecisionRetention(owner, decisions.retentionDays),
 };

@@ -7,7 +7,10 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 import {
+  DENYLIST_BUCKET,
+  type DenylistKind,
   denylistAdd,
+  denylistKey,
   denylistRemove,
   deviceGet,
   type EventContract,
@@ -38,10 +41,16 @@ export async function startSuite() {
   const ground = await startGround('gateway');
   const { config: common, database, fleet, nats } = ground;
   const { vehicle: _, ...listeners } = common.listeners;
-  const config = Config.parse({ ...common, listeners, enforcementWaitMs: 500, policies: { folder: POLICIES } });
+  const config = Config.parse({
+    ...common,
+    listeners,
+    enforcementWaitMs: 500,
+    policies: { folder: POLICIES },
+    decisions: { retentionDays: 400 },
+  });
   const instance = InstanceId.parse('gateway-00000001');
   const logger = createLogger('gateway', instance, config.logLevel);
-  await migrate(config, definition.migrations, logger);
+  await migrate(config, definition.migrations, logger, async (owner) => definition.asOwner?.(owner, config));
   const app: NestFastifyApplication = await createApplication(definition, {
     service: 'gateway',
     instance,
@@ -72,6 +81,12 @@ export async function startSuite() {
     revocation,
     telemetry,
     call,
+    /** For a reader of what never ends. */
+    stream: (scope: string) => ({
+      port: config.listeners.operator?.port,
+      token: token.operatorToken(scope),
+      ca: fleet.root.certificatePem,
+    }),
     stop: async () => {
       await app.close();
       await Promise.all([provisioning, revocation, telemetry].map((connection) => connection.close()));
@@ -152,4 +167,13 @@ function send(url: string, options: https.RequestOptions, body?: object): Promis
     request.on('error', reject);
     request.end(body ? JSON.stringify(body) : undefined);
   });
+}
+
+/** An entry of the denylist, as revocation writes it: in force as it arrives. */
+export function denyNow(connection: NatsConnection, kind: DenylistKind, value: string, sequence = 1) {
+  const entry = { kind, value, mode: 'deny', reason: 'test', sequence };
+  return jetstream(connection).publish(
+    `$KV.${DENYLIST_BUCKET.name}.${denylistKey(kind, value)}`,
+    JSON.stringify(entry),
+  );
 }

@@ -39,6 +39,7 @@ export const CONTRACTS: readonly Contract[] = [
   revocation.denylistEnforced,
   gateway.blockChanged,
   gateway.deviceContextGet,
+  gateway.decisionLogged,
   ...gateway.DECISIONS_MADE,
   ...gateway.POLICIES_DECIDED,
 ];

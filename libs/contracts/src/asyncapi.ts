@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { CONTRACTS } from './all.js';
 import { type Contract, filterOf } from './contract.js';
-import { TEAM_CONTRACTS } from './platform-team.js';
+import { SIEM_CONTRACTS, TEAM_CONTRACTS } from './platform-team.js';
 import { EVENTS_STREAM } from './streams.js';
 
 const ROUTING = {
@@ -17,7 +17,7 @@ export function asyncApi(): object {
       title: 'Outrider: messages over NATS',
       version: '1.0.0',
       description:
-        `Every message between the services, and what platform teams may hear of them (tag \`platform-team\`). Kept events go through the JetStream stream ${EVENTS_STREAM.name} ` +
+        `Every message between the services, and what platform teams and SIEMs may hear of them (tags \`platform-team\`, \`siem\`). Kept events go through the JetStream stream ${EVENTS_STREAM.name} ` +
         `(${EVENTS_STREAM.maxAgeSeconds / 86_400} days), at least once, with Nats-Msg-Id; a consumer keeps what it has seen by the members that identify a message. ` +
         'Made from libs/contracts; a test holds it to the list.',
     },
@@ -51,13 +51,14 @@ function operationOf(contract: Contract): object {
     return { action: 'receive', summary, channel, messages, tags: distinct(tags), reply: { messages: reply, channel } };
   }
   const kept = contract.ephemeral ? 'core NATS' : `kept by ${EVENTS_STREAM.name}, filter ${filterOf(contract)}`;
-  const forTeams = TEAM_CONTRACTS.some(({ subject }) => subject === contract.subject);
+  const isIn = (list: readonly Contract[]) => list.some(({ subject }) => subject === contract.subject);
+  const outside = [...(isIn(TEAM_CONTRACTS) ? ['platform-team'] : []), ...(isIn(SIEM_CONTRACTS) ? ['siem'] : [])];
   return {
     action: 'send',
     summary: `${contract.from.join(', ')} says it to ${contract.to.join(', ') || 'whoever is configured'}; ${kept}.`,
     channel,
     messages,
-    tags: distinct([...tags, ...(forTeams ? [{ name: 'platform-team' }] : [])]),
+    tags: distinct([...tags, ...outside.map((name) => ({ name }))]),
   };
 }
 

@@ -2,6 +2,7 @@
 import { DeviceId, InstanceId, JwtId, SERVICES, type Service, Thumbprint } from '@outrider/ids';
 import { z } from 'zod';
 import { event, request } from './contract.js';
+import { OcsfDecision } from './ocsf.js';
 import { DenylistMode } from './revocation.js';
 import { DeviceState, Instant } from './values.js';
 
@@ -124,3 +125,11 @@ export function decisionMade(service: Service) {
 }
 
 export const DECISIONS_MADE = SERVICES.map((service) => decisionMade(service));
+
+/** What the decision log has taken in, once it is stored, for a SIEM: each user `siem-<name>` hears it by a consumer of its own. */
+export const decisionLogged = event({
+  subject: 'gateway.decision.logged.v1',
+  from: 'gateway',
+  to: [],
+  payload: OcsfDecision,
+});

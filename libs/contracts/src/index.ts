@@ -20,6 +20,7 @@ export {
   DECISIONS_MADE,
   Decision,
   DeviceContext,
+  decisionLogged,
   decisionMade,
   deviceContextGet,
   POLICIES_DECIDED,
@@ -37,6 +38,7 @@ export {
   readerOf,
   readerPermissions,
 } from './nats-permissions.js';
+export { OCSF_VERSION, OcsfDecision } from './ocsf.js';
 export { isTeamUser, type TeamUser, teamConsumers } from './platform-team.js';
 export {
   certificateEnrolled,

@@ -5,7 +5,7 @@ import { isTeamUser, type TeamUser, teamPermissions } from './platform-team.js';
 
 /**
  * Passwords (or bcrypt hashes of them) by user: each service, `provisioner`, which alone may create streams and buckets, and the teams
- * outside the suite that hear its events, `team-<name>`.
+ * and SIEMs outside the suite that hear its events, `team-<name>` and `siem-<name>`.
  */
 export type NatsUsers = Readonly<Record<Service | 'provisioner', string>> & Readonly<Record<TeamUser, string>>;
 
@@ -32,9 +32,9 @@ export function natsAuthorization(users: NatsUsers): string {
 
 function teams(users: NatsUsers): string[] {
   return Object.entries(users).flatMap(([user, password]) => {
-    if (!user.startsWith('team-')) return [];
+    if (!/^(?:team|siem)-/.test(user)) return [];
     if (!isTeamUser(user))
-      throw new Error(`${user}: a team is called team-<name>, in small letters, digits and dashes`);
+      throw new Error(`${user}: a team is called team-<name>, a SIEM siem-<name>, in small letters, digits and dashes`);
     const { publish, subscribe } = teamPermissions(user);
     return [
       userBlock(user, password, [

@@ -1,14 +1,17 @@
-/** What a team outside the suite may hear: each a NATS user of its own, with durable consumers that the provisioner makes for it. */
+/** What a team or a SIEM outside the suite may hear: each a NATS user of its own, with durable consumers that the provisioner makes for it. */
 import { type EventContract, filterOf } from './contract.js';
+import { decisionLogged } from './gateway.js';
 import { durableConsumer, type NatsPermissions } from './nats-permissions.js';
 import { messageAccepted, recordBackfilled } from './telemetry.js';
 
-/** `<name>`: how an operator calls the team. */
-const TEAM_USER = /^team-[a-z0-9][a-z0-9-]{0,31}$/;
-export type TeamUser = `team-${string}`;
+/** `<name>`: how an operator calls the team, or the SIEM. */
+const TEAM_USER = /^(?:team|siem)-[a-z0-9][a-z0-9-]{0,31}$/;
+export type TeamUser = `team-${string}` | `siem-${string}`;
 
 /** The events that are for everybody's own services. */
 export const TEAM_CONTRACTS: readonly EventContract[] = [messageAccepted, recordBackfilled];
+/** Those that are for a SIEM. */
+export const SIEM_CONTRACTS: readonly EventContract[] = [decisionLogged];
 
 export function isTeamUser(user: string): user is TeamUser {
   return TEAM_USER.test(user);
@@ -21,7 +24,7 @@ export function teamDurable(user: TeamUser, contract: EventContract): string {
 
 /** Those of one team; the provisioner makes them. */
 export function teamConsumers(user: TeamUser): { readonly name: string; readonly filterSubject: string }[] {
-  return TEAM_CONTRACTS.map((contract) => ({
+  return (user.startsWith('siem-') ? SIEM_CONTRACTS : TEAM_CONTRACTS).map((contract) => ({
     name: teamDurable(user, contract),
     filterSubject: filterOf(contract),
   }));

@@ -31,7 +31,7 @@ export async function startNats(): Promise<TestNats> {
   const port = await freePort();
   const url = `nats://127.0.0.1:${port}`;
   const users = Object.fromEntries(
-    [...SERVICES, 'provisioner', 'team-example'].map((user) => [user, PASSWORD]),
+    [...SERVICES, 'provisioner', 'team-example', 'siem-example'].map((user) => [user, PASSWORD]),
   ) as NatsUsers;
   const configFile = join(directory, 'nats.conf');
   const passwordFile = join(directory, 'password');

@@ -1,20 +1,52 @@
-import { Controller, Get } from '@nestjs/common';
-import { RequireOperator } from '@outrider/platform/admission';
-import { On, QueryParams } from '@outrider/platform/http';
-import { DecisionQuery, decisionPage } from './decision-query.js';
+import { Controller, Get, Req, Res } from '@nestjs/common';
+import { DomainError } from '@outrider/errors';
+import { RequireOperator, requireStillAdmitted } from '@outrider/platform/admission';
+import { failureOf, On, QueryParams, StreamedAnswer, sse } from '@outrider/platform/http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { DecisionQuery, DecisionStreamQuery, decisionPage } from './decision-query.js';
+import { DecisionStreams } from './decision-stream.service.js';
 import { DecisionLog } from './decisions.repository.js';
 
 const DEFAULT_LIMIT = 100;
 
 @Controller('v1/decisions')
 export class DecisionsController {
-  constructor(private readonly log: DecisionLog) {}
+  constructor(
+    private readonly log: DecisionLog,
+    private readonly streams: DecisionStreams,
+  ) {}
 
   @Get()
   @On('operator')
   @RequireOperator('evidence:read')
-  async list(@QueryParams(DecisionQuery) query: DecisionQuery) {
-    const limit = query.limit ?? DEFAULT_LIMIT;
-    return decisionPage(await this.log.find(query, limit + 1), limit);
+  async list(@QueryParams(DecisionQuery) { form, after, limit = DEFAULT_LIMIT, ...filter }: DecisionQuery) {
+    return decisionPage(await this.log.find(filter, after, limit + 1), limit, form);
   }
+
+  /** Server-sent events, each `decision` with its id; ends with the right to read by an `error`. */
+  @Get('stream')
+  @On('operator')
+  @RequireOperator('evidence:read')
+  async follow(
+    @QueryParams(DecisionStreamQuery) { form = 'outrider', after, ...filter }: DecisionStreamQuery,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const start = { filter, form, after: lastEventId(request) ?? after };
+    let answer: StreamedAnswer | undefined;
+    const open = () => (answer = new StreamedAnswer(request, reply, 'text/event-stream'));
+    try {
+      await this.streams.follow(start, () => requireStillAdmitted(request), open);
+    } catch (error) {
+      if (!answer || !(error instanceof DomainError)) throw error;
+      await answer.write(sse('error', failureOf(error)));
+    } finally {
+      answer?.end();
+    }
+  }
+}
+
+/** What a reader that comes back has seen last (HTML standard, 9.2.4); what is no id of ours is none. */
+function lastEventId({ headers }: FastifyRequest): string | undefined {
+  return DecisionStreamQuery.shape.after.safeParse(headers['last-event-id']).data;
 }

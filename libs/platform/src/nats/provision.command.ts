@@ -1,6 +1,6 @@
 /**
- * `node provision.command.js --url URL --password-file FILE [--team NAME [--replay-from TIME]]`: makes or updates the streams, durable
- * consumers and buckets of libs/contracts, as the user `provisioner`; besides, what the NATS user `team-NAME` reads by. A team's consumer
+ * `node provision.command.js --url URL --password-file FILE [--team NAME] [--siem NAME] [--replay-from TIME]`: makes or updates the streams, durable
+ * consumers and buckets of libs/contracts, as the user `provisioner`; besides, what the NATS users `team-NAME` and `siem-NAME` read by. A team's consumer
  * begins with what comes next; with `--replay-from` (RFC 3339) it begins anew, with what was stored at that time or later.
  */
 import { parseArgs } from 'node:util';
@@ -28,15 +28,16 @@ const { values } = parseArgs({
     user: { type: 'string', default: 'provisioner' },
     'password-file': { type: 'string' },
     team: { type: 'string', multiple: true, default: [] },
+    siem: { type: 'string', multiple: true, default: [] },
     'replay-from': { type: 'string' },
   },
 });
 const replayFrom = values['replay-from'] === undefined ? undefined : new Date(values['replay-from']);
-const teams = values.team.map((name) => `team-${name}`);
+const teams = [...values.team.map((name) => `team-${name}`), ...values.siem.map((name) => `siem-${name}`)];
 const misfit = Number.isNaN(replayFrom?.getTime()) || (replayFrom && teams.length === 0) || !teams.every(isTeamUser);
 if (!values.url || !values['password-file'] || misfit) {
   console.error(
-    'usage: provision.command.js --url URL --password-file FILE [--user NAME] [--team NAME [--replay-from TIME]]',
+    'usage: provision.command.js --url URL --password-file FILE [--user NAME] [--team NAME] [--siem NAME] [--replay-from TIME]',
   );
   process.exit(2);
 }
