@@ -37,6 +37,8 @@ import { previewOf } from './preview.js';
 /** How many vehicles a preview asks the policies about. */
 const PREVIEW_DEVICES = 500;
 const PREVIEW_AT_ONCE = 20;
+/** As the decision log names it: who looks whether policies let something pass has asked, too. */
+const PREVIEW = 'POST /v1/command-batches/preview';
 
 /** Another batch of the same people was stored meanwhile, and with this one it is more than they may send alone. */
 class Overtaken extends Error {
@@ -71,7 +73,9 @@ export class BatchesService {
     const results: { deviceId: DeviceId; error?: DomainError }[] = [];
     for (let from = 0; from < asking.length; from += PREVIEW_AT_ONCE) {
       const some = asking.slice(from, from + PREVIEW_AT_ONCE);
-      results.push(...(await Promise.all(some.map((id) => this.sending.judge(words, id, requester, null, now)))));
+      results.push(
+        ...(await Promise.all(some.map((id) => this.sending.judge(words, id, requester, null, now, PREVIEW)))),
+      );
     }
     const people = peopleOf(await this.personOf(requester.subject));
     const sentAlone = await this.batches.sentAlone({ people, account: requester.subject }, this.windowStart(now));

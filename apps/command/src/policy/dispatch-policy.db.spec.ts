@@ -2,7 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CommandId } from '@outrider/ids';
 import { Policies } from '@outrider/platform/policy';
-import { newDevice, type Suite, startSuite, until } from '../command.fixture.js';
+import { BatchRequest } from '../batch/batch.js';
+import { BatchesService } from '../batch/batches.service.js';
+import { newDevice, RIGHTS, type Suite, startSuite, until } from '../command.fixture.js';
 import { DeliveryService } from '../delivery/delivery.service.js';
 import { CommandReader } from '../send/command-reader.service.js';
 
@@ -26,6 +28,22 @@ describe('policies', () => {
   /** Longer than an answer about a vehicle is kept. */
   const later = () => new Promise((resolve) => setTimeout(resolve, 1100));
 
+  /** The newest decision, once it is a refusal by policy for this vehicle. */
+  async function logged(device: string): Promise<object> {
+    const log = await suite.nats.connectAs('provisioner');
+    let made: { code?: string; deviceId?: string } = {};
+    await until(async () => {
+      const query = JSON.stringify({ last_by_subj: 'command.decision.made.v1' });
+      const { message } = (await log.request('$JS.API.STREAM.MSG.GET.EVENTS', query)).json<{
+        message?: { data: string };
+      }>();
+      made = message ? JSON.parse(Buffer.from(message.data, 'base64').toString()) : {};
+      return made.code === 'policy.denied' && made.deviceId === device;
+    });
+    await log.close();
+    return made;
+  }
+
   it('refuse to move anything on a vehicle that drives, and leave the key free', async () => {
     const device = newDevice();
     suite.gateway.tell(device, MOVING);
@@ -38,16 +56,29 @@ describe('policies', () => {
     expect(await history(id)).toEqual([
       { state: 'queued', at: expect.any(String), policies: ['dispatch-by-operators'], policy_version: 1 },
     ]);
-    const log = await suite.nats.connectAs('provisioner');
-    await until(async () => {
-      const query = JSON.stringify({ last_by_subj: 'command.decision.made.v1' });
-      const { message } = (await log.request('$JS.API.STREAM.MSG.GET.EVENTS', query)).json<{
-        message?: { data: string };
-      }>();
-      const made = message && JSON.parse(Buffer.from(message.data, 'base64').toString());
-      return made?.code === 'policy.denied' && made.deviceId === device && made.subject === 'op:1';
+    expect(await logged(device)).toMatchObject({
+      action: 'POST /v1/vehicles/:device/commands',
+      subject: 'op:1',
+      policies: ['no-remote-control-while-moving'],
     });
-    await log.close();
+  });
+
+  it('are named in a preview, vehicle by vehicle, and what they refuse there is logged as well', async () => {
+    const [moving, still] = [newDevice(), newDevice()];
+    suite.gateway.tell(moving, MOVING);
+    suite.gateway.tell(still, parked);
+    const sender = { roles: ['fleet-operator'], secondFactor: false, elevated: false };
+    const requester = { subject: 'op:2', attributes: sender, scopes: RIGHTS, evidence: {}, until: new Date() };
+    const body = BatchRequest.parse({ name: 'unlock', target: { devices: [moving, still] } });
+    expect(await suite.app.get(BatchesService).preview(body, requester, new Date())).toMatchObject({
+      could_have_it: 1,
+      refused: [{ code: 'policy.denied', detail: 'no-remote-control-while-moving', count: 1, devices: [moving] }],
+    });
+    expect(await logged(moving)).toMatchObject({
+      action: 'POST /v1/command-batches/preview',
+      subject: 'op:2',
+      policies: ['no-remote-control-while-moving'],
+    });
   });
 
   it('are asked again at the release: what was parked may drive by then', async () => {

@@ -39,22 +39,21 @@ export class DispatchPolicy {
     await this.contexts.get(deviceId).catch(() => undefined);
   }
 
-  /** When it is sent. @throws DomainError `policy.denied` naming the policies, `policy.unavailable`, `service.upstream_unavailable` */
-  async require(command: Command, now: Date): Promise<PolicyBasis> {
+  /** When it is sent, by the request `action`, as the decision log names it. @throws DomainError `policy.denied` naming the policies, `policy.unavailable`, `service.upstream_unavailable` */
+  async require(command: Command, now: Date, action: string): Promise<PolicyBasis> {
     const decision = await this.ask(command, now);
     if (decision.decision === 'allow') {
       await this.remember(command, decision, now);
       return decision;
     }
-    const detail = because(decision);
-    this.report(command, 'operator', 'POST /v1/vehicles/:device/commands', detail);
-    throw new DomainError('policy.denied', { detail });
+    this.report(command, 'operator', action, decision);
+    throw new DomainError('policy.denied', { detail: because(decision) });
   }
 
   /** When it is about to be released. @throws DomainError `policy.unavailable`, `service.upstream_unavailable` */
   async decide(command: Command, now: Date): Promise<PolicyBasis & { readonly decision: 'allow' | 'deny' }> {
     const decision = (await this.remembered(command, now)) ?? (await this.ask(command, now));
-    if (decision.decision === 'deny') this.report(command, 'vehicle', `release of ${command.name}`, because(decision));
+    if (decision.decision === 'deny') this.report(command, 'vehicle', `release of ${command.name}`, decision);
     return decision;
   }
 
@@ -81,7 +80,7 @@ export class DispatchPolicy {
     return this.policies.decide(dispatchRequest(requestedBy, requestedAs ?? NOBODY, word, deviceId, context, now));
   }
 
-  private report(command: Command, listener: 'operator' | 'vehicle', action: string, detail: string): void {
+  private report(command: Command, listener: 'operator' | 'vehicle', action: string, basis: PolicyBasis): void {
     this.decisions.record({
       decision: 'deny',
       code: 'policy.denied',
@@ -89,7 +88,8 @@ export class DispatchPolicy {
       action,
       deviceId: command.deviceId,
       subject: command.requestedBy,
-      detail,
+      detail: because(basis),
+      policies: basis.policies,
       traceId: currentTrace()?.traceId,
     });
   }

@@ -23,6 +23,10 @@ export interface Judgement {
   readonly error?: DomainError;
 }
 
+/** What asks, as the decision log names it. */
+const SEND = 'POST /v1/vehicles/:device/commands';
+const SEND_MANY = 'POST /v1/command-batches';
+
 export type CommandDocument = ReturnType<typeof commandView>;
 
 @Injectable()
@@ -69,13 +73,14 @@ export class SendService {
     }
   }
 
-  /** One command of these words for this vehicle, if it may have it now; nothing is stored. @throws as `send` */
+  /** One command of these words for this vehicle, if it may have it now; nothing is stored. `action`: what asks. @throws as `send` */
   async accept(
     words: CheckedWords,
     deviceId: DeviceId,
     { subject, attributes, evidence }: Pick<Requester, 'subject' | 'attributes' | 'evidence'>,
     batchId: string | null,
     now: Date,
+    action = batchId === null ? SEND : SEND_MANY,
   ): Promise<Accepted> {
     const id = CommandId.parse(randomUUID());
     const context = { id, deviceId, requestedBy: subject, requestedAs: attributes, batchId, now };
@@ -85,7 +90,7 @@ export class SendService {
     requireReachable(device, words.kind);
     if (device.open >= maxOpenPerDevice)
       throw new DomainError('command.queue_full', { detail: `${device.open} are open` });
-    return { command, basis: await this.policy.require(command, now), evidence };
+    return { command, basis: await this.policy.require(command, now, action), evidence };
   }
 
   /** Before the release only: `command.state_conflict` afterwards, since it may have happened. @throws DomainError `command.not_found` */
