@@ -4,6 +4,9 @@ import type { DenylistKind } from './revocation.js';
 /** Where the heartbeat lies. No entry's key can be this one: theirs hold a full stop. */
 export const DENYLIST_HEARTBEAT_KEY = 'heartbeat';
 
+/** Where the bucket DENYLIST_SNAPSHOT says what lies in it. */
+export const DENYLIST_MANIFEST_KEY = 'manifest';
+
 /** Where the entries lie, for a watch: `<kind>.<value>`. */
 export const DENYLIST_ENTRY_KEYS = '*.*';
 

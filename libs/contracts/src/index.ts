@@ -14,7 +14,7 @@ export {
 } from './ca.js';
 export { CommandState, commandChanged, deliveryOffered, streamRenewed } from './command.js';
 export { type Contract, type EventContract, filterOf, type RequestContract, subjectOf } from './contract.js';
-export { DENYLIST_ENTRY_KEYS, DENYLIST_HEARTBEAT_KEY, denylistKey } from './denylist-key.js';
+export { DENYLIST_ENTRY_KEYS, DENYLIST_HEARTBEAT_KEY, DENYLIST_MANIFEST_KEY, denylistKey } from './denylist-key.js';
 export {
   blockChanged,
   DECISIONS_MADE,
@@ -62,6 +62,7 @@ export {
   denylistEnforced,
   denylistRemove,
   deviceRevoked,
+  DenylistManifest,
   Enforcement,
 } from './revocation.js';
 export {
@@ -74,6 +75,7 @@ export {
   POLICIES_KEY,
 } from './streams.js';
 export { messageAccepted, recordBackfilled, telemetryFindingRaised } from './telemetry.js';
+  DENYLIST_SNAPSHOT_BUCKET,
 export { certificateSeen, Jwk, Jwks, jwksChanged, jwksGet, operatorsGet } from './token.js';
 export {
   CertificateRef,

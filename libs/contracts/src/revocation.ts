@@ -33,8 +33,22 @@ export const DenylistHeartbeat = z.strictObject({
   sequence: z.int().nonnegative(),
   count: z.int().nonnegative(),
   digest: z.string().regex(/^[0-9a-f]{64}$/),
+  /** All entries but those of bulk changes were written up to here, ahead of what is told by `sequence`; absent: up to `sequence`. */
+  urgent: z.int().positive().optional(),
 });
 export type DenylistHeartbeat = z.infer<typeof DenylistHeartbeat>;
+
+/**
+ * What lies in the bucket DENYLIST_SNAPSHOT: chunks (`libs/admission`, packed-entries.ts) that together hold at least what the bucket
+ * DENYLIST held at `revision`, live, in `generation`. A reader watches that bucket from `revision` on.
+ */
+export const DenylistManifest = z.strictObject({
+  generation: z.int().positive(),
+  revision: z.int().positive(),
+  count: z.int().nonnegative(),
+  chunks: z.array(z.strictObject({ key: z.string().max(64), sha256: z.string().regex(/^[0-9a-f]{64}$/) })).max(100_000),
+});
+export type DenylistManifest = z.infer<typeof DenylistManifest>;
 
 export const certificateRevoked = event({
   subject: 'revocation.certificate.revoked.v1',
@@ -101,7 +115,7 @@ export const denylistRemove = request({
   reply: Enforcement,
 });
 
-/** An instance enforces everything up to `sequence`: memory swapped, named connections closed. */
+/** An instance enforces everything up to `sequence`, and of what is urgent up to `urgent`: memory swapped, named connections closed. */
 export const denylistEnforced = event({
   subject: 'revocation.denylist.enforced.v1',
   routed: true,
@@ -114,3 +128,5 @@ export const denylistEnforced = event({
     closedConnections: z.int().nonnegative(),
   }),
 });
+    /** As in the heartbeat. */
+    urgent: z.int().positive().optional(),

@@ -31,6 +31,16 @@ export const DENYLIST_BUCKET: BucketSpec = {
   storage: 'file',
 };
 
+/** All entries of the list in packed chunks, from time to time, so that an instance that starts need not read a million keys. */
+export const DENYLIST_SNAPSHOT_BUCKET: BucketSpec = {
+  name: 'DENYLIST_SNAPSHOT',
+  writer: 'revocation',
+  purged: true,
+  readers: 'all',
+  ttlSeconds: 0,
+  storage: 'file',
+};
+
 /** Leases: an instance that does not renew within the TTL is gone. On disk, so that the bucket outlives a NATS that was killed. */
 export const INSTANCES_BUCKET: BucketSpec = {
   name: 'INSTANCES',
@@ -50,4 +60,9 @@ export const POLICIES_BUCKET: BucketSpec = {
 };
 export const POLICIES_KEY = 'in-force';
 
-export const BUCKETS: readonly BucketSpec[] = [DENYLIST_BUCKET, INSTANCES_BUCKET, POLICIES_BUCKET];
+export const BUCKETS: readonly BucketSpec[] = [
+  DENYLIST_BUCKET,
+  DENYLIST_SNAPSHOT_BUCKET,
+  INSTANCES_BUCKET,
+  POLICIES_BUCKET,
+];

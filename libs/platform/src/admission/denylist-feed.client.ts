@@ -1,4 +1,4 @@
-import type { KvWatchEntry } from '@nats-io/kv';
+import type { KV, KvWatchEntry } from '@nats-io/kv';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import {
   type DenylistEntry,
@@ -22,7 +22,8 @@ import { Metrics } from '../service/metrics.service.js';
 import { type Check, Readiness } from '../service/readiness.service.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { Connections } from './connections.service.js';
-import { FeedState, type HeartbeatOutcome } from './feed-state.js';
+import { readSnapshot } from './denylist-snapshot.client.js';
+import { FeedState, type HeartbeatOutcome, type Proven } from './feed-state.js';
 
 const RETRY_MS = 250;
 const WATCHDOG_MS = 1000;
@@ -30,9 +31,15 @@ const WATCHDOG_MS = 1000;
 const MIN_SILENCE_MS = 3000;
 const MAX_SILENCE_MS = 60_000;
 
+/** What happens to the list in force. `changed`: these entries, tombstones among them; `swapped`: all of it may be another. */
+export interface DenylistListener {
+  changed(entries: readonly DenylistEntry[]): void;
+  swapped(): void;
+}
+
 /**
- * The denylist as this process enforces it: watches the bucket, proves what it holds by each heartbeat, closes the connections
- * that new entries name and then says so. Without NATS the list stays in force and its age grows.
+ * The denylist as this process enforces it: reads a snapshot, watches the bucket, proves what it holds by each heartbeat, closes the
+ * connections that new entries name and then says so. Without NATS the list stays in force and its age grows.
  */
 @Injectable()
 export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -45,8 +52,17 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
   private flushing = false;
   private heardAtMs = performance.now();
   private silenceMs = MIN_SILENCE_MS;
+  private revision = 0;
+  private acknowledged = '';
+  /** A list that was read from a snapshot and turned out another is read once without it. */
+  private distrustsSnapshot = false;
+  private reading = Promise.withResolvers<void>();
+  private readBeganMs = 0;
+  private readonly listeners = new Set<DenylistListener>();
   private readonly malformed;
   private readonly resyncs;
+  private readonly snapshots;
+  private readonly readSeconds;
 
   constructor(
     private readonly nats: Nats,
@@ -63,11 +79,18 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
       'outrider_denylist_resyncs_total',
       'Times the denylist was read from the beginning.',
     );
+    this.snapshots = metrics.counter('outrider_denylist_snapshots_total', 'Snapshots of the denylist that were read.');
+    this.readSeconds = metrics.gauge(
+      'outrider_denylist_read_seconds',
+      'How long the last reading of the denylist took, from its beginning to its proof.',
+    );
+    const bytes = metrics.gauge('outrider_denylist_bytes', 'Memory that the denylist takes.');
     const age = metrics.gauge('outrider_denylist_age_seconds', 'Age of the last heartbeat that proved the denylist.');
     const count = metrics.gauge('outrider_denylist_entries', 'Live denylist entries.');
     this.observe = () => {
       age.set(this.ageMs() / 1000);
       count.set(this.state.live.count);
+      bytes.set(this.state.live.bytes);
     };
     readiness.add('revocation feed', () => this.check());
   }
@@ -105,7 +128,33 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
 
   /** Everything up to it is enforced here. */
   get sequence(): number {
-    return this.state.sequence ?? 0;
+    return this.state.covered?.sequence ?? 0;
+  }
+
+  /** The list in force, where it is known to be exactly what lies in the bucket. Not to be changed, and another at the next turn. */
+  get proven(): Proven | undefined {
+    return this.state.proven;
+  }
+
+  /** Resolves when the reading under way has come to an end, proven or not; after `ms` at the latest. */
+  async settled(ms: number): Promise<void> {
+    let late: NodeJS.Timeout | undefined;
+    const given = new Promise<void>((resolve) => {
+      late = setTimeout(resolve, ms);
+    });
+    await Promise.race([this.reading.promise, given]);
+    clearTimeout(late);
+  }
+
+  /** Live entries of these kinds. Pull them over several turns: one changed meanwhile comes or not, `listen` tells of it. */
+  *walk(kinds: readonly DenylistKind[]): Generator<DenylistEntry> {
+    for (const entry of this.state.live.entries(kinds)) if (!entry.removed) yield entry;
+  }
+
+  /** @returns how to stop. A listener's errors are logged. */
+  listen(listener: DenylistListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   private check(): Check {
@@ -128,15 +177,19 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
 
   private async watchOnce(): Promise<void> {
     this.heardAtMs = performance.now();
+    this.readBeganMs = performance.now();
+    this.reading = Promise.withResolvers();
     const bucket = await this.nats.bucket(DENYLIST_BUCKET.name);
-    const watcher = await bucket.watch({ key: '>' });
+    this.state.beginResync();
+    this.resyncs.inc();
+    const from = this.distrustsSnapshot ? undefined : await this.readSnapshot(bucket);
+    const watcher = await bucket.watch({ key: '>', ...(from === undefined ? {} : { resumeFromRevision: from }) });
     if (this.stopped) {
       watcher.stop();
       return;
     }
     this.watcher = watcher;
-    this.state.beginResync();
-    this.resyncs.inc();
+    this.revision = 0;
     let reading = true;
     for await (const record of watcher) {
       this.take(record);
@@ -144,11 +197,33 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
       if (!reading || record.delta !== 0) continue;
       reading = false;
       this.conclude(this.state.snapshotComplete());
+      this.reading.resolve();
+    }
+  }
+
+  /** @returns from which revision to watch: that of a heartbeat, so that there is always one to come. */
+  private async readSnapshot(bucket: KV): Promise<number | undefined> {
+    try {
+      const record = await bucket.get(DENYLIST_HEARTBEAT_KEY);
+      const { data: heartbeat } = DenylistHeartbeat.safeParse(record?.operation === 'PUT' ? record.json() : undefined);
+      if (!heartbeat) return undefined;
+      const revision = await readSnapshot(this.nats, heartbeat.generation, (chunk) => {
+        this.heardAtMs = performance.now();
+        this.state.chunk(chunk);
+      });
+      if (revision !== undefined) this.snapshots.inc();
+      return revision;
+    } catch (error) {
+      this.logger.warn({ err: error }, "the denylist's snapshot was not read: the whole bucket is");
+      this.state.beginResync();
+      return undefined;
     }
   }
 
   private take(record: KvWatchEntry): void {
     this.heardAtMs = performance.now();
+    if (this.revision !== 0 && record.revision !== this.revision + 1) this.state.gap();
+    this.revision = record.revision;
     if (record.operation !== 'PUT') this.forget(record.key);
     else if (record.key === DENYLIST_HEARTBEAT_KEY) this.takeHeartbeat(record);
     else this.takeEntry(record);
@@ -176,33 +251,59 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   private conclude(outcome: HeartbeatOutcome): void {
+    if (outcome === 'same') this.flush();
     if (outcome === 'swapped') {
-      const closed = this.connections.closeMatching(this.state.live, Date.now());
-      this.acknowledge(closed);
+      this.distrustsSnapshot = false;
+      this.readSeconds.set((performance.now() - this.readBeganMs) / 1000);
+      const named = this.connections.closeNamed(this.applied.splice(0), Date.now());
+      this.acknowledge(named + this.connections.closeMatching(this.state.live, Date.now()));
+      this.tell((listener) => listener.swapped());
     }
     if (outcome !== 'resync') return;
     this.logger.warn({ sequence: this.state.live.sequence }, 'the denylist differs from its writer: reading it again');
+    this.distrustsSnapshot = true;
+    this.reading.resolve();
     this.restart();
   }
 
-  /** Entries that came together are enforced and acknowledged together. */
+  /** Entries that came together are enforced together; their heartbeat, which mostly comes with them, does not wait for the turn's end. */
   private scheduleFlush(): void {
     if (this.flushing) return;
     this.flushing = true;
-    setImmediate(() => {
-      this.flushing = false;
-      this.acknowledge(this.connections.closeNamed(this.applied.splice(0), Date.now()));
-    });
+    setImmediate(() => this.flush());
   }
 
+  private flush(): void {
+    this.flushing = false;
+    const entries = this.applied.splice(0);
+    const closed = entries.length === 0 ? 0 : this.connections.closeNamed(entries, Date.now());
+    this.acknowledge(closed);
+    if (entries.length > 0) this.tell((listener) => listener.changed(entries));
+  }
+
+  /** Once for each heartbeat that told of more than the one before. */
   private acknowledge(closedConnections: number): void {
-    const { sequence } = this.state;
-    if (sequence === undefined || this.stopped) return;
+    const { covered } = this.state;
+    const said = `${this.state.generation} ${covered?.sequence} ${covered?.urgent}`;
+    if (!covered || this.stopped || (said === this.acknowledged && closedConnections === 0)) return;
+    this.acknowledged = said;
+    const { sequence, urgent } = covered;
     const { instance } = this.runtime;
+    const payload = { instance, sequence, ...(urgent > sequence ? { urgent } : {}), closedConnections };
     try {
-      this.nats.publish(denylistEnforced, { instance, sequence, closedConnections }, instance);
+      this.nats.publish(denylistEnforced, payload, instance);
     } catch (error) {
       this.logger.warn({ err: error }, 'the acknowledgement was not sent; the lease carries it');
+    }
+  }
+
+  private tell(what: (listener: DenylistListener) => void): void {
+    for (const listener of this.listeners) {
+      try {
+        what(listener);
+      } catch (error) {
+        this.logger.error({ err: error }, 'a listener to the denylist failed');
+      }
     }
   }
 

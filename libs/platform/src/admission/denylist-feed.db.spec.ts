@@ -141,6 +141,7 @@ describe('the denylist feed', () => {
     for (let sequence = 1; sequence <= 20; sequence += 1) {
       const startMs = performance.now();
       await put(entry('device-a', sequence, { mode: sequence % 2 === 0 ? 'recovery' : 'deny' }));
+      await beat();
       await until(() => acks.some((ack) => ack.sequence === sequence));
       tookMs.push(acks.find((ack) => ack.sequence === sequence)!.atMs - startMs);
     }
