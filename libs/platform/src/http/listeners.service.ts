@@ -93,6 +93,7 @@ export function peerOf(request: { socket: object }): Peer {
 export class Listeners implements BeforeApplicationShutdown {
   readonly events = new EventEmitter<ListenerEvents>();
   private readonly servers: http.Server[] = [];
+  private readonly direct = new Map<string, http.RequestListener>();
   /** Those with a client certificate, whose verdict may change with the anchors. */
   private readonly certified = new Set<Socket>();
 
@@ -112,6 +113,22 @@ export class Listeners implements BeforeApplicationShutdown {
     if (listeners.operator) await this.listenTls('operator', listeners.operator, TLS_OPTIONS);
     if (listeners.vehicle) await this.listenTls('vehicle', listeners.vehicle, VEHICLE_TLS_OPTIONS);
     this.trustFiles.events.on('changed', () => this.closeChanged());
+  }
+
+  /**
+   * From now on what comes to `path`, or below it, on the plain listener goes to `handle` alone: no admission, no filter, no decision
+   * log. For what anyone may ask, and whose answers a framework would cost more than they do.
+   */
+  answerDirectly(path: string, handle: http.RequestListener): void {
+    this.direct.set(path, handle);
+  }
+
+  private directly(name: ListenerName, url = ''): http.RequestListener | undefined {
+    if (name !== 'http' || this.direct.size === 0) return undefined;
+    for (const [path, handle] of this.direct) {
+      if (url.startsWith(path) && ['/', '?', undefined].includes(url[path.length])) return handle;
+    }
+    return undefined;
   }
 
   /** A server whose certificate and client anchors follow their files. */
@@ -198,7 +215,9 @@ export class Listeners implements BeforeApplicationShutdown {
     );
     server.on('request', (request, response) => {
       responseOfSocket.set(request.socket, response);
-      fastify.routing(request, response);
+      const direct = this.directly(name, request.url);
+      if (direct) direct(request, response);
+      else fastify.routing(request, response);
     });
     // A body that is too large is refused before it is sent: a client that is still sending when we close may never read why.
     server.on('checkContinue', (request, response) => {
