@@ -34,7 +34,7 @@ import { requestFingerprint, type SendRequest } from './send/send-command.js';
 import { CommandSigner } from './signing/signer.client.js';
 
 const OPERATOR = { roles: ['fleet-operator'], secondFactor: false, elevated: false };
-const PEOPLE = { ann: `op:${randomUUID()}`, annToo: `op:${randomUUID()}`, ben: `op:${randomUUID()}` };
+export const PEOPLE = { ann: `op:${randomUUID()}`, annToo: `op:${randomUUID()}`, ben: `op:${randomUUID()}` };
 /** Who stands behind accounts. */
 const IDENTITIES: Readonly<Record<string, string>> = {
   'op:1': 'ann@fleet',

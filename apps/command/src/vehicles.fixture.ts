@@ -2,12 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Denylist, vehicleAudience } from '@outrider/admission';
+import { ACR, Denylist, OPERATOR_AUDIENCE, vehicleAudience } from '@outrider/admission';
 import { DENYLIST_BUCKET, DENYLIST_HEARTBEAT_KEY, vehicleCertificateGet } from '@outrider/contracts';
 import { JWS_TYP, sha256Base64url, signJws } from '@outrider/crypto';
 import type { DeviceId } from '@outrider/ids';
 import { issueVehicle, type Party, startTokenService } from '@outrider/testing';
-import type { Surroundings } from './command.fixture.js';
+import { PEOPLE, type Surroundings } from './command.fixture.js';
 
 const ISSUER = 'https://127.0.0.1:8442';
 export const SCOPE = 'command:receive command:critical';
@@ -55,10 +55,18 @@ export async function startVehicleSide({ fleet, nats }: Pick<Surroundings, 'flee
   };
   const vehicle = async (deviceId: DeviceId) =>
     new TestVehicle(deviceId, await issue(deviceId), fleet.root.certificatePem, token);
-  /** An operator's request, with one idempotency key until it is answered. */
+  /** An operator's request, by a person who is known, with one idempotency key until it is answered. */
   const operate = async (port: number, path: string, body: object): Promise<Seen> => {
-    const authorization = `Bearer ${token.operatorToken('command:send command:send-critical')}`;
-    const headers = { authorization, 'content-type': 'application/json', 'idempotency-key': randomUUID() };
+    const access = token.accessToken({
+      ...{ sub: PEOPLE.ben, client_id: 'test', roles: ['admin'], aud: OPERATOR_AUDIENCE },
+      ...{ scope: 'command:send command:send-critical', acr: ACR.service, amr: ['pop'] },
+      auth_time: Math.floor(Date.now() / 1000),
+    });
+    const headers = {
+      authorization: `Bearer ${access}`,
+      'content-type': 'application/json',
+      'idempotency-key': randomUUID(),
+    };
     const ca = fleet.root.certificatePem;
     const options = { host: '127.0.0.1', port, method: 'POST', path, headers, ca, agent: false };
     return insist(() => exchange(options, body), path);

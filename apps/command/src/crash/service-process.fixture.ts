@@ -19,6 +19,8 @@ type Settings = Awaited<ReturnType<Surroundings['configOf']>>['settings'];
 export interface CrashPoint {
   readonly state: CommandState;
   readonly before: boolean;
+  /** Of this vehicle alone; then only `before`. */
+  readonly device?: string;
 }
 
 /** What fails, and how it is mended. */
@@ -45,13 +47,13 @@ export class ServiceProcess {
     const configFile = join(given.directory, 'command.json');
     writeFileSync(configFile, JSON.stringify(settings));
     const [client, listener] = [await database.admin(), await database.admin()];
-    await client.query(`CREATE TABLE crash_points (state text PRIMARY KEY, before boolean NOT NULL)`);
+    await client.query(`CREATE TABLE crash_points (state text PRIMARY KEY, before boolean NOT NULL, device text)`);
     await client.query('GRANT SELECT ON crash_points TO PUBLIC');
     await client.query(`
       CREATE FUNCTION at_crash_point() RETURNS trigger LANGUAGE plpgsql AS $$
       DECLARE point crash_points;
       BEGIN
-        SELECT * INTO point FROM crash_points WHERE state = NEW.state;
+        SELECT * INTO point FROM crash_points WHERE state = NEW.state AND device IS NULL;
         IF FOUND THEN
           PERFORM pg_notify('crash', NEW.state);
           IF point.before THEN PERFORM pg_advisory_xact_lock(${HOLD}); END IF;
@@ -60,6 +62,15 @@ export class ServiceProcess {
       END $$`);
     await client.query(
       'CREATE TRIGGER crash BEFORE INSERT ON command_history FOR EACH ROW EXECUTE FUNCTION at_crash_point()',
+    );
+    await client.query(`
+      CREATE FUNCTION at_crash_point_of_device() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        PERFORM pg_advisory_xact_lock(${HOLD}) FROM crash_points WHERE state = NEW.state AND device = NEW.device_id;
+        RETURN NEW;
+      END $$`);
+    await client.query(
+      'CREATE TRIGGER crash BEFORE INSERT OR UPDATE ON commands FOR EACH ROW EXECUTE FUNCTION at_crash_point_of_device()',
     );
     await listener.query('LISTEN crash');
     return new ServiceProcess(
@@ -82,10 +93,10 @@ export class ServiceProcess {
   }
 
   /** Has something fail at `point`, and mends it. Resolves when that has happened. */
-  async strikeAt({ state, before }: CrashPoint, { strike, mend }: Fault): Promise<void> {
+  async strikeAt({ state, before, device }: CrashPoint, { strike, mend }: Fault): Promise<void> {
     if (before) await this.client.query('SELECT pg_advisory_lock($1)', [HOLD]);
     const reached = before ? () => this.waitsForLock() : this.committed();
-    await this.client.query('INSERT INTO crash_points VALUES ($1, $2)', [state, before]);
+    await this.client.query('INSERT INTO crash_points VALUES ($1, $2, $3)', [state, before, device]);
     await reached();
     await strike();
     await this.client.query('DELETE FROM crash_points');
