@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CommandState } from '@outrider/contracts';
-import { newDevice, type Surroundings, startSurroundings } from '../command.fixture.js';
+import { newDevice, type Surroundings, startSurroundings, until } from '../command.fixture.js';
 import { startVehicleSide } from '../vehicles.fixture.js';
 import { accountOf, Driver, type Way } from './driver.fixture.js';
 import { ServiceProcess } from './service-process.fixture.js';
@@ -10,6 +10,7 @@ import { Wire } from './wire.fixture.js';
 
 const TEST_MS = 120_000;
 const AWAY_MS = 500;
+const WAIT_MS = 20_000;
 
 let surroundings: Surroundings;
 let side: Awaited<ReturnType<typeof startVehicleSide>>;
@@ -73,3 +74,31 @@ describe.each([
     TEST_MS,
   );
 });
+
+it(
+  'NATS stays away while commands wait and a stream is open: nothing goes out on an old denylist, and all of it once it is back',
+  async () => {
+    const driver = new Driver(side, service, await side.vehicle(newDevice()));
+    const { vehicle } = driver;
+    const port = service.vehiclePort;
+    await vehicle.insist(port, 'GET', '/v1/commands/next');
+    const first = await driver.send('honk');
+    const stream = await vehicle.stream(port);
+    await until(() => stream.events.some(({ event }) => event === 'command'), WAIT_MS);
+    wires.NATS.cut();
+    // Sent again and again under one key, until the service can ask the policies about the vehicle.
+    const second = driver.send('locate');
+    await until(() => stream.ended, WAIT_MS);
+    expect(stream.events.at(-1)).toEqual({ event: 'refused', data: { code: 'revocation.stale' } });
+    for (const path of ['/v1/commands/next', '/v1/commands/stream'])
+      expect(await vehicle.ask(port, 'GET', path)).toMatchObject({ status: 503, body: { code: 'revocation.stale' } });
+    wires.NATS.mend();
+    await driver.serve('stream');
+    const [one, two] = [first, await second];
+    await driver.serve('stream');
+    expect(driver.executed).toEqual([one, two]);
+    for (const id of [one, two])
+      expect(await accountOf(surroundings, id)).toEqual({ states: PLAIN, outcomes: 1, commands: 2 });
+  },
+  TEST_MS,
+);
