@@ -5,24 +5,39 @@ import { JWS_TYP, sha256Hex } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { type ParsedCertificate, parseCertificate } from '@outrider/x509';
 import type { z } from 'zod';
-import { BATCHES_KEPT, type BatchLine, ExportLine, Manifest, type RecordLine, toEvidence } from './export-line.js';
+import {
+  BATCHES_KEPT,
+  type BatchLine,
+  ExportLine,
+  isOutside,
+  Manifest,
+  type RecordLine,
+  toEvidence,
+} from './export-line.js';
+import { LogLines } from './export-logs.js';
+import type { KeyFound, LogFault } from './log-follower.js';
 import { scan } from './scan.js';
 import { verifyStatement } from './service-statement.js';
 import { signingKey } from './signing-certificate.js';
-import { type RecordFault, verifyRecord } from './verify-record.js';
+import { type RecordFault, type RecordVerdict, verifyRecord } from './verify-record.js';
 
 const FAULTS_NAMED = 20;
 const MAX_AUTHORITIES = 16;
 const MAX_CERTIFICATES = 10_000;
+const HOUR_MS = 3_600_000;
 
-/** `line`: from 1. */
+/** `line`: from 1; where an offline log ends too early, the line after it. `seq`: of a record; `segment`: of a log's. */
 export interface ExportFault {
   readonly line: number;
-  readonly fault: RecordFault | 'out_of_place';
+  readonly fault: RecordFault | LogFault | 'out_of_place';
   readonly seq?: number | undefined;
+  readonly segment?: number | undefined;
 }
 
-/** `ok`: every record holds, the manifest is signed by the platform and fits the file. `faults`: the first 20. */
+/**
+ * `ok`: every record and every segment holds, the manifest is signed by the platform and fits the file. `faults`: the first 20.
+ * `unanchored`: of the verified records, those that somebody else may have signed since the key was revoked, as the platform says.
+ */
 export interface ExportReport {
   readonly ok: boolean;
   readonly deviceId: string | undefined;
@@ -30,6 +45,8 @@ export interface ExportReport {
   readonly to: string | null;
   readonly records: number;
   readonly verified: number;
+  readonly segments: number;
+  readonly unanchored: number;
   readonly faulty: number;
   readonly faults: readonly ExportFault[];
   readonly certificates: number;
@@ -47,10 +64,12 @@ export class ExportVerifier {
   private readonly authorities: ParsedCertificate[] = [];
   private readonly faults: ExportFault[] = [];
   private head: Head | undefined;
+  private logs: LogLines | undefined;
   private manifest: string | undefined;
   private lines = 0;
   private records = 0;
   private verified = 0;
+  private unanchored = 0;
   private faulty = 0;
 
   /** @param anchors what is believed without proof: the fleet root, brought by whoever verifies */
@@ -61,6 +80,7 @@ export class ExportVerifier {
     this.lines += 1;
     const line = parse(bytes);
     if (line?.type === 'manifest' && this.manifest === undefined) {
+      this.logs?.end();
       this.manifest = line.jws;
       return;
     }
@@ -83,6 +103,8 @@ export class ExportVerifier {
       to: to ?? null,
       records: this.records,
       verified: this.verified,
+      segments: this.logs?.segments ?? 0,
+      unanchored: this.unanchored,
       faulty: this.faulty,
       faults: this.faults,
       certificates: this.certificates.size,
@@ -94,6 +116,11 @@ export class ExportVerifier {
     switch (line.type) {
       case 'export':
         this.head = line;
+        this.logs = new LogLines({
+          ...{ deviceId: line.device_id, from: line.from, to: line.to },
+          keyOf: (thumbprint, at) => this.keyOf(thumbprint, line.device_id, at),
+          fail: (fault, segment) => this.fail({ line: this.lines, fault, segment }),
+        });
         return;
       case 'authority':
         if (this.authorities.length < MAX_AUTHORITIES) this.keep(line.certificate, (one) => this.authorities.push(one));
@@ -104,6 +131,12 @@ export class ExportVerifier {
         return;
       case 'batch':
         this.keepBatch(line);
+        return;
+      case 'delivery':
+        this.logs?.delivery(line);
+        return;
+      case 'segment':
+        this.logs?.segment(line);
         return;
       case 'record':
         this.judge(line);
@@ -132,32 +165,36 @@ export class ExportVerifier {
   private judge(line: RecordLine): void {
     this.records += 1;
     const fault = this.faultOf(line);
-    if (fault === undefined) this.verified += 1;
-    else this.fail({ line: this.lines, seq: line.seq, fault });
+    if (fault === undefined) {
+      this.verified += 1;
+      if (line.log?.standing === 'unanchored') this.unanchored += 1;
+    } else this.fail({ line: this.lines, seq: line.seq, fault });
   }
 
   private faultOf(line: RecordLine): RecordFault | undefined {
     if (line.device_id !== this.head?.device_id || isOutside(line.received_at, this.head)) return 'row_mismatch';
-    const certificate = this.certificates.get(line.thumbprint);
-    if (!certificate) return 'certificate_missing';
-    const key = this.keyOf(certificate, line);
-    if (!key) return 'certificate_invalid';
-    const verdict = verifyRecord(toEvidence(line, line.batch ? this.batches.get(line.batch.sha256) : undefined), key);
+    const verdict = line.log ? this.logs!.record({ ...line, log: line.log }) : this.liveVerdict(line);
     return verdict.ok ? undefined : verdict.fault;
   }
 
-  /** A path is validated once for each certificate and hour of receipt, and always at its ends. */
-  private keyOf(certificate: ParsedCertificate, line: RecordLine): VerificationKey | undefined {
-    const at = new Date(line.received_at);
-    const hour = `${certificate.thumbprint} ${line.received_at.slice(0, 13)}`;
+  private liveVerdict(line: RecordLine): RecordVerdict {
+    const key = this.keyOf(line.thumbprint, line.device_id, new Date(line.received_at));
+    if (typeof key === 'string') return { ok: false, fault: key };
+    return verifyRecord(toEvidence(line, line.batch ? this.batches.get(line.batch.sha256) : undefined), key);
+  }
+
+  /** A path is validated once for each certificate and hour, and always at its ends. */
+  private keyOf(thumbprint: string, deviceId: string, at: Date): KeyFound {
+    const certificate = this.certificates.get(thumbprint);
+    if (!certificate) return 'certificate_missing';
+    const hour = `${thumbprint} ${Math.floor(at.getTime() / HOUR_MS)}`;
     const known = this.keys.get(hour);
     if (known && at >= certificate.notBefore && at <= certificate.notAfter) return known;
     const trust = { intermediates: this.authorities, anchors: this.anchors };
-    const key = signingKey(certificate, line.device_id, at, trust);
-    if (key) {
-      if (this.keys.size > 1000) this.keys.clear();
-      this.keys.set(hour, key);
-    }
+    const key = signingKey(certificate, deviceId, at, trust);
+    if (!key) return 'certificate_invalid';
+    if (this.keys.size > 1000) this.keys.clear();
+    this.keys.set(hour, key);
     return key;
   }
 
@@ -172,9 +209,9 @@ export class ExportVerifier {
     const verdict = verifyStatement(this.manifest, JWS_TYP.export, madeAt, anchors, this.authorities);
     if (!verdict.ok) return verdict.reason;
     const manifest = Manifest.parse(scan(verdict.payload).value());
-    const { device_id, from, to } = this.head;
+    const { v, device_id, from, to } = this.head;
     if (manifest.sha256 !== this.hash.digest('hex')) return 'the file is not the one that was signed';
-    const same = manifest.device_id === device_id && manifest.from === from && manifest.to === to;
+    const same = manifest.v === v && manifest.device_id === device_id && manifest.from === from && manifest.to === to;
     return same && manifest.records === this.records
       ? undefined
       : 'it is of another device, range or number of records';
@@ -184,11 +221,6 @@ export class ExportVerifier {
     this.faulty += 1;
     if (this.faults.length < FAULTS_NAMED) this.faults.push(fault);
   }
-}
-
-function isOutside(receivedAt: string, { from, to }: Head): boolean {
-  const at = Date.parse(receivedAt);
-  return (from !== null && at < Date.parse(from)) || (to !== null && at >= Date.parse(to));
 }
 
 function parse(bytes: Uint8Array): ExportLine | undefined {

@@ -4,14 +4,18 @@ export {
   BATCHES_KEPT,
   BatchLine,
   CertificateLine,
+  DeliveryLine,
   ExportHead,
   ExportLine,
   encodeRaw,
   Manifest,
   ManifestLine,
   RecordLine,
+  SegmentLine,
 } from './export-line.js';
 export { type ExportFault, type ExportReport, ExportVerifier } from './export-verifier.js';
+export { type KeyFound, type LogFault, LogFollower, type LogRecord } from './log-follower.js';
+export type { EvidenceDelivery, EvidenceSegment } from './log-segment.js';
 export { Receipt, type ReceiptResult, type ReceiptVerdict, verifyReceipt } from './receipt.js';
 export {
   type EvidenceBatch,

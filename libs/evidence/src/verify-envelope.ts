@@ -42,7 +42,11 @@ export function verifyJwsRecord(bytes: Uint8Array, key: VerificationKey): unknow
 }
 
 /** The same of a COSE_Sign1 made for `context`. */
-export function verifyCose(bytes: Uint8Array, key: VerificationKey, context: 'telemetry' | 'telemetryBatch'): unknown {
+export function verifyCose(
+  bytes: Uint8Array,
+  key: VerificationKey,
+  context: 'telemetry' | 'telemetryBatch' | 'logSegment',
+): unknown {
   const cose = parseCoseSign1(bytes, LIMITS.maxBytes);
   const verdict = verifyCoseSign1(cose, key, { externalAad: COSE_EXTERNAL_AAD[context] });
   return verdict.ok ? decodeCbor(cose.payload, LIMITS) : undefined;

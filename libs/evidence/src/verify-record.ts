@@ -7,7 +7,10 @@ import { type EvidenceRecord, isBatchFormat } from './record.js';
 import { scan } from './scan.js';
 import { verifyCose, verifyJwsRecord } from './verify-envelope.js';
 
-/** Why a record does not stand. `row_mismatch`: its columns are not what was signed; `unreadable`: its bytes are no message. */
+/**
+ * Why a record does not stand. `row_mismatch`: its columns are not what was signed; `unreadable`: its bytes are no message;
+ * `segment_missing`, `segment_invalid`: of an offline log's record, the segment that proves it is gone, or does not stand.
+ */
 export type RecordFault =
   | 'bad_signature'
   | 'unreadable'
@@ -15,7 +18,9 @@ export type RecordFault =
   | 'digest_mismatch'
   | 'batch_missing'
   | 'certificate_missing'
-  | 'certificate_invalid';
+  | 'certificate_invalid'
+  | 'segment_missing'
+  | 'segment_invalid';
 
 export type RecordVerdict = { readonly ok: true } | { readonly ok: false; readonly fault: RecordFault };
 
@@ -68,7 +73,10 @@ function messageOf({ batch }: EvidenceRecord, value: unknown): RecordPayload | u
   return parsed && recordOfBatch(parsed, batch.index);
 }
 
-function agrees(record: EvidenceRecord, payload: RecordPayload): boolean {
+export function agrees(
+  record: Pick<EvidenceRecord, 'deviceId' | 'stream' | 'epoch' | 'seq' | 'ts'>,
+  payload: RecordPayload,
+): boolean {
   return (
     payload.device_id === record.deviceId &&
     payload.stream === record.stream &&

@@ -76,8 +76,8 @@ async function exported(file: string, options: TrustOptions, command: Command): 
   if (output.json) output.record(report);
   else {
     output.record({ ...rest, manifest: manifestFault ?? 'signed by the platform, and fits' });
-    const rows = faults.map(({ line, seq, fault }) => [line, seq, fault]);
-    if (rows.length > 0) output.table(faults, ['LINE', 'SEQ', 'FAULT'], rows);
+    const rows = faults.map(({ line, seq, segment, fault }) => [line, seq, segment, fault]);
+    if (rows.length > 0) output.table(faults, ['LINE', 'SEQ', 'SEGMENT', 'FAULT'], rows);
   }
   if (!report.ok) throw new Error(`${file} does not stand`);
 }

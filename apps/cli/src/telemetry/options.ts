@@ -1,5 +1,5 @@
 /** What options of `telemetry` may say. */
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 export function whole(text: string): number {
   const value = Number(text);
@@ -11,6 +11,10 @@ export function instant(text: string): string {
   const time = new Date(text);
   if (Number.isNaN(time.getTime())) throw new InvalidArgumentError('a time as in 2026-11-22T12:00:00Z');
   return time.toISOString();
+}
+
+export function deviceOption(): Option {
+  return new Option('--device <id>').makeOptionMandatory();
 }
 
 /** `/v1/devices/{device}/telemetry` and what is below it. */

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { fromUser } from '../endpoints/endpoints.store.js';
 import { inSession, type Session } from '../session.service.js';
 import { linesOf } from './lines.js';
-import { instant, pathOf, whole } from './options.js';
+import { deviceOption, instant, pathOf, whole } from './options.js';
 import { ShownRecord, wordsOf } from './shown-record.js';
 
 interface RangeOptions {
@@ -24,8 +24,15 @@ interface ListOptions extends RangeOptions {
 
 const NDJSON = 'application/x-ndjson';
 const Progress = z.looseObject({ checked: z.number(), faulty: z.number(), total: z.number() });
-const Fault = z.looseObject({ stream: z.string(), epoch: z.number(), seq: z.number(), fault: z.string() });
-const Summary = z.looseObject({ ok: z.boolean(), checked: z.number(), faulty: z.number() });
+/** Of a record; or, without `seq`, of a segment or a delivery of an offline log. */
+const Fault = z.looseObject({
+  ...{ stream: z.string().nullable(), epoch: z.number().nullable(), seq: z.number().nullable(), fault: z.string() },
+  log: z.object({ order: z.string(), log: z.string(), segment: z.number().nullable() }).nullable(),
+});
+const Summary = z.looseObject({
+  ...{ ok: z.boolean(), checked: z.number(), faulty: z.number() },
+  logs: z.object({ deliveries: z.number(), segments: z.number(), faulty: z.number(), unanchored: z.number() }),
+});
 const Failed = z.looseObject({ code: z.string(), title: z.string() });
 const Statistics = z.looseObject({
   verdicts: z.record(z.string(), z.number()),
@@ -36,7 +43,7 @@ const Statistics = z.looseObject({
 function ranged(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .requiredOption('--device <id>')
+    .addOption(deviceOption())
     .option('--from <time>', 'received at that time or later', instant)
     .option('--to <time>', 'received before', instant);
 }
@@ -84,7 +91,7 @@ async function verify({ operator, output }: Session, { device, from, to }: Range
       process.stderr.write(`\r${checked} of ${total} checked, ${faulty} faulty `);
     } else if (event === 'fault') {
       const fault = Fault.parse(said);
-      output.item(fault, [fault.fault, fault.stream, `epoch ${fault.epoch}`, `#${fault.seq}`]);
+      output.item(fault, [fault.fault, ...placeOf(fault)]);
     } else if (event === 'summary') summary = Summary.parse(said);
     else if (event === 'error') {
       const { code, title } = Failed.parse(said);
@@ -93,8 +100,20 @@ async function verify({ operator, output }: Session, { device, from, to }: Range
   }
   if (process.stderr.isTTY && !output.json) process.stderr.write('\n');
   if (!summary) throw new Error('the verification was cut off');
-  output.item(summary, [`${summary.checked} checked, ${summary.faulty} faulty`]);
-  if (!summary.ok) throw new Error(`${summary.faulty} of ${summary.checked} records do not stand`);
+  const { checked, faulty, logs } = summary;
+  const ofLogs = `${logs.segments} segments of ${logs.deliveries} offline logs, ${logs.faulty} faulty`;
+  const unanchored = logs.unanchored > 0 ? `; ${logs.unanchored} records are unanchored` : '';
+  output.item(summary, [
+    `${checked} checked, ${faulty} faulty${logs.deliveries > 0 ? `; ${ofLogs}${unanchored}` : ''}`,
+  ]);
+  if (summary.ok) return;
+  const parts = logs.faulty > 0 ? `, ${logs.faulty} parts of offline logs` : '';
+  throw new Error(`${faulty} of ${checked} records${parts} do not stand`);
+}
+
+function placeOf({ stream, epoch, seq, log }: z.infer<typeof Fault>): unknown[] {
+  const part = log ? [`log ${log.log}`, log.segment === null ? 'its delivery' : `segment ${log.segment}`] : [];
+  return seq === null ? part : [stream, `epoch ${epoch}`, `#${seq}`, ...part];
 }
 
 async function save({ operator, output }: Session, { device, from, to, out }: RangeOptions & { out: string }) {

@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { JWS_TYP } from '@outrider/crypto';
-import { BATCHES_KEPT, type ExportLine, encodeRaw, type Manifest } from '@outrider/evidence';
+import { DomainError } from '@outrider/errors';
+import { BATCHES_KEPT, type ExportLine, type Manifest } from '@outrider/evidence';
 import type { DeviceId } from '@outrider/ids';
 import { ServiceIdentity } from '@outrider/platform/nats';
 import { TrustFiles } from '@outrider/platform/service';
 import type { ParsedCertificate } from '@outrider/x509';
+import { LogEvidence, type LogItem } from '../reading/log-evidence.service.js';
 import { MessagesInRange } from '../reading/messages-in-range.service.js';
 import type { TimeRange } from '../reading/range.js';
 import { ReadingRepository } from '../reading/reading.repository.js';
-import { batchOf, type StoredMessage } from '../reading/stored-message.js';
+import type { StoredMessage } from '../reading/stored-message.js';
 import { Signers } from '../verify/signers.service.js';
+import { deliveryLine, lineOf, recordLine, segmentLine } from './export-lines.js';
 
 /** A device's messages of a range with all that proves them, as lines of text; the last is the signed manifest (docs/protocols/telemetry-reading.md). */
 @Injectable()
@@ -18,6 +21,7 @@ export class ExportService {
   constructor(
     private readonly messages: ReadingRepository,
     private readonly range: MessagesInRange,
+    private readonly logs: LogEvidence,
     private readonly signers: Signers,
     private readonly trust: TrustFiles,
     private readonly identity: ServiceIdentity,
@@ -26,22 +30,31 @@ export class ExportService {
   /**
    * Text of whole lines, a page at a time; nothing is held but the page and the last batches' digests.
    * @param madeAt an open range ends here
-   * @throws DomainError `service.unavailable` for a PostgreSQL that is away, `service.upstream_unavailable` for a provisioning that is
+   * @throws DomainError `telemetry.unknown_device` for one that has never sent anything, `service.unavailable` for a PostgreSQL that is away, `service.upstream_unavailable` for a provisioning that is
    */
   async *run(deviceId: DeviceId, { from, to }: TimeRange, madeAt: Date): AsyncGenerator<string, void, undefined> {
     const end = to !== undefined && to < madeAt ? to : madeAt;
-    const said = { v: 1 as const, device_id: deviceId, from: from?.toISOString() ?? null, to: end.toISOString() };
+    if (!(await this.messages.knows(deviceId))) throw new DomainError('telemetry.unknown_device');
+    const said = { v: 2 as const, device_id: deviceId, from: from?.toISOString() ?? null, to: end.toISOString() };
     const what = { ...said, made_at: madeAt.toISOString() };
     const writing = new Writing();
     yield writing.lines([{ type: 'export', ...what }, ...this.authorities()]);
     for await (const page of this.range.pages(deviceId, { from, to: end })) {
       for (const message of page) {
         const lines: ExportLine[] = [];
-        await this.addCertificate(message, writing, lines);
+        await this.addCertificate(message.thumbprint, writing, lines);
         await this.addBatch(message, writing, lines);
         lines.push(recordLine(message));
         yield writing.lines(lines);
       }
+    }
+    for await (const item of this.logs.items(deviceId, { from, to: end })) {
+      const lines: ExportLine[] = [];
+      const line = logLine(item);
+      if (!line) continue;
+      await this.addCertificate(line.thumbprint, writing, lines);
+      lines.push(line);
+      yield writing.lines(lines);
     }
     const { records, certificates } = writing;
     const manifest: Manifest = { ...what, records, certificates: [...certificates], sha256: writing.digest() };
@@ -55,7 +68,7 @@ export class ExportService {
     }));
   }
 
-  private async addCertificate({ thumbprint }: StoredMessage, { certificates }: Writing, lines: ExportLine[]) {
+  private async addCertificate(thumbprint: string, { certificates }: Writing, lines: ExportLine[]) {
     if (certificates.has(thumbprint)) return;
     certificates.add(thumbprint);
     const kept = await this.signers.find(thumbprint);
@@ -96,21 +109,9 @@ class Writing {
   }
 }
 
-function recordLine(message: StoredMessage): ExportLine {
-  const { device_id, stream, epoch, seq, ts, received_at, format, algorithm, token_id, thumbprint } = message;
-  return {
-    type: 'record',
-    ...{ device_id, stream, epoch, seq: Number(seq), ts, received_at: received_at.toISOString() },
-    ...{ format, algorithm, token_id, thumbprint },
-    canonical_sha256: message.canonical_sha256.toString('hex'),
-    payload: encodeRaw(format, message.payload),
-    signature: message.signature,
-    batch: batchOf(message),
-  };
-}
-
-function lineOf(line: ExportLine): string {
-  return `${JSON.stringify(line)}\n`;
+function logLine(item: LogItem) {
+  if ('record' in item) return recordLine(item.record);
+  return 'segment' in item ? segmentLine(item.segment) : deliveryLine(item.delivery);
 }
 
 function base64({ der }: ParsedCertificate): string {

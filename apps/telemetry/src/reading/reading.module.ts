@@ -10,6 +10,9 @@ import { TailService } from '../tail/tail.service.js';
 import { Signers } from '../verify/signers.service.js';
 import { VerifyController } from '../verify/verify.controller.js';
 import { VerifyService } from '../verify/verify.service.js';
+import { VerifyLogs } from '../verify/verify-logs.service.js';
+import { LogEvidenceRepository } from './log-evidence.repository.js';
+import { LogEvidence } from './log-evidence.service.js';
 import { MessagesInRange } from './messages-in-range.service.js';
 import { ReadingController } from './reading.controller.js';
 import { ReadingRepository } from './reading.repository.js';
@@ -21,6 +24,8 @@ import { ReadingPlaces } from './reading-places.service.js';
   providers: [
     ExportService,
     LiveMessages,
+    LogEvidence,
+    LogEvidenceRepository,
     MessagesInRange,
     ReadingPlaces,
     ReadingRepository,
@@ -28,6 +33,7 @@ import { ReadingPlaces } from './reading-places.service.js';
     StatisticsRepository,
     TailService,
     Verdicts,
+    VerifyLogs,
     VerifyService,
   ],
   exports: [Verdicts],

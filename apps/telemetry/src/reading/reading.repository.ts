@@ -18,12 +18,12 @@ export interface StoredBatch {
 export const SOURCES = ['live', 'log', 'all'] as const;
 export type Source = (typeof SOURCES)[number];
 
-const RECEIVED_US = '(extract(epoch FROM received_at) * 1000000)::bigint::text AS received_us';
+export const RECEIVED_US = '(extract(epoch FROM received_at) * 1000000)::bigint::text AS received_us';
 const COLUMNS = `device_id, stream, epoch, seq, ts, received_at, payload, signature, thumbprint, canonical_sha256,
   format, algorithm, token_id, batch_sha256, batch_index, ${RECEIVED_US},
   NULL::uuid AS order_id, NULL::text AS log, NULL::bigint AS segment, NULL::text AS standing`;
 /** As JSON, whatever carried it; the signature and its algorithm are the segment's. */
-const LOG_COLUMNS = `device_id, stream, epoch, seq, ts, received_at, payload, NULL::text AS signature, thumbprint, canonical_sha256,
+export const LOG_COLUMNS = `device_id, stream, epoch, seq, ts, received_at, payload, NULL::text AS signature, thumbprint, canonical_sha256,
   'json' AS format, NULL::text AS algorithm, token_id, NULL::bytea AS batch_sha256, NULL::integer AS batch_index, ${RECEIVED_US},
   order_id, log, segment, standing`;
 /** Statements of our own that only look, and may take their time, hold nobody's page back. */
@@ -41,7 +41,8 @@ const horizon = (log: string) => `(
     AND (application_name NOT LIKE '${TAKING_IN}%' OR application_name = ${log}::text))`;
 const HORIZON = horizon('NULL');
 
-const time = (parameter: string) => `timestamptz 'epoch' + ${parameter}::bigint * interval '1 microsecond'`;
+export const time = (parameter: string) => `timestamptz 'epoch' + ${parameter}::bigint * interval '1 microsecond'`;
+const WITHIN = `device_id = $1 AND received_at >= ${time('$2')} AND received_at < coalesce($3::timestamptz, now())`;
 // The first bound prunes partitions, which a comparison of rows does not.
 const PAGE = `device_id = $1 AND received_at >= ${time('$2')}
   AND (received_at, stream, epoch, seq) > (${time('$2')}, $3, $4::int, $5::bigint)
@@ -126,12 +127,16 @@ export class ReadingRepository {
     return rows.reverse();
   }
 
-  /** How many live messages lie in a range, as far as they are shown. */
+  /** Whether the device has ever sent anything. */
+  async knows(deviceId: DeviceId): Promise<boolean> {
+    return (await this.database.query('SELECT FROM devices WHERE device_id = $1', [deviceId])).length > 0;
+  }
+
+  /** How many records lie in a range, of either way, as far as they are shown. */
   async count(deviceId: DeviceId, { from, to }: TimeRange): Promise<number> {
     const [row] = await this.database.query<{ count: number }>(
       `
-      SELECT count(*)::float8 AS count FROM messages
-      WHERE device_id = $1 AND received_at >= ${time('$2')} AND received_at < coalesce($3::timestamptz, now())`,
+      SELECT ((SELECT count(*) FROM messages WHERE ${WITHIN}) + (SELECT count(*) FROM log_records WHERE ${WITHIN}))::float8 AS count`,
       [deviceId, startOf(from)[0], to ?? null],
     );
     return row?.count ?? 0;

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { VerificationKey } from '@outrider/crypto';
+import { DomainError } from '@outrider/errors';
 import { type EvidenceRecord, type RecordVerdict, verifyRecord } from '@outrider/evidence';
 import type { DeviceId } from '@outrider/ids';
 import { MessagesInRange } from '../reading/messages-in-range.service.js';
@@ -8,10 +9,13 @@ import type { TimeRange } from '../reading/range.js';
 import { ReadingRepository, type StoredBatch } from '../reading/reading.repository.js';
 import type { StoredMessage } from '../reading/stored-message.js';
 import { Signers } from './signers.service.js';
+import { VerifyLogs } from './verify-logs.service.js';
 import { type Fault, VerifyProgress } from './verify-progress.js';
 
 /** Signatures checked before vehicles get their turn. */
 const CHECKS_PER_TURN = 16;
+/** Items of offline logs between two words of progress, as a page of messages. */
+const PROGRESS_EACH = 100;
 
 /** What the verification of a range says, in order: faults and progress, at last the summary. */
 export type VerifyEvent =
@@ -32,11 +36,33 @@ export class VerifyService {
     private readonly messages: ReadingRepository,
     private readonly range: MessagesInRange,
     private readonly signers: Signers,
+    private readonly logs: VerifyLogs,
   ) {}
 
-  /** @throws DomainError `service.unavailable` for a PostgreSQL that is away, `service.upstream_unavailable` for a provisioning that is */
+  /**
+   * Live messages first, then what offline logs brought.
+   * @throws DomainError `telemetry.unknown_device` for one that has never sent anything, `service.unavailable` for a PostgreSQL that is
+   * away, `service.upstream_unavailable` for a provisioning that is
+   */
   async *run(deviceId: DeviceId, range: TimeRange): AsyncGenerator<VerifyEvent, void, undefined> {
+    if (!(await this.messages.knows(deviceId))) throw new DomainError('telemetry.unknown_device');
     const progress = new VerifyProgress(await this.messages.count(deviceId, range));
+    yield* this.live(deviceId, range, progress);
+    let items = 0;
+    for await (const fault of this.logs.run(deviceId, range, progress)) {
+      if (++items % CHECKS_PER_TURN === 0) await nextTurn();
+      if (fault) yield { event: 'fault', data: fault };
+      if (items % PROGRESS_EACH === 0) yield { event: 'progress', data: progress.progress() };
+    }
+    if (items % PROGRESS_EACH > 0) yield { event: 'progress', data: progress.progress() };
+    yield { event: 'summary', data: progress.summary() };
+  }
+
+  private async *live(
+    deviceId: DeviceId,
+    range: TimeRange,
+    progress: VerifyProgress,
+  ): AsyncGenerator<VerifyEvent, void, undefined> {
     let last: LastBatch | undefined;
     let checks = 0;
     for await (const page of this.range.pages(deviceId, range)) {
@@ -51,7 +77,6 @@ export class VerifyService {
       }
       yield { event: 'progress', data: progress.progress() };
     }
-    yield { event: 'summary', data: progress.summary() };
   }
 
   /** A path is validated once for each certificate at the two ends of a page, whose times are in order. */
@@ -105,5 +130,5 @@ function whole({ stream, epoch, seq }: StoredMessage): string {
 }
 
 function faultOf({ stream, epoch, seq, thumbprint }: StoredMessage, received_at: string, fault: Fault['fault']): Fault {
-  return { stream, epoch, seq: Number(seq), received_at, thumbprint, fault };
+  return { stream, epoch, seq: Number(seq), received_at, thumbprint, log: null, fault };
 }
