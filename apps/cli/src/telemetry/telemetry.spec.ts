@@ -13,7 +13,7 @@ import { createTestFleet, issueService, type Party, type TestFleet } from '@outr
 /** Runs the built program against a TLS server that answers as the test says, and against files. */
 const home = mkdtempSync(join(tmpdir(), 'outrider-cli-telemetry-'));
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
-const asked: { url: string | undefined; accept: string | undefined; lastEventId: unknown }[] = [];
+const asked: { url: string | undefined; accept: string | undefined; lastEventId: unknown; body: string }[] = [];
 let answers: string[] = [];
 let fleet: TestFleet;
 let telemetry: Party;
@@ -28,8 +28,10 @@ beforeAll(async () => {
   fleet = await createTestFleet();
   telemetry = await issueService(fleet, 'telemetry');
   const cert = telemetry.certificatePem + fleet.infrastructureCa.certificatePem;
-  server = createServer({ key: telemetry.privateKeyPem, cert }, ({ url, headers }, response) => {
-    asked.push({ url, accept: headers.accept, lastEventId: headers['last-event-id'] });
+  server = createServer({ key: telemetry.privateKeyPem, cert }, async (request, response) => {
+    const { url, headers } = request;
+    const body = (await request.toArray()).join('');
+    asked.push({ url, accept: headers.accept, lastEventId: headers['last-event-id'], body });
     response.writeHead(200, { 'content-type': headers.accept ?? '' }).end(answers.shift() ?? '');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -102,15 +104,25 @@ describe('what the service streams', () => {
   });
 
   it('verify: succeeds where everything stands, fails and names what does not, or when it is cut off', async () => {
-    const good = { ok: true, checked: 2, verified: 2, faulty: 0 };
+    const logs = { deliveries: 0, segments: 0, faulty: 0, unanchored: 0 };
+    const good = { ok: true, checked: 2, verified: 2, faulty: 0, logs };
     answers = [sse('progress', { checked: 2, verified: 2, faulty: 0, total: 2 }) + sse('summary', good)];
     expect(await outrider('verify', '--device', 'device-1')).toMatchObject({ exit: 0, out: '2 checked, 0 faulty\n' });
-    const fault = { stream: 'main', epoch: 0, seq: 7, fault: 'bad_signature' };
-    answers = [sse('fault', fault) + sse('summary', { ok: false, checked: 2, verified: 1, faulty: 1 })];
+    const fault = { stream: 'main', epoch: 0, seq: 7, log: null, fault: 'bad_signature' };
+    answers = [sse('fault', fault) + sse('summary', { ok: false, checked: 2, verified: 1, faulty: 1, logs })];
     const bad = await outrider('verify', '--device', 'device-1');
     expect(bad).toMatchObject({ exit: 1, out: expect.stringContaining('bad_signature  main  epoch 0  #7') });
     answers = [sse('progress', { checked: 1, verified: 1, faulty: 0, total: 2 })];
     expect(await outrider('verify', '--device', 'device-1')).toMatchObject({ exit: 1 });
+    const place = { order: 'o', log: 'log-1', segment: 2 };
+    const broken = { stream: null, epoch: null, seq: null, log: place, fault: 'chain_broken' };
+    const some = { deliveries: 1, segments: 3, faulty: 1, unanchored: 4 };
+    answers = [sse('fault', broken) + sse('summary', { ...good, ok: false, logs: some })];
+    expect(await outrider('verify', '--device', 'device-1')).toMatchObject({
+      exit: 1,
+      out: 'chain_broken  log log-1  segment 2\n2 checked, 0 faulty; 3 segments of 1 offline logs, 1 faulty; 4 records are unanchored\n',
+      err: expect.stringContaining('0 of 2 records, 1 parts of offline logs do not stand'),
+    });
   });
 
   it('stats: streams, verdicts and latency', async () => {
@@ -127,6 +139,51 @@ function signed(payload: object, typ: JwsTyp): string {
   const x5c = [telemetry, fleet.infrastructureCa].map((one) => Buffer.from(one.certificate.der).toString('base64'));
   return signJws({ header: { typ, x5c }, payload: JSON.stringify(payload), key: telemetry.privateKey });
 }
+
+describe('epochs and findings', () => {
+  it('epoch: lists who is held page by page, opens for one, some or all, and shows the history', async () => {
+    const held = (device_id: string) => ({ device_id, epoch: 3, known_epoch: 4 });
+    answers = [
+      JSON.stringify({ items: [held('device-1')], next: 'device-1' }),
+      JSON.stringify({ items: [held('device-2')], next: null }),
+    ];
+    const listed = await outrider('epoch', 'list-held');
+    expect(listed).toMatchObject({
+      exit: 0,
+      out: 'device-1  epoch 3  known up to epoch 4\ndevice-2  epoch 3  known up to epoch 4\n',
+    });
+    expect(asked.slice(-2).map(({ url }) => url)).toEqual([
+      '/v1/epochs/held?limit=1000',
+      '/v1/epochs/held?after=device-1&limit=1000',
+    ]);
+    const reason = ['--reason', 'restored'];
+    for (const [args, url, body] of [
+      [['--device', 'device-1'], '/v1/devices/device-1/epoch', { reason: 'restored' }],
+      [['--device', 'a1b', '--device', 'a2b'], '/v1/epochs', { devices: ['a1b', 'a2b'], reason: 'restored' }],
+      [['--held'], '/v1/epochs', { devices: 'held', reason: 'restored' }],
+    ] as const) {
+      answers = [JSON.stringify({ device_id: 'device-1', min_epoch: 5, opened: 2 })];
+      expect(await outrider('epoch', 'open', ...args, ...reason)).toMatchObject({ exit: 0 });
+      expect({ url: asked.at(-1)!.url, body: JSON.parse(asked.at(-1)!.body) }).toEqual({ url, body });
+    }
+    expect(await outrider('epoch', 'open', ...reason)).toMatchObject({ exit: 2 });
+    expect(await outrider('epoch', 'open', '--held', '--device', 'device-1', ...reason)).toMatchObject({ exit: 2 });
+    const order = { min_epoch: 5, former_epoch: 4, ordered_at: 'then', ordered_by: 'op:1', reason: 'restored' };
+    const lost = { stream: 'main', epoch: 4, seq: 77, found_at: 'then' };
+    answers = [
+      JSON.stringify({ device_id: 'd', epoch: 4, min_epoch: 5, held: false, orders: [order], rollbacks: [lost] }),
+    ];
+    expect((await outrider('epoch', 'show', '--device', 'device-1')).out).toMatch(/op:1\s+restored[\s\S]*77/);
+  });
+
+  it('finding: what was noticed of a device', async () => {
+    const found = { found_at: 'then', kind: 'replayed', stream: 'main', epoch: 0, seq: 7, detail: 'another record' };
+    answers = [JSON.stringify({ items: [found] })];
+    const { exit, out } = await outrider('finding', 'list', '--device', 'device-1');
+    expect({ exit, url: asked.at(-1)!.url }).toEqual({ exit: 0, url: '/v1/devices/device-1/telemetry/findings' });
+    expect(out).toMatch(/then\s+replayed\s+main\s+0\s+7\s+another record/);
+  });
+});
 
 describe('evidence, offline', () => {
   it('receipts: as a JWS, in an answer, or one a line; by the fleet root alone', async () => {
