@@ -57,25 +57,25 @@ export {
   DenylistEntry,
   DenylistHeartbeat,
   DenylistKind,
+  DenylistManifest,
   DenylistMode,
   denylistAdd,
   denylistEnforced,
   denylistRemove,
   deviceRevoked,
-  DenylistManifest,
   Enforcement,
 } from './revocation.js';
 export {
   BUCKETS,
   type BucketSpec,
   DENYLIST_BUCKET,
+  DENYLIST_SNAPSHOT_BUCKET,
   EVENTS_STREAM,
   INSTANCES_BUCKET,
   POLICIES_BUCKET,
   POLICIES_KEY,
 } from './streams.js';
 export { messageAccepted, recordBackfilled, telemetryFindingRaised } from './telemetry.js';
-  DENYLIST_SNAPSHOT_BUCKET,
 export { certificateSeen, Jwk, Jwks, jwksChanged, jwksGet, operatorsGet } from './token.js';
 export {
   CertificateRef,

@@ -45,6 +45,8 @@ export type DenylistHeartbeat = z.infer<typeof DenylistHeartbeat>;
 export const DenylistManifest = z.strictObject({
   generation: z.int().positive(),
   revision: z.int().positive(),
+  /** That of the heartbeat at `revision`. */
+  sequence: z.int().nonnegative(),
   count: z.int().nonnegative(),
   chunks: z.array(z.strictObject({ key: z.string().max(64), sha256: z.string().regex(/^[0-9a-f]{64}$/) })).max(100_000),
 });
@@ -125,8 +127,8 @@ export const denylistEnforced = event({
   payload: z.strictObject({
     instance: InstanceId,
     sequence: z.int().nonnegative(),
+    /** As in the heartbeat. */
+    urgent: z.int().positive().optional(),
     closedConnections: z.int().nonnegative(),
   }),
 });
-    /** As in the heartbeat. */
-    urgent: z.int().positive().optional(),
