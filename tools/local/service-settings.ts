@@ -66,6 +66,7 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
   }),
   revocation: (settings) => ({
     crl: { ...shards(settings), intervalSeconds: 60, validitySeconds: 3600 },
+    ocsp: { validitySeconds: 3600, signaturesPerSecond: 500 },
     denylist: { renewalGraceSeconds: DAY_SECONDS, skewSeconds: BACKDATE_SECONDS },
   }),
   gateway: () => ({

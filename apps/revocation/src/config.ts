@@ -12,6 +12,14 @@ export const Config = serviceConfig({
     /** nextUpdate - thisUpdate: how long a relying party may go on with one list. */
     validitySeconds: z.int().min(60).max(2_592_000),
   }),
+  ocsp: z.strictObject({
+    /** nextUpdate - thisUpdate of an answer; it is replaced at the half of that. */
+    validitySeconds: z.int().min(120).max(604_800),
+    /** How many answers a second are signed for one asker alone: with a nonce, for several certificates, `unknown`. */
+    signaturesPerSecond: z.int().min(1).max(100_000),
+    /** Answers for the certificates of services, as the ceremony made it; without it they have no OCSP and no staples. */
+    infrastructureSigner: z.strictObject({ certificateFile: z.string().min(1), keyFile: z.string().min(1) }).optional(),
+  }),
   denylist: z.strictObject({
     /** How long after notAfter a certificate may still be let in to renew. */
     renewalGraceSeconds: z.int().min(0).max(31_536_000),

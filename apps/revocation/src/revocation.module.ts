@@ -22,6 +22,13 @@ import { LastingClaims1764000100000 } from './migrations/1764000100000-lasting-c
 import { CrlsByIssuer1764000200000 } from './migrations/1764000200000-crls-by-issuer.migration.js';
 import { Recovery1764300000000 } from './migrations/1764300000000-recovery.migration.js';
 import { StatusChanges1764400000000 } from './migrations/1764400000000-status-changes.migration.js';
+import { OcspResponses1764400300000 } from './migrations/1764400300000-ocsp-responses.migration.js';
+import { IssuanceService } from './ocsp/issuance.service.js';
+import { OcspService } from './ocsp/ocsp.service.js';
+import { OcspHttp } from './ocsp/ocsp-http.listener.js';
+import { OcspResponses } from './ocsp/ocsp-responses.repository.js';
+import { OcspSigners } from './ocsp/ocsp-signers.service.js';
+import { StatusChanges } from './ocsp/status-changes.listener.js';
 import { Recoveries } from './recovery/recoveries.repository.js';
 import { RegistryConsumer } from './recovery/registry.consumer.js';
 import { Revocations } from './revoke/revocations.repository.js';
@@ -50,6 +57,12 @@ import { SaveRevocation } from './revoke/save-revocation.service.js';
     Revocations,
     SaveRevocation,
     RevokeService,
+    StatusChanges,
+    OcspSigners,
+    OcspResponses,
+    IssuanceService,
+    OcspService,
+    OcspHttp,
     Recoveries,
     RegistryConsumer,
   ],
@@ -68,5 +81,6 @@ export const definition: ServiceDefinition<Config> = {
     CrlsByIssuer1764000200000,
     Recovery1764300000000,
     StatusChanges1764400000000,
+    OcspResponses1764400300000,
   ],
 };

@@ -1,16 +1,19 @@
 /** revocation as it runs, on a real PostgreSQL and NATS; the services around it are real clients under their own NATS users. */
 
+import { randomBytes } from 'node:crypto';
 import https from 'node:https';
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import type { NatsConnection } from '@nats-io/transport-node';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 import {
   authorityList,
   type CertificateRef,
+  CertificatesSignRequest,
   CrlSignRequest,
   certificateGet,
+  certificatesSign,
   crlSign,
   denylistEnforced,
   type EventContract,
@@ -18,7 +21,7 @@ import {
   subjectOf,
 } from '@outrider/contracts';
 import { JWS_TYP, keyThumbprint, parseJws, signDer, verificationKey, verifyJws } from '@outrider/crypto';
-import { DeviceId, InstanceId } from '@outrider/ids';
+import { DeviceId, InstanceId, SerialNumber } from '@outrider/ids';
 import { JwksKeys } from '@outrider/platform/admission';
 import { Listeners } from '@outrider/platform/http';
 import { migrate } from '@outrider/platform/postgres';
@@ -32,7 +35,14 @@ import {
   type TestNats,
   until,
 } from '@outrider/testing';
-import { createCrl, type ParsedCertificate, parseCertificate } from '@outrider/x509';
+import {
+  createCrl,
+  issueCertificate,
+  OID,
+  type ParsedCertificate,
+  parseCertificate,
+  parseCertificationRequest,
+} from '@outrider/x509';
 import { Config } from './config.js';
 import { definition } from './revocation.module.js';
 
@@ -72,6 +82,7 @@ export async function startSuite(): Promise<Suite> {
     ...common,
     listeners,
     crl: { baseUrl: 'http://127.0.0.1:9105/crl', shardCount: 2, intervalSeconds: 3600, validitySeconds: 7200 },
+    ocsp: { validitySeconds: 600, signaturesPerSecond: 50 },
     denylist: { renewalGraceSeconds: 3600, skewSeconds: 60 },
   });
   await migrate(
@@ -115,6 +126,10 @@ export async function startSuite(): Promise<Suite> {
 export interface CaClerk {
   readonly certificates: ParsedCertificate[];
   readonly crlRequests: CrlSignRequest[];
+  /** Serial numbers that it was asked about. */
+  readonly askedFor: string[];
+  /** While set, no OCSP signer is certified. */
+  refusesSigners: boolean;
   /** Beside the first, and signing with its key all the same. */
   readonly furtherIssuers: { authority: string; generation: number; issuerKeyId: string; crlPrefix: string }[];
   stop(): Promise<void>;
@@ -122,15 +137,29 @@ export interface CaClerk {
 
 async function startCaClerk(fleet: TestFleet, nats: TestNats): Promise<CaClerk> {
   const connection = await nats.connectAs('fleet-ca');
-  const clerk: CaClerk = { certificates: [], crlRequests: [], furtherIssuers: [], stop: () => connection.close() };
+  const clerk: CaClerk = {
+    certificates: [],
+    crlRequests: [],
+    askedFor: [],
+    refusesSigners: false,
+    furtherIssuers: [],
+    stop: () => connection.close(),
+  };
   connection.subscribe(certificateGet.subject, {
     callback: (_error, msg) => {
       const by = certificateGet.payload.parse(msg.json());
+      if ('serialNumber' in by) clerk.askedFor.push(by.serialNumber);
       const found = clerk.certificates.find((certificate) =>
         'thumbprint' in by ? certificate.thumbprint === by.thumbprint : certificate.serialNumber === by.serialNumber,
       );
       const ok = found && { certificate: base64(found.der), profile: 'vehicle', ref: refOf(found) };
       msg.respond(JSON.stringify(ok ? { ok } : { error: { code: 'ca.certificate_unknown' } }));
+    },
+  });
+  connection.subscribe(certificatesSign.subject, {
+    callback: (_error, msg) => {
+      if (clerk.refusesSigners) msg.respond(JSON.stringify({ error: { code: 'ca.key_unavailable' } }));
+      else void certifyOcspSigner(fleet, msg);
     },
   });
   connection.subscribe(authorityList.subject, {
@@ -148,6 +177,29 @@ async function startCaClerk(fleet: TestFleet, nats: TestNats): Promise<CaClerk> 
       }),
   });
   return clerk;
+}
+
+async function certifyOcspSigner(fleet: TestFleet, msg: Msg): Promise<void> {
+  const { payload } = parseJws(certificatesSign.payload.parse(msg.json()).request, 1_048_576);
+  const { items } = CertificatesSignRequest.parse(JSON.parse(Buffer.from(payload).toString()));
+  const [item] = items;
+  const { certificate: issuer, privateKey } = fleet.vehicleCa;
+  const now = Math.floor(Date.now() / 1000) * 1000;
+  const certificate = await issueCertificate(
+    {
+      profile: 'ocsp-signer',
+      serialNumber: SerialNumber.parse(randomBytes(16).toString('hex')),
+      subject: [{ type: OID.commonName, value: 'ocsp' }],
+      spkiDer: parseCertificationRequest(item?.csr ?? '').spkiDer,
+      notBefore: new Date(now - 60_000),
+      notAfter: new Date(now + 3_600_000),
+    },
+    issuer,
+    (tbs) => signDer(privateKey, tbs),
+  );
+  const chain = [base64(issuer.der)];
+  const signed = { requestId: item?.requestId, certificate: base64(certificate.der), chain, ref: refOf(certificate) };
+  msg.respond(JSON.stringify({ ok: { items: [signed] } }));
 }
 
 async function signCrl(fleet: TestFleet, compact: string) {
