@@ -8,6 +8,7 @@ import { VerdictCounts1764620000000 } from './store/migrations/1764620000000-ver
 import { EventGroups1764640000000 } from './store/migrations/1764640000000-event-groups.migration.js';
 import { Findings1764650000000 } from './store/migrations/1764650000000-findings.migration.js';
 import { RetentionOfLogs1764660000000 } from './store/migrations/1764660000000-retention-of-logs.migration.js';
+import { IndexOfLogsByTime1764670000000 } from './store/migrations/1764670000000-index-of-logs-by-time.migration.js';
 import { setRetention } from './store/retention.provider.js';
 import { TelemetryModule } from './telemetry.module.js';
 
@@ -26,6 +27,7 @@ export const TELEMETRY: ServiceDefinition<Config> = {
     EventGroups1764640000000,
     Findings1764650000000,
     RetentionOfLogs1764660000000,
+    IndexOfLogsByTime1764670000000,
   ],
   asOwner: (owner, { retentionDays }) => setRetention(owner, retentionDays),
 };

@@ -126,6 +126,16 @@ describe('what an offline log brought', () => {
        UNION ALL SELECT seq::int FROM log_records WHERE device_id = 'device-old'`,
     );
     expect(left).toEqual([{ segment: 2 }]);
+    // Where nothing is to go, an index says so: not the whole table is read for it.
+    await ground.query(
+      `INSERT INTO log_heads (device_id, log, segment, head, head_sha256, signature, thumbprint)
+       SELECT 'device-many', 'l', n, '', '', '', 't' FROM generate_series(1, 50000) AS n`,
+    );
+    await ground.query('ANALYZE log_heads');
+    const plan = await ground.query(
+      `EXPLAIN SELECT min(received_at) FROM log_heads WHERE received_at < now() - interval '1 year'`,
+    );
+    expect(JSON.stringify(plan)).toContain('log_heads_by_time_of_receipt');
     // The trigger is there again.
     await expect(ground.query(`DELETE FROM log_heads WHERE device_id = 'device-old'`)).rejects.toThrow(/append-only/);
   });

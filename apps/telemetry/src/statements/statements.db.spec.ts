@@ -15,6 +15,9 @@ const SPANS_DEVICES: Readonly<Record<string, string>> = {
 };
 /** Keys that do not begin with the device, each with its reason. */
 const OTHER_KEYS: Readonly<Record<string, string>> = {
+  log_heads_by_time_of_receipt: 'for retention, which ends whole months; each node has its own part of it',
+  log_records_by_time_of_receipt: 'for retention',
+  log_segments_by_time_of_receipt: 'for retention',
   messages_received_at: 'for that reading by time; each node has its own part of it',
 };
 

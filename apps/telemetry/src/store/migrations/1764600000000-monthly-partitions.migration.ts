@@ -1,5 +1,6 @@
 import { appendOnly, grantRuntime } from '@outrider/platform/postgres';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { daysDigest } from '../retention-sql.js';
 
 /**
  * Every format's columns, signed batches, months instead of days, and retention with its proof. The version before goes on: what it
@@ -167,8 +168,7 @@ function makePartitions(schema: string): string {
 }
 
 /**
- * SHA-256 over what a table holds, in three levels so that no step holds more than a day of one device: of a device's day its digests in
- * order of receipt, stream, epoch, seq (batches: receipt, digest); of a day "device:count:hex;" for each in order; of all "day:hex;".
+ * SHA-256 over what a table holds, as `daysDigest` says; in order of receipt, stream, epoch, seq (batches: receipt, digest).
  */
 function contentDigest(schema: string): string {
   return `
@@ -179,17 +179,7 @@ function contentDigest(schema: string): string {
       named text := CASE parent WHEN 'messages' THEN 'canonical_sha256' ELSE 'sha256' END;
       ordered text := CASE parent WHEN 'messages' THEN 'received_at, stream COLLATE "C", epoch, seq' ELSE 'received_at, sha256' END;
     BEGIN
-      EXECUTE format($q$
-        WITH device_days AS (
-          SELECT received_at::date AS day, device_id, count(*) AS n, sha256(string_agg(%1$I, ''::bytea ORDER BY %2$s)) AS digest
-          FROM %3$I GROUP BY 1, 2
-        ), days AS (
-          SELECT day, sha256(convert_to(
-            string_agg(device_id || ':' || n || ':' || encode(digest, 'hex') || ';', '' ORDER BY device_id COLLATE "C"), 'UTF8')) AS digest
-          FROM device_days GROUP BY day
-        )
-        SELECT sha256(convert_to(coalesce(string_agg(day || ':' || encode(digest, 'hex') || ';', '' ORDER BY day), ''), 'UTF8'))
-        FROM days $q$, named, ordered, partition) INTO digest;
+      EXECUTE format($q$${daysDigest('')} $q$, named, ordered, partition) INTO digest;
       RETURN digest;
     END $$`;
 }
