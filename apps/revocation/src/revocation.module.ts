@@ -15,6 +15,8 @@ import { DenylistRepository } from './denylist/denylist.repository.js';
 import { DenylistService } from './denylist/denylist.service.js';
 import { DenylistPurge } from './denylist/denylist-purge.service.js';
 import { DenylistWriter } from './denylist/denylist-writer.service.js';
+import { DenylistSnapshots } from './denylist/snapshot.store.js';
+import { DenylistTakeover } from './denylist/takeover.service.js';
 import { WriterLocks } from './denylist/writer-lock.store.js';
 import { EnforcementService } from './enforcement/enforcement.service.js';
 import { RevocationTables1764000000000 } from './migrations/1764000000000-revocation-tables.migration.js';
@@ -23,6 +25,7 @@ import { CrlsByIssuer1764000200000 } from './migrations/1764000200000-crls-by-is
 import { Recovery1764300000000 } from './migrations/1764300000000-recovery.migration.js';
 import { StatusChanges1764400000000 } from './migrations/1764400000000-status-changes.migration.js';
 import { OcspResponses1764400300000 } from './migrations/1764400300000-ocsp-responses.migration.js';
+import { BulkEntries1764400400000 } from './migrations/1764400400000-bulk-entries.migration.js';
 import { IssuanceService } from './ocsp/issuance.service.js';
 import { OcspService } from './ocsp/ocsp.service.js';
 import { OcspHttp } from './ocsp/ocsp-http.listener.js';
@@ -46,6 +49,8 @@ import { SaveRevocation } from './revoke/save-revocation.service.js';
     DenylistRepository,
     DenylistBucket,
     WriterLocks,
+    DenylistTakeover,
+    DenylistSnapshots,
     DenylistWriter,
     DenylistPurge,
     DenylistService,
@@ -82,5 +87,6 @@ export const definition: ServiceDefinition<Config> = {
     Recovery1764300000000,
     StatusChanges1764400000000,
     OcspResponses1764400300000,
+    BulkEntries1764400400000,
   ],
 };

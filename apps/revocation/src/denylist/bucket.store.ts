@@ -1,6 +1,7 @@
 import type { KV } from '@nats-io/kv';
 import { headers } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
+import { Denylist } from '@outrider/admission';
 import {
   DENYLIST_BUCKET,
   DENYLIST_HEARTBEAT_KEY,
@@ -32,7 +33,7 @@ export class DenylistBucket {
   async read(): Promise<BucketContent> {
     const kv = await this.bucket();
     const expected = await this.records();
-    const entries: DenylistEntry[] = [];
+    const list = new Denylist();
     let heartbeat: DenylistHeartbeat | undefined;
     let seen = 0;
     const records = expected === 0 ? [] : await kv.watch();
@@ -44,7 +45,7 @@ export class DenylistBucket {
       if (key === DENYLIST_HEARTBEAT_KEY) heartbeat = DenylistHeartbeat.safeParse(json).data;
       else if (operation === 'PUT') {
         const entry = DenylistEntry.safeParse(json);
-        if (entry.success) entries.push(entry.data);
+        if (entry.success) list.apply(entry.data);
         else this.logger.error({ key, err: entry.error }, 'an entry of the denylist bucket cannot be read');
       }
       // `delta`: how many records are still to come of those that were there.
@@ -52,7 +53,13 @@ export class DenylistBucket {
     }
     clearTimeout(cut);
     if (seen < expected) throw new Error(`the denylist bucket was read in part: ${seen} of ${expected}`);
-    return { entries, heartbeat };
+    return { list, heartbeat };
+  }
+
+  /** Undefined in a bucket that nobody wrote, or that somebody emptied. */
+  async heartbeat(): Promise<DenylistHeartbeat | undefined> {
+    const record = await (await this.bucket()).get(DENYLIST_HEARTBEAT_KEY);
+    return DenylistHeartbeat.safeParse(record?.operation === 'PUT' ? parseJson(record.value) : undefined).data;
   }
 
   /** How many records lie in it: entries, tombstones, markers, and the heartbeat. */

@@ -1,15 +1,16 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { Denylist } from '@outrider/admission';
-import { Database } from '@outrider/platform/postgres';
+import type { Denylist, DenylistEntry } from '@outrider/admission';
 import { LOGGER, Metrics, Readiness } from '@outrider/platform/service';
 import type { Logger } from 'pino';
 import { DenylistBucket } from './bucket.store.js';
 import { DenylistRepository } from './denylist.repository.js';
-import { merge } from './merge.js';
+import { DenylistSnapshots } from './snapshot.store.js';
+import { DenylistTakeover } from './takeover.service.js';
 import { type WriterLock, WriterLocks } from './writer-lock.store.js';
 
 const BEAT_MS = 1000;
-const BATCH = 1000;
+/** Entries a round: what an urgent change waits for at most, behind a backlog of others. */
+const BATCH = 500;
 /** Every so many heartbeats the bucket is counted: what somebody emptied is filled again. */
 const COUNT_EVERY = 10;
 
@@ -18,7 +19,10 @@ interface Held {
   readonly lock: WriterLock;
   readonly mirror: Denylist;
   readonly generation: number;
+  /** Everything up to it lies in the bucket. */
   written: number;
+  /** And of what is not bulk everything up to it. */
+  urgent: number;
 }
 
 /**
@@ -37,10 +41,11 @@ export class DenylistWriter implements OnApplicationBootstrap, OnApplicationShut
   private readonly entriesGauge;
 
   constructor(
-    private readonly database: Database,
     private readonly denylist: DenylistRepository,
     private readonly bucket: DenylistBucket,
     private readonly locks: WriterLocks,
+    private readonly takeover: DenylistTakeover,
+    private readonly snapshots: DenylistSnapshots,
     @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
     readiness: Readiness,
@@ -64,6 +69,7 @@ export class DenylistWriter implements OnApplicationBootstrap, OnApplicationShut
     this.stopped = true;
     clearInterval(this.timer);
     await this.running;
+    await this.snapshots.stopped();
     await this.held?.lock.release();
   }
 
@@ -99,8 +105,9 @@ export class DenylistWriter implements OnApplicationBootstrap, OnApplicationShut
     if (this.held?.lock.lost) await this.letGo();
     this.held ??= await this.takeOver();
     if (!this.held) return;
-    const changed = await this.writeChanges(this.held);
-    if (changed || beat) await this.beat(this.held);
+    const { held } = this;
+    const changed = await this.writeChanges(held);
+    if ((changed || beat) && this.held === held) await this.beat(held);
   }
 
   private async letGo(): Promise<void> {
@@ -113,73 +120,77 @@ export class DenylistWriter implements OnApplicationBootstrap, OnApplicationShut
     const lock = await this.locks.tryTake(this.kick);
     if (!lock) return undefined;
     try {
-      const held = await this.reconcile(lock);
-      this.logger.info({ generation: held.generation, written: held.written }, 'writing the denylist bucket');
-      return held;
+      const begunMs = performance.now();
+      const { mirror, generation, written } = await this.takeover.begin(lock);
+      await this.snapshots.recall().catch(() => undefined);
+      const ms = Math.round(performance.now() - begunMs);
+      this.logger.info({ generation, written, entries: mirror.count, ms }, 'writing the denylist bucket');
+      return { lock, mirror, generation, written, urgent: written };
     } catch (error) {
       await lock.release();
       throw error;
     }
   }
 
-  /** Brings bucket and database together (union) before the first write. */
-  private async reconcile(lock: WriterLock): Promise<Held> {
-    const content = await this.bucket.read();
-    const now = new Date();
-    const before = await this.denylist.state(lock.query);
-    const entries = await this.denylist.entries(lock.query, 0, before.sequence, Number.MAX_SAFE_INTEGER);
-    const verdict = merge(content, { entries, ...before }, now);
-    if (verdict.kind !== 'continue') {
-      const { kind, generation } = verdict;
-      this.logger.warn({ kind, generation, inBucket: content.entries.length, inDatabase: entries.length }, 'merging');
-      await this.database.transaction(async (tx) => {
-        await this.denylist.lock(tx);
-        if (verdict.kind === 'refill') return this.denylist.setGeneration(tx, generation);
-        if (verdict.withdraw.length > 0) await this.denylist.withdraw(tx, ['request', 'bucket'], verdict.withdraw, now);
-        if (verdict.adopt.length > 0) await this.denylist.claim(tx, 'bucket', verdict.adopt, now);
-        await this.denylist.startOver(tx, generation, verdict.floor);
-      });
-    }
-    const written = verdict.kind === 'continue' ? verdict.written : 0;
-    const mirror = new Denylist();
-    for (const entry of entries) if (entry.sequence <= written) mirror.apply(entry);
-    const generation = verdict.kind === 'continue' ? before.generation : verdict.generation;
-    return { lock, mirror, generation, written };
-  }
-
   /** @returns whether anything was written. */
   private async writeChanges(held: Held): Promise<boolean> {
-    const { sequence } = await this.denylist.state(held.lock.query);
-    if (sequence <= held.written) return false;
-    for (;;) {
+    for (let hasWritten = false; ; hasWritten = true) {
+      const { sequence } = await this.denylist.state(held.lock.query);
+      if (sequence <= held.written) return hasWritten;
+      if (hasWritten) await this.beat(held);
+      if (this.held !== held) return false;
+      if (sequence - held.written > BATCH) await this.writeUrgent(held, sequence);
+      // Read after what was urgent was written: whatever is in it is no older than that.
       const entries = await this.denylist.entries(held.lock.query, held.written, sequence, BATCH);
-      await this.bucket.put(entries);
-      for (const entry of entries) held.mirror.apply(entry);
-      const last = entries.at(-1);
-      if (!last || entries.length < BATCH) break;
-      held.written = last.sequence;
+      await this.put(held, entries);
+      held.written = entries.length < BATCH ? sequence : (entries.at(-1)?.sequence ?? sequence);
+      held.mirror.advance(held.written);
     }
-    held.written = sequence;
-    held.mirror.advance(sequence);
-    this.entriesGauge.set(held.mirror.count);
-    return true;
   }
 
-  private async beat({ lock, mirror, generation, written }: Held): Promise<void> {
+  /** What is urgent among more than one round can take, told of at once. */
+  private async writeUrgent(held: Held, sequence: number): Promise<void> {
+    for (;;) {
+      const after = Math.max(held.urgent, held.written);
+      const entries = await this.denylist.urgentEntries(held.lock.query, after, sequence, BATCH);
+      await this.put(held, entries);
+      held.urgent = entries.length < BATCH ? sequence : (entries.at(-1)?.sequence ?? sequence);
+      if (entries.length > 0) await this.beat(held);
+      if (entries.length < BATCH) return;
+    }
+  }
+
+  private async put({ mirror }: Held, entries: readonly DenylistEntry[]): Promise<void> {
+    const news = entries.filter(({ kind, value, sequence }) => mirror.sequenceOf(kind, value) < sequence);
+    await this.bucket.put(news);
+    for (const entry of news) {
+      mirror.apply(entry);
+      // Entries come from the table, which has one of a name: no older one can come after its tombstone.
+      if (entry.removed) mirror.forgetTombstone(entry.kind, entry.value);
+    }
+    this.entriesGauge.set(mirror.count);
+  }
+
+  private async beat(held: Held): Promise<void> {
+    const { lock, mirror, generation, written, urgent } = held;
     const { count, digest } = mirror;
-    const revision = await this.bucket.beat({ generation, sequence: written, count, digest });
-    const isWhole = revision > this.lastRevision && !(await this.lacksEntries(lock));
+    const ahead = urgent > written ? { urgent } : {};
+    const revision = await this.bucket.beat({ generation, sequence: written, count, digest, ...ahead });
+    const isWhole = revision > this.lastRevision && !(await this.lacksEntries(mirror));
     this.lastRevision = revision;
-    if (isWhole) return;
+    if (isWhole) {
+      this.snapshots.consider({ mirror, generation, sequence: written, revision, isLost: () => lock.lost });
+      return;
+    }
     this.logger.warn({ revision }, 'the denylist bucket has gone back or lost entries: it is merged again');
     await this.letGo();
     this.wanted = 'beat';
   }
 
-  private async lacksEntries(lock: WriterLock): Promise<boolean> {
+  private async lacksEntries(mirror: Denylist): Promise<boolean> {
     this.beats += 1;
     if (this.beats % COUNT_EVERY !== 0) return false;
-    // Tombstones leave the bucket before they leave the table, so only the live are counted on.
-    return (await this.bucket.records()) <= (await this.denylist.liveCount(lock.query));
+    // Besides the live ones there is the heartbeat at least.
+    return (await this.bucket.records()) <= mirror.count;
   }
 }

@@ -8,7 +8,7 @@ import { type Claim, type ClaimSource, type EntryName, effectiveEntry, type Sour
 export const DENYLIST_CHANNEL = 'revocation_denylist';
 
 /** Whoever can ask PostgreSQL: a transaction, or the connection that holds the writer's lock. */
-type Query = <Row>(sql: string, parameters?: unknown[]) => Promise<Row[]>;
+export type Query = <Row>(sql: string, parameters?: unknown[]) => Promise<Row[]>;
 
 export interface DenylistState {
   readonly generation: number;
@@ -23,12 +23,18 @@ interface EntryRow {
   readonly until: Date | null;
   readonly removed: boolean;
   readonly sequence: string;
+  readonly bulk?: boolean;
 }
 
 /** `changed`: there is something for the writer to write. `sequence`: the highest of the entries named, changed or not. */
 export interface Change {
   readonly changed: boolean;
   readonly sequence: number;
+}
+
+/** `bulk`: one of very many at once; each of its entries lets what is not bulk go before it to the bucket. */
+export interface Urgency {
+  readonly bulk?: true | undefined;
 }
 
 /** Claims and entries: the truth that the bucket is written from. */
@@ -40,7 +46,13 @@ export class DenylistRepository {
     return { generation: Number(row.generation), sequence: Number(row.sequence) };
   }
 
-  async claim(tx: EntityManager, source: ClaimSource, claims: readonly Claim[], now: Date): Promise<Change> {
+  async claim(
+    tx: EntityManager,
+    source: ClaimSource,
+    claims: readonly Claim[],
+    now: Date,
+    urgency: Urgency = {},
+  ): Promise<Change> {
     const single = once(claims);
     await tx.query(
       `INSERT INTO denylist_claims (kind, value, source, mode, reason, until)
@@ -57,7 +69,7 @@ export class DenylistRepository {
         single.map((c) => c.until ?? null),
       ],
     );
-    return this.settle(tx, single, now);
+    return this.settle(tx, single, now, urgency);
   }
 
   async withdraw(
@@ -101,11 +113,16 @@ export class DenylistRepository {
        AND (kind, value) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
       [names.map((n) => n.kind), names.map((n) => n.value), now],
     );
-    return { count: names.length, ...(await this.settle(tx, names, now)) };
+    return { count: names.length, ...(await this.settle(tx, names, now, { bulk: true })) };
   }
 
   /** Writes for each name the entry that its claims add up to, under a new sequence where it is another than before. */
-  private async settle(tx: EntityManager, names: readonly EntryName[], now: Date): Promise<Change> {
+  private async settle(
+    tx: EntityManager,
+    names: readonly EntryName[],
+    now: Date,
+    { bulk = false }: { readonly bulk?: boolean | undefined } = {},
+  ): Promise<Change> {
     const { sequence: last } = await this.lock(tx);
     const keys = [names.map((n) => n.kind), names.map((n) => n.value)];
     const where = '(kind, value) IN (SELECT * FROM unnest($1::text[], $2::text[]))';
@@ -114,7 +131,7 @@ export class DenylistRepository {
     ).map(claimOf);
     const claimsByKey = Map.groupBy(claims, ({ kind, value }) => entryKey(kind, value));
     const rows: EntryRow[] = await tx.query(
-      `SELECT kind, value, mode, reason, until, removed, sequence FROM denylist_entries WHERE ${where}`,
+      `SELECT kind, value, mode, reason, until, removed, sequence, bulk FROM denylist_entries WHERE ${where}`,
       keys,
     );
     const rowByKey = new Map(rows.map((row) => [entryKey(row.kind, row.value), row]));
@@ -131,11 +148,11 @@ export class DenylistRepository {
     }
     if (changed.length === 0) return { changed: false, sequence: covering };
     await tx.query(
-      `INSERT INTO denylist_entries (kind, value, mode, reason, until, removed, sequence, changed_at)
-       SELECT e.*, $8 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[], $7::bigint[]) AS e
+      `INSERT INTO denylist_entries (kind, value, mode, reason, until, removed, sequence, bulk, changed_at)
+       SELECT e.*, $9 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[], $7::bigint[], $8::boolean[]) AS e
        ON CONFLICT (kind, value) DO UPDATE
        SET mode = EXCLUDED.mode, reason = EXCLUDED.reason, until = EXCLUDED.until, removed = EXCLUDED.removed,
-           sequence = EXCLUDED.sequence, changed_at = EXCLUDED.changed_at`,
+           sequence = EXCLUDED.sequence, bulk = EXCLUDED.bulk, changed_at = EXCLUDED.changed_at`,
       [
         changed.map((c) => c.kind),
         changed.map((c) => c.value),
@@ -144,6 +161,8 @@ export class DenylistRepository {
         changed.map((c) => c.wanted?.until ?? null),
         changed.map((c) => c.wanted === undefined),
         changed.map((c) => c.sequence),
+        // An entry that once was urgent may still wait to be written: it stays so.
+        changed.map(({ known }) => bulk && (known?.bulk ?? true)),
         now,
       ],
     );
@@ -178,9 +197,15 @@ export class DenylistRepository {
     return { generation: Number(row?.generation), sequence: Number(row?.sequence) };
   }
 
-  async liveCount(query: Query): Promise<number> {
-    const [row] = await query<{ n: string }>('SELECT count(*) AS n FROM denylist_entries WHERE NOT removed');
-    return Number(row?.n);
+  /** How many entries are live, and the digest of their set as heartbeats tell it, made by PostgreSQL of what it holds. */
+  async summary(query: Query): Promise<{ count: number; digest: string }> {
+    const [row] = await query<{ count: string; digest: string | null }>(
+      `SELECT count(*) AS count,
+              bit_xor(('x' || encode(sha256(convert_to(kind || '.' || value || '.' || mode, 'UTF8')), 'hex'))::bit(256))::text AS digest
+       FROM denylist_entries WHERE NOT removed`,
+    );
+    const bits = BigInt(`0b${row?.digest ?? '0'}`);
+    return { count: Number(row?.count), digest: bits.toString(16).padStart(64, '0') };
   }
 
   /** Entries above `after` up to `to`, tombstones among them, in order. */
@@ -188,6 +213,16 @@ export class DenylistRepository {
     const rows = await query<EntryRow>(
       `SELECT kind, value, mode, reason, until, removed, sequence FROM denylist_entries
        WHERE sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3`,
+      [after, to, limit],
+    );
+    return rows.map(entryOf);
+  }
+
+  /** Those of them that are not of a bulk change. */
+  async urgentEntries(query: Query, after: number, to: number, limit: number): Promise<DenylistEntry[]> {
+    const rows = await query<EntryRow>(
+      `SELECT kind, value, mode, reason, until, removed, sequence FROM denylist_entries
+       WHERE NOT bulk AND sequence > $1 AND sequence <= $2 ORDER BY sequence LIMIT $3`,
       [after, to, limit],
     );
     return rows.map(entryOf);

@@ -4,7 +4,7 @@ import { afterCommit, Database } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
 import { EnforcementService } from '../enforcement/enforcement.service.js';
 import type { Claim, ClaimSource, EntryName } from './claim.js';
-import { type Change, DenylistRepository } from './denylist.repository.js';
+import { type Change, DenylistRepository, type Urgency } from './denylist.repository.js';
 import { DenylistWriter } from './denylist-writer.service.js';
 import { requireEntryValue } from './entry-value.js';
 
@@ -20,9 +20,15 @@ export class DenylistService {
     private readonly enforcement: EnforcementService,
   ) {}
 
-  /** Within `tx`; written to the bucket as soon as it has committed. */
-  async claim(tx: EntityManager, source: ClaimSource, claims: readonly Claim[], now: Date): Promise<Change> {
-    const change = await this.denylist.claim(tx, source, claims, now);
+  /** Within `tx`; written to the bucket as soon as it has committed, what is `bulk` behind all else. */
+  async claim(
+    tx: EntityManager,
+    source: ClaimSource,
+    claims: readonly Claim[],
+    now: Date,
+    urgency: Urgency = {},
+  ): Promise<Change> {
+    const change = await this.denylist.claim(tx, source, claims, now, urgency);
     if (change.changed) afterCommit(tx, this.writer.kick);
     return change;
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Denylist } from '@outrider/admission';
 import type { DenylistEntry } from '@outrider/contracts';
 import { merge, nextGeneration } from './merge.js';
 
@@ -11,20 +12,28 @@ const entry = (value: string, sequence: number, more: Partial<DenylistEntry> = {
   sequence,
   ...more,
 });
+const listOf = (...entries: DenylistEntry[]) => {
+  const list = new Denylist();
+  for (const one of entries) list.apply(one);
+  return list;
+};
 const beat = (sequence: number, generation = 5) => ({ generation, sequence, count: 0, digest: '0'.repeat(64) });
 const [a, b, c] = [entry('a', 1), entry('b', 2), entry('c', 3)];
 
 describe('merge', () => {
   it('continues where the last writer stopped, entries written ahead of the heartbeat among them', () => {
-    const database = { entries: [a, b, c], generation: 5, sequence: 3 };
-    expect(merge({ entries: [a, b], heartbeat: beat(2) }, database, NOW)).toEqual({ kind: 'continue', written: 2 });
-    expect(merge({ entries: [a, b, c], heartbeat: beat(2) }, database, NOW)).toEqual({ kind: 'continue', written: 2 });
+    const database = { list: listOf(a, b, c), generation: 5, sequence: 3 };
+    expect(merge({ list: listOf(a, b), heartbeat: beat(2) }, database, NOW)).toEqual({ kind: 'continue', written: 2 });
+    expect(merge({ list: listOf(a, b, c), heartbeat: beat(2) }, database, NOW)).toEqual({
+      kind: 'continue',
+      written: 2,
+    });
   });
 
   it('does not miss a tombstone whose key was taken away, but one whose entry still lies there', () => {
-    const database = { entries: [a, entry('b', 3, { removed: true })], generation: 5, sequence: 3 };
-    expect(merge({ entries: [a], heartbeat: beat(3) }, database, NOW).kind).toBe('continue');
-    expect(merge({ entries: [a, b], heartbeat: beat(3) }, database, NOW).kind).toBe('refill');
+    const database = { list: listOf(a, entry('b', 3, { removed: true })), generation: 5, sequence: 3 };
+    expect(merge({ list: listOf(a), heartbeat: beat(3) }, database, NOW).kind).toBe('continue');
+    expect(merge({ list: listOf(a, b), heartbeat: beat(3) }, database, NOW).kind).toBe('refill');
   });
 
   it.each([
@@ -33,22 +42,25 @@ describe('merge', () => {
     ['lacking an entry', [a, c], beat(3)],
     ['of an older generation', [a, b, c], beat(3, 4)],
   ])('refills a bucket that is %s', (_name, entries, heartbeat) => {
-    const database = { entries: [a, b, c], generation: 5, sequence: 3 };
-    expect(merge({ entries, heartbeat }, database, NOW)).toEqual({ kind: 'refill', generation: 1_000_000 });
+    const database = { list: listOf(a, b, c), generation: 5, sequence: 3 };
+    expect(merge({ list: listOf(...entries), heartbeat }, database, NOW)).toEqual({
+      kind: 'refill',
+      generation: 1_000_000,
+    });
   });
 
   it('takes from the bucket what a restored database lacks, and withdraws what was withdrawn since', () => {
     const bucket = {
-      entries: [
+      list: listOf(
         a,
         entry('b', 5, { removed: true }),
         entry('d', 6),
         entry('ended', 7, { until: new Date(1).toISOString() }),
         entry('e', 8, { until: new Date(NOW.getTime() + 1).toISOString() }),
-      ],
+      ),
       heartbeat: beat(8, 2_000_000),
     };
-    expect(merge(bucket, { entries: [a, b], generation: 5, sequence: 2 }, NOW)).toEqual({
+    expect(merge(bucket, { list: listOf(a, b), generation: 5, sequence: 2 }, NOW)).toEqual({
       kind: 'restore',
       generation: 2_000_001,
       floor: 8,

@@ -1,15 +1,16 @@
 /** Decides, when a writer takes over, whether bucket and database tell one story, and what to do where they do not. */
-import { entryKey } from '@outrider/admission';
-import type { DenylistEntry, DenylistHeartbeat } from '@outrider/contracts';
+import type { Denylist } from '@outrider/admission';
+import type { DenylistHeartbeat } from '@outrider/contracts';
 import type { Claim, EntryName } from './claim.js';
 
+/** `list`: everything that lies there, tombstones too. */
 export interface BucketContent {
-  readonly entries: readonly DenylistEntry[];
+  readonly list: Denylist;
   readonly heartbeat: DenylistHeartbeat | undefined;
 }
 
 export interface DatabaseContent {
-  readonly entries: readonly DenylistEntry[];
+  readonly list: Denylist;
   readonly generation: number;
   readonly sequence: number;
 }
@@ -38,19 +39,18 @@ export function nextGeneration(known: readonly number[], now: Date): number {
 
 export function merge(bucket: BucketContent, database: DatabaseContent, now: Date): Merge {
   const generation = nextGeneration([database.generation, bucket.heartbeat?.generation ?? 0], now);
-  const floor = Math.max(bucket.heartbeat?.sequence ?? 0, ...sequences(bucket.entries));
+  const floor = Math.max(bucket.heartbeat?.sequence ?? 0, bucket.list.sequence);
   if (floor > database.sequence || (bucket.heartbeat?.generation ?? 0) > database.generation) {
     return { kind: 'restore', generation, floor, ...missing(bucket, database, now) };
   }
   if (!bucket.heartbeat || bucket.heartbeat.generation !== database.generation) return { kind: 'refill', generation };
-  const inBucket = new Map(bucket.entries.map((entry) => [entryKey(entry.kind, entry.value), entry.sequence]));
   const written = bucket.heartbeat.sequence;
-  const complete = database.entries.every(({ kind, value, sequence, removed }) => {
+  for (const { kind, value, sequence, removed } of database.list.entries()) {
     // A tombstone's key is taken away in the end: that is no loss.
-    const there = inBucket.get(entryKey(kind, value)) ?? (removed ? sequence : 0);
-    return sequence > written || there >= sequence;
-  });
-  return complete ? { kind: 'continue', written } : { kind: 'refill', generation };
+    const there = bucket.list.sequenceOf(kind, value) || (removed ? sequence : 0);
+    if (sequence <= written && there < sequence) return { kind: 'refill', generation };
+  }
+  return { kind: 'continue', written };
 }
 
 /** What the bucket says that the database does not know: the later word counts. */
@@ -59,22 +59,14 @@ function missing(
   database: DatabaseContent,
   now: Date,
 ): { adopt: Claim[]; withdraw: EntryName[] } {
-  const known = new Map(database.entries.map((entry) => [entryKey(entry.kind, entry.value), entry.sequence]));
-  const news = bucket.entries.filter((entry) => entry.sequence > (known.get(entryKey(entry.kind, entry.value)) ?? 0));
-  const adopt = news
-    .filter((entry) => !entry.removed && (entry.until === undefined || new Date(entry.until) > now))
-    .map(({ kind, value, mode, reason, until }) => ({
-      kind,
-      value,
-      mode,
-      reason,
-      ...(until === undefined ? {} : { until: new Date(until) }),
-    }));
-  const withdraw = news.filter((entry) => entry.removed).map(({ kind, value }) => ({ kind, value }));
+  const adopt: Claim[] = [];
+  const withdraw: EntryName[] = [];
+  for (const { kind, value, mode, reason, until, sequence, removed } of bucket.list.entries()) {
+    if (sequence <= database.list.sequenceOf(kind, value)) continue;
+    const ends = until === undefined ? undefined : new Date(until);
+    if (removed) withdraw.push({ kind, value });
+    else if (ends === undefined || ends > now)
+      adopt.push({ kind, value, mode, reason, ...(ends ? { until: ends } : {}) });
+  }
   return { adopt, withdraw };
-}
-
-/** For `Math.max`, in parts: a spread of a million arguments is too many. */
-function sequences(entries: readonly DenylistEntry[]): number[] {
-  return [entries.reduce((highest, { sequence }) => Math.max(highest, sequence), 0)];
 }

@@ -7,6 +7,8 @@ const LOCK = `hashtextextended(current_schema() || '.denylist_writer', 0)`;
 /** Holding it makes this replica the bucket's writer. It ends with its connection, on which the writer also reads: a writer that lost the lock learns of it before it writes. */
 export interface WriterLock {
   query<Row>(sql: string, parameters?: unknown[]): Promise<Row[]>;
+  /** What `work` reads is as it was at one moment. It writes nothing. */
+  atOnce<T>(work: () => Promise<T>): Promise<T>;
   readonly lost: boolean;
   release(): Promise<void>;
 }
@@ -43,6 +45,14 @@ export class WriterLocks {
       throw error;
     }
     return {
+      atOnce: async (work) => {
+        await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+        try {
+          return await work();
+        } finally {
+          await client.query('COMMIT');
+        }
+      },
       query: async <Row>(sql: string, parameters: unknown[] = []) =>
         (await client.query(sql, parameters)).rows as Row[],
       get lost() {

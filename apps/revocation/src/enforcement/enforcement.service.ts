@@ -32,8 +32,8 @@ export class EnforcementService implements OnApplicationBootstrap, OnApplication
   }
 
   onApplicationBootstrap(): void {
-    this.subscriptions.hear(denylistEnforced, ({ instance, sequence }) => {
-      this.acks.acknowledged(instance, sequence, performance.now());
+    this.subscriptions.hear(denylistEnforced, ({ instance, sequence, urgent }) => {
+      this.acks.acknowledged(instance, sequence, performance.now(), urgent);
       this.changed();
     });
     void this.watchLeases();
@@ -49,13 +49,19 @@ export class EnforcementService implements OnApplicationBootstrap, OnApplication
 
   /**
    * Waits until every instance with a lease enforces `sequence`, at most `waitMs`.
+   * `bulk`: as it was claimed.
    * @param sinceMs monotonic, the moment of the commit. `failsClosedAt` counts from now: an instance that misses a change trusts no later heartbeat.
    */
-  async of(sequence: number, sinceMs: number, waitMs: number): Promise<Enforcement> {
+  async of(
+    sequence: number,
+    sinceMs: number,
+    waitMs: number,
+    { bulk = false }: { readonly bulk?: boolean } = {},
+  ): Promise<Enforcement> {
     const endMs = sinceMs + waitMs;
     for (;;) {
       const nowMs = performance.now();
-      const { enforcedBy, pending } = this.acks.standing(sequence, sinceMs, nowMs);
+      const { enforcedBy, pending } = this.acks.standing(sequence, sinceMs, nowMs, bulk);
       const waited = nowMs >= endMs || this.stopped || !pending.some(({ alive }) => alive);
       if (waited) {
         const failsClosedAt = new Date(Date.now() + this.config.revocation.staleMs).toISOString();

@@ -38,6 +38,16 @@ describe('InstanceAcks', () => {
     expect(acks.standing(1, 0, 70_001).pending).toEqual([]);
   });
 
+  it('takes what is urgent for enforced before what is not, and never the other way', () => {
+    acks.acknowledged(A, 7, 100, 900);
+    expect(acks.standing(900, 0, 150).enforcedBy).toEqual([{ instance: A, ms: 100 }]);
+    expect(acks.standing(900, 0, 150, true).enforcedBy).toEqual([]);
+    acks.acknowledged(A, 8, 200);
+    expect(acks.standing(900, 0, 250).enforcedBy).toEqual([{ instance: A, ms: 100 }]);
+    acks.acknowledged(A, 900, 300);
+    expect(acks.standing(900, 0, 350, true).enforcedBy).toEqual([{ instance: A, ms: 300 }]);
+  });
+
   it('forgets one that said goodbye at once', () => {
     acks.leased(A, 0);
     acks.gone(A);

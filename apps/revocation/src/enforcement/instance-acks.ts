@@ -1,12 +1,14 @@
 /** Decides who enforces a sequence, who still has to, and who is waited for: instances by their leases and acknowledgements. Times in monotonic milliseconds. */
 import type { InstanceId } from '@outrider/ids';
 
+/** Everything up to `sequence` is enforced, and what is not of a bulk change up to `urgent`. */
 interface Ack {
   readonly sequence: number;
+  readonly urgent: number;
   readonly atMs: number;
 }
 
-/** What is known of one instance. `acks`: the latest last; each higher than the one before. */
+/** What is known of one instance. `acks`: the latest last; each higher than the one before in one of its numbers, and in none lower. */
 interface Known {
   leaseMs: number;
   acks: Ack[];
@@ -39,22 +41,28 @@ export class InstanceAcks {
   }
 
   /** An acknowledgement is a sign of life too. */
-  acknowledged(instance: InstanceId, sequence: number, nowMs: number): void {
+  acknowledged(instance: InstanceId, sequence: number, nowMs: number, urgent: number = sequence): void {
     const known = this.#of(instance);
     known.leaseMs = nowMs;
-    if (sequence <= (known.acks.at(-1)?.sequence ?? -1)) return;
-    known.acks.push({ sequence, atMs: nowMs });
+    const last = known.acks.at(-1) ?? { sequence: -1, urgent: -1 };
+    if (sequence <= last.sequence && urgent <= last.urgent) return;
+    known.acks.push({
+      sequence: Math.max(sequence, last.sequence),
+      urgent: Math.max(urgent, sequence, last.urgent),
+      atMs: nowMs,
+    });
     if (known.acks.length > ACKS_KEPT) known.acks.shift();
   }
 
   /**
    * Who enforces `sequence`; an instance without a lease for longer than it trusts its list fails closed, or is dead.
+   * `isBulk`: it is of a bulk change, and enforced once everything before it is.
    * `ms`: from `sinceMs`, the commit, to the word of it; 0 where it came before.
    */
-  standing(sequence: number, sinceMs: number, nowMs: number): Standing {
+  standing(sequence: number, sinceMs: number, nowMs: number, isBulk = false): Standing {
     const standing: Standing = { enforcedBy: [], pending: [] };
     for (const [instance, { leaseMs, acks }] of [...this.#known].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const ack = acks.find((candidate) => candidate.sequence >= sequence);
+      const ack = acks.find((candidate) => (isBulk ? candidate.sequence : candidate.urgent) >= sequence);
       const silentMs = nowMs - leaseMs;
       const alive = silentMs <= this.leaseTtlMs;
       if (ack) {
