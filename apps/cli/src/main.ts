@@ -11,7 +11,8 @@ import { EXIT, exitCodeOf } from './exit-code.js';
 import { factoryCommand } from './factory/factory.command.js';
 import { findingCommand } from './finding/finding.command.js';
 import { fleetCommand } from './fleet/fleet.command.js';
-import { blockCommand, decisionsCommand, unblockCommand } from './gateway/gateway.command.js';
+import { blockCommand, blocksCommand, unblockCommand } from './gateway/block.command.js';
+import { decisionsCommand } from './gateway/decisions.command.js';
 import { geofenceCommand } from './geofence/geofence.command.js';
 import { loginCommand } from './login/login.command.js';
 import { Problem } from './operator/problem.js';
@@ -42,6 +43,7 @@ const program = new Command('outrider')
   .addCommand(revokeCommand())
   .addCommand(blockCommand())
   .addCommand(unblockCommand())
+  .addCommand(blocksCommand())
   .addCommand(geofenceCommand())
   .addCommand(decisionsCommand())
   .addCommand(policyCommand())

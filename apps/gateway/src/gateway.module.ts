@@ -6,7 +6,9 @@ import { DeviceContextService } from './attributes/device-context.service.js';
 import { TelemetryConsumer } from './attributes/telemetry.consumer.js';
 import { BlockController } from './block/block.controller.js';
 import { BlockService } from './block/block.service.js';
+import { BlockChecks } from './block/block-checks.service.js';
 import { BlockDelivery } from './block/block-delivery.service.js';
+import { BlockExpiry } from './block/block-expiry.service.js';
 import { Blocks } from './block/blocks.repository.js';
 import { Config } from './config.js';
 import { DecisionConsumer } from './decision/decision.consumer.js';
@@ -26,6 +28,7 @@ import { Recovery1764300000000 } from './migrations/1764300000000-recovery.migra
 import { Policies1764500000000 } from './migrations/1764500000000-policies.migration.js';
 import { DeviceAttributes1764510000000 } from './migrations/1764510000000-device-attributes.migration.js';
 import { DecisionLog1764700000000 } from './migrations/1764700000000-decision-log.migration.js';
+import { BlockTargets1764710000000 } from './migrations/1764710000000-block-targets.migration.js';
 import { BundlePublisher } from './policy/bundle-publisher.service.js';
 import { Bundles } from './policy/bundles.repository.js';
 import { PoliciesController } from './policy/policies.controller.js';
@@ -44,6 +47,8 @@ import { PolicyService } from './policy/policy.service.js';
     Blocks,
     BlockService,
     BlockDelivery,
+    BlockChecks,
+    BlockExpiry,
     Devices,
     DeviceConsumer,
     DecisionLog,
@@ -69,6 +74,7 @@ export const definition: ServiceDefinition<Config> = {
     Policies1764500000000,
     DeviceAttributes1764510000000,
     DecisionLog1764700000000,
+    BlockTargets1764710000000,
   ],
   asOwner: (owner, { decisions }) => setDecisionRetention(owner, decisions.retentionDays),
 };

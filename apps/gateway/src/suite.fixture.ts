@@ -51,13 +51,12 @@ export async function startSuite() {
   const instance = InstanceId.parse('gateway-00000001');
   const logger = createLogger('gateway', instance, config.logLevel);
   await migrate(config, definition.migrations, logger, async (owner) => definition.asOwner?.(owner, config));
-  const app: NestFastifyApplication = await createApplication(definition, {
-    service: 'gateway',
-    instance,
-    config,
-    logger,
-  });
-  await app.get(Listeners).open();
+  const start = async (): Promise<NestFastifyApplication> => {
+    const started = await createApplication(definition, { service: 'gateway', instance, config, logger });
+    await started.get(Listeners).open();
+    return started;
+  };
+  let app = await start();
   const [provisioning, revocation, telemetry] = (await Promise.all(
     ['provisioning', 'revocation', 'telemetry'].map((user) => nats.connectAs(user)),
   )) as [NatsConnection, NatsConnection, NatsConnection];
@@ -74,7 +73,15 @@ export async function startSuite() {
     return send(url, { method, ca: fleet.root.certificatePem, agent: false, headers }, body);
   };
   return {
-    app,
+    /** The one that runs now. */
+    get app() {
+      return app;
+    },
+    restart: async () => {
+      await app.close();
+      app = await start();
+      await until(() => app.get(JwksKeys).get(token.keyId) !== undefined, 20_000);
+    },
     nats,
     database,
     provisioning,

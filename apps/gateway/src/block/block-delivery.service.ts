@@ -1,11 +1,11 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { denylistAdd, denylistRemove, type Enforcement } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
-import type { DeviceId } from '@outrider/ids';
 import { Nats } from '@outrider/platform/nats';
 import { Database } from '@outrider/platform/postgres';
 import { LOGGER, type Logger, Schedule } from '@outrider/platform/service';
 import type { Block } from './block.js';
+import type { BlockTarget } from './block-target.js';
 import { Blocks } from './blocks.repository.js';
 
 const RETRY_MS = 1000;
@@ -33,12 +33,12 @@ export class BlockDelivery implements OnApplicationBootstrap, BeforeApplicationS
     this.stopped = true;
   }
 
-  /** @returns who enforces the device's present state; undefined where revocation could not be reached: it is tried again. */
-  async deliver(deviceId: DeviceId, waitMs: number): Promise<Enforcement | undefined> {
+  /** @returns who enforces the target's present state; undefined where revocation could not be reached: it is tried again. */
+  async deliver(target: BlockTarget, waitMs: number): Promise<Enforcement | undefined> {
     try {
       return await this.database.transaction(async (tx) => {
-        const block = await this.blocks.lockDelivery(tx, deviceId);
-        if (!block) throw new Error(`${deviceId} has no block to deliver`);
+        const block = await this.blocks.lockDelivery(tx, target);
+        if (!block) throw new Error(`${target.kind} ${target.value} has no block to deliver`);
         const enforcement = await this.request(block, waitMs);
         await this.blocks.delivered(tx, block);
         return enforcement;
@@ -46,23 +46,22 @@ export class BlockDelivery implements OnApplicationBootstrap, BeforeApplicationS
     } catch (error) {
       // The block itself is committed: whatever went wrong here, the table is tried again.
       if (error instanceof DomainError)
-        this.logger.warn({ deviceId, code: error.code, detail: error.detail }, 'a block is not delivered yet');
-      else this.logger.error({ err: error, deviceId }, 'the delivery of a block failed');
+        this.logger.warn({ ...target, code: error.code, detail: error.detail }, 'a block is not delivered yet');
+      else this.logger.error({ err: error, ...target }, 'the delivery of a block failed');
       return undefined;
     }
   }
 
-  private request({ deviceId: value, blocked, mode }: Block, waitMs: number): Promise<Enforcement> {
+  private request({ target: { kind, value }, blocked, mode }: Block, waitMs: number): Promise<Enforcement> {
     const timeout = { timeoutMs: waitMs + ANSWER_MS };
-    const kind = 'device';
     return blocked
       ? this.nats.request(denylistAdd, { entries: [{ kind, value, mode, reason: 'blocked' }], waitMs }, timeout)
       : this.nats.request(denylistRemove, { entries: [{ kind, value }], waitMs }, timeout);
   }
 
   private async retry(): Promise<void> {
-    for (const deviceId of await this.blocks.undelivered(BATCH)) {
-      if (this.stopped || !(await this.deliver(deviceId, 0))) return;
+    for (const target of await this.blocks.undelivered(BATCH)) {
+      if (this.stopped || !(await this.deliver(target, 0))) return;
     }
   }
 }

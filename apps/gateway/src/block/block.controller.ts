@@ -1,8 +1,11 @@
-import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Controller, Get, HttpCode, Post, Req } from '@nestjs/common';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
-import { JsonBody, On, QueryParams } from '@outrider/platform/http';
+import { JsonBody, On, peerOf, QueryParams } from '@outrider/platform/http';
+import type { FastifyRequest } from 'fastify';
 import { type BlockAnswer, BlockService } from './block.service.js';
-import { BlockBody, BlockQuery, UnblockBody } from './block-request.js';
+import { blockPage, historyPage } from './block-page.js';
+import { BlockBody, BlockHistoryQuery, BlockQuery, UnblockBody } from './block-request.js';
+import { targetOf } from './block-target.js';
 import { Blocks } from './blocks.repository.js';
 
 const DEFAULT_LIMIT = 100;
@@ -21,8 +24,10 @@ export class BlockController {
   block(
     @JsonBody(BlockBody, { alsoAsForm: true }) body: BlockBody,
     @Admitted() operator: OperatorAdmission,
+    @Req() request: FastifyRequest,
   ): Promise<BlockAnswer> {
-    return this.service.block(body, operator, new Date());
+    const { remoteAddress } = peerOf(request.raw);
+    return this.service.block(body, { ...operator, remoteAddress }, new Date());
   }
 
   @Post('/admin/unblock')
@@ -32,23 +37,25 @@ export class BlockController {
   unblock(
     @JsonBody(UnblockBody, { alsoAsForm: true }) body: UnblockBody,
     @Admitted() operator: OperatorAdmission,
+    @Req() request: FastifyRequest,
   ): Promise<BlockAnswer> {
-    return this.service.unblock(body, operator, new Date());
+    const { remoteAddress } = peerOf(request.raw);
+    return this.service.unblock(body, { ...operator, remoteAddress }, new Date());
   }
 
   @Get('/v1/blocks')
   @On('operator')
   @RequireOperator('gateway:block')
-  async list(@QueryParams(BlockQuery) { after, limit = DEFAULT_LIMIT }: BlockQuery) {
-    const found = await this.blocks.list(after, limit + 1);
-    const items = found.slice(0, limit).map((block) => ({
-      device_id: block.deviceId,
-      mode: block.mode,
-      reason: block.reason,
-      by: block.changedBy,
-      at: block.changedAt.toISOString(),
-      delivered: block.deliveredVersion === block.version,
-    }));
-    return { items, next: found.length > limit ? (items.at(-1)?.device_id ?? null) : null };
+  async list(@QueryParams(BlockQuery) { kind, after, limit = DEFAULT_LIMIT }: BlockQuery) {
+    return blockPage(await this.blocks.list(kind, after, limit + 1), limit);
+  }
+
+  @Get('/v1/blocks/history')
+  @On('operator')
+  @RequireOperator('gateway:block')
+  async history(@QueryParams(BlockHistoryQuery) { after, limit = DEFAULT_LIMIT, ...named }: BlockHistoryQuery) {
+    const isOfOne = Object.values(named).some((value) => value !== undefined);
+    const target = isOfOne ? targetOf(named) : undefined;
+    return historyPage(await this.blocks.history(target, after, limit + 1), limit);
   }
 }

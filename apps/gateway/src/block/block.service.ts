@@ -1,139 +1,139 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { blockChanged, type DenylistMode, deviceGet, type Enforcement } from '@outrider/contracts';
+import { parseNetwork } from '@outrider/admission';
+import { blockChanged, type DenylistMode, type Enforcement } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
-import type { DeviceId, Thumbprint } from '@outrider/ids';
 import type { OperatorAdmission } from '@outrider/platform/admission';
-import { Nats } from '@outrider/platform/nats';
-import { Forbids, operatorAttributes, outOfServiceRequest } from '@outrider/platform/policy';
 import { Database, Outbox } from '@outrider/platform/postgres';
-import { CONFIG, LOGGER } from '@outrider/platform/service';
-import type { Logger } from 'pino';
+import { CONFIG, Metrics } from '@outrider/platform/service';
 import type { EntityManager } from 'typeorm';
-import { DeviceContextService } from '../attributes/device-context.service.js';
 import type { Config } from '../config.js';
 import { Devices, type RecoveredDevice } from '../device/devices.repository.js';
-import { type Block, block, recover, unblock } from './block.js';
+import { type Block, block, expire, recover, unblock } from './block.js';
+import { BlockChecks } from './block-checks.service.js';
 import { BlockDelivery } from './block-delivery.service.js';
-import { type BlockBody, requireDevice, type UnblockBody } from './block-request.js';
+import { type BlockBody, expiryOf, type UnblockBody } from './block-request.js';
+import { type BlockTarget, membersOf, type NamedTargets, targetOf } from './block-target.js';
 import { Blocks } from './blocks.repository.js';
 
-const ASK_TIMEOUT_MS = 1000;
-
 /** `pending` names `revocation` itself, without a time, where it has not taken the change over yet. */
-export interface BlockAnswer {
-  readonly device_id: DeviceId;
+export interface BlockAnswer extends NamedTargets {
   readonly blocked: boolean;
   readonly mode?: DenylistMode;
+  readonly expires_at?: string;
   readonly enforcedBy: Enforcement['enforcedBy'];
   readonly pending: readonly { readonly instance: string; readonly failsClosedAt?: string }[];
 }
 
-type Operator = Pick<OperatorAdmission, 'subject' | 'claims'>;
+/** `remoteAddress`: nobody locks himself out by a network. */
+export type Operator = Pick<OperatorAdmission, 'subject' | 'claims'> & { readonly remoteAddress: string };
 
 /** Block and unblock. What PostgreSQL has committed holds: provisioning and revocation get it, sooner or later. */
 @Injectable()
 export class BlockService {
+  private readonly changes;
+
   constructor(
     private readonly database: Database,
     private readonly blocks: Blocks,
     private readonly devices: Devices,
     private readonly delivery: BlockDelivery,
-    private readonly context: DeviceContextService,
-    private readonly forbids: Forbids,
+    private readonly checks: BlockChecks,
     private readonly outbox: Outbox,
-    private readonly nats: Nats,
     @Inject(CONFIG) private readonly config: Config,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+    metrics: Metrics,
+  ) {
+    this.changes = metrics.counter('outrider_block_changes_total', 'Blocks set, lifted and expired.', [
+      'kind',
+      'change',
+    ]);
+  }
 
   async block(body: BlockBody, operator: Operator, now: Date): Promise<BlockAnswer> {
-    const deviceId = requireDevice(body.device_id);
-    const { thumbprint, reason = 'blocked by an operator', mode = 'recovery' } = body;
-    await this.requireDeviceToExist(deviceId, thumbprint);
-    await this.requireNotForbidden('block', deviceId, operator, now);
-    const by = operator.subject;
+    const target = targetOf(body);
+    const { thumbprint, ticket, reason = 'blocked by an operator' } = body;
+    // Of a device and a certificate the way to be recovered stays open; an address or a token has nothing to recover.
+    const isVehicle = target.kind === 'device' || target.kind === 'certificate';
+    const { mode = isVehicle ? 'recovery' : 'deny' } = body;
+    const expiresAt = expiryOf(body, target.kind, now);
+    if (target.kind === 'device') {
+      await this.checks.requireDeviceToExist(target.value, thumbprint);
+      await this.checks.requireNotForbidden('block', target.value, operator, now);
+    }
+    if (target.kind === 'network') requireElsewhere(target.value, operator.remoteAddress);
     await this.database.transaction(async (tx) => {
-      const before = await this.blocks.lock(tx, deviceId);
-      const after = block(before, { deviceId, mode, thumbprint }, { by, reason, now });
-      if (after) await this.save(tx, after);
+      const before = await this.blocks.lock(tx, target);
+      const wish = { target, mode, thumbprint: target.kind === 'device' ? thumbprint : undefined, expiresAt };
+      const after = block(before, wish, { by: operator.subject, reason, ticket, now });
+      if (after) await this.save(tx, after, 'blocked');
     });
-    return this.answer(deviceId, { blocked: true, mode });
+    return this.answer(target, { blocked: true, mode, ...(expiresAt ? { expires_at: expiresAt.toISOString() } : {}) });
   }
 
   async unblock(body: UnblockBody, operator: Operator, now: Date): Promise<BlockAnswer> {
-    const deviceId = requireDevice(body.device_id);
-    const { reason } = body;
+    const target = targetOf(body);
+    const { reason, ticket } = body;
     if (!reason) throw new DomainError('gateway.reason_required');
-    await this.requireNotForbidden('unblock', deviceId, operator, now);
-    const by = operator.subject;
-    const isCompromised = await this.devices.isCompromised(deviceId);
+    if (target.kind === 'device') await this.checks.requireNotForbidden('unblock', target.value, operator, now);
+    const isCompromised = await this.devices.isTargetCompromised(target);
     await this.database.transaction(async (tx) => {
-      const after = unblock(await this.blocks.lock(tx, deviceId), isCompromised, { by, reason, now });
-      await this.save(tx, after);
+      const act = { by: operator.subject, reason, ticket, now };
+      await this.save(tx, unblock(await this.blocks.lock(tx, target), isCompromised, act), 'unblocked');
     });
-    return this.answer(deviceId, { blocked: false });
+    return this.answer(target, { blocked: false });
+  }
+
+  /** Its time is over. @returns what became of it; undefined where nothing changed: somebody was quicker. */
+  async expire(target: BlockTarget, now: Date): Promise<Block | undefined> {
+    const isCompromised = await this.devices.isTargetCompromised(target);
+    const after = await this.database.transaction(async (tx) => {
+      const changed = expire(await this.blocks.lock(tx, target), isCompromised, now);
+      if (changed) await this.save(tx, changed, 'expired');
+      return changed;
+    });
+    if (after) await this.delivery.deliver(target, 0);
+    return after;
   }
 
   /** Two operators gave the device its way back: the block that they knew of ends. */
   async recovered(recovered: RecoveredDevice, now: Date): Promise<void> {
     const { deviceId, blockedUpTo, approvedBy: by, reason } = recovered;
+    const target = { kind: 'device', value: deviceId } as const;
     const isOver = await this.database.transaction(async (tx) => {
       await this.devices.saveRecovered(tx, recovered);
       const upTo = blockedUpTo === undefined ? undefined : new Date(blockedUpTo);
-      const after = recover(await this.blocks.lock(tx, deviceId), upTo, { by, reason, now });
-      if (after) await this.save(tx, after);
+      const after = recover(await this.blocks.lock(tx, target), upTo, { by, reason, now });
+      if (after) await this.save(tx, after, 'unblocked');
       return after !== undefined;
     });
-    if (isOver) await this.delivery.deliver(deviceId, 0);
+    if (isOver) await this.delivery.deliver(target, 0);
   }
 
-  /** By what is known here; what cannot be known holds up nothing. @throws DomainError `policy.denied` */
-  private async requireNotForbidden(
-    action: 'block' | 'unblock',
-    deviceId: DeviceId,
-    { subject, claims }: Operator,
-    now: Date,
-  ): Promise<void> {
-    const known = await this.context.ownWord(deviceId, now).catch((error: unknown) => {
-      this.logger.warn({ err: error, deviceId }, 'nothing is known of the device: policies are asked without');
-      return undefined;
-    });
-    this.forbids.requireNone(outOfServiceRequest(action, subject, operatorAttributes(claims), deviceId, known, now));
-  }
-
-  private async save(tx: EntityManager, after: Block): Promise<void> {
-    const { deviceId, blocked, mode, reason, changedBy: by, changedAt } = after;
+  /** The registry is told of devices alone: it quarantines no address. */
+  private async save(tx: EntityManager, after: Block, change: 'blocked' | 'unblocked' | 'expired'): Promise<void> {
+    const { target, blocked, mode, reason, changedBy: by, changedAt } = after;
     await this.blocks.save(tx, after);
-    const event = { deviceId, blocked, reason, by, at: changedAt.toISOString(), ...(blocked ? { mode } : {}) };
-    await this.outbox.add(tx, blockChanged, event, deviceId);
+    this.changes.inc({ kind: target.kind, change });
+    if (target.kind !== 'device') return;
+    const event = { deviceId: target.value, blocked, reason, by, at: changedAt.toISOString() };
+    await this.outbox.add(tx, blockChanged, { ...event, ...(blocked ? { mode } : {}) }, target.value);
   }
 
   private async answer(
-    device_id: DeviceId,
-    state: Pick<BlockAnswer, 'blocked'> & { mode?: DenylistMode },
+    target: BlockTarget,
+    state: Pick<BlockAnswer, 'blocked' | 'mode' | 'expires_at'>,
   ): Promise<BlockAnswer> {
-    const enforcement = await this.delivery.deliver(device_id, this.config.enforcementWaitMs);
+    const enforcement = await this.delivery.deliver(target, this.config.enforcementWaitMs);
     const { enforcedBy, pending } = enforcement ?? { enforcedBy: [], pending: [{ instance: 'revocation' }] };
-    return { device_id, ...state, enforcedBy, pending };
+    return { ...membersOf(target), ...state, enforcedBy, pending };
   }
+}
 
-  /**
-   * Asks provisioning where our own projection cannot tell. Its silence stops no block.
-   * @throws DomainError `gateway.target_conflict`, `provisioning.device_not_found`
-   */
-  private async requireDeviceToExist(deviceId: DeviceId, thumbprint: Thumbprint | undefined): Promise<void> {
-    if (!thumbprint && (await this.devices.isKnown(deviceId))) return;
-    try {
-      const { device, certificates } = await this.nats.request(deviceGet, { deviceId }, { timeoutMs: ASK_TIMEOUT_MS });
-      await this.devices.save(device);
-      if (thumbprint && !certificates.some((certificate) => certificate.thumbprint === thumbprint))
-        throw new DomainError('gateway.target_conflict');
-    } catch (error) {
-      if (!(error instanceof DomainError) || !error.code.startsWith('service.')) throw error;
-      this.logger.warn(
-        { deviceId, code: error.code },
-        'provisioning does not answer: the block is not checked with it',
-      );
-    }
-  }
+/** Networks are enforced on operator listeners too. @throws DomainError `gateway.network_refused` */
+function requireElsewhere(network: string, remoteAddress: string): void {
+  const own = parseNetwork(remoteAddress);
+  const blocked = parseNetwork(network);
+  if (!own || !blocked || own.bits !== blocked.bits) return;
+  const hostBits = BigInt(blocked.bits - blocked.prefix);
+  if (own.number >> hostBits === blocked.number >> hostBits)
+    throw new DomainError('gateway.network_refused', { detail: 'your own address is in it: nobody could unblock it' });
 }

@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { DeviceId } from '@outrider/ids';
-import { block, recover, unblock } from './block.js';
+import { BY_TIME, block, expire, recover, unblock } from './block.js';
 
 const now = new Date(0);
 const act = { by: 'op:1', reason: 'stolen', now };
-const wish = { deviceId: DeviceId.parse('device-1'), mode: 'deny', thumbprint: undefined } as const;
+const target = { kind: 'device', value: DeviceId.parse('device-1') } as const;
+const wish = { target, mode: 'deny', thumbprint: undefined, expiresAt: undefined } as const;
 
 describe('block and unblock', () => {
   it('count up with each change of state, and say nothing of what stays as it is', () => {
@@ -42,5 +43,34 @@ describe('block and unblock', () => {
     expect(recover(blocked, new Date(4999), act)).toBeUndefined();
     expect(recover(blocked, undefined, act)).toBeUndefined();
     expect(recover(undefined, new Date(5000), act)).toBeUndefined();
+  });
+
+  it('end by themselves when their time is over, and not before; whose key is known to others stay blocked', () => {
+    const later = new Date(5000);
+    const first = block(undefined, { ...wish, expiresAt: later }, { ...act, ticket: 'T-1' });
+    expect(first).toMatchObject({ expiresAt: later, ticket: 'T-1' });
+    expect(expire(first, false, new Date(4999))).toBeUndefined();
+    expect(expire(first, false, later)).toMatchObject({
+      blocked: false,
+      changedBy: BY_TIME,
+      expiresAt: undefined,
+      ticket: 'T-1',
+      version: 2,
+    });
+    expect(expire(first, true, later)).toMatchObject({
+      blocked: true,
+      reason: 'stolen',
+      expiresAt: undefined,
+      version: 2,
+    });
+    expect(expire(unblock(first, false, act), false, later)).toBeUndefined();
+    expect(expire(undefined, false, later)).toBeUndefined();
+  });
+
+  it('are said anew to end at another time, or never', () => {
+    const first = block(undefined, { ...wish, expiresAt: new Date(5000) }, act);
+    expect(block(first, { ...wish, expiresAt: new Date(5000) }, act)).toBeUndefined();
+    expect(block(first, { ...wish, expiresAt: new Date(6000) }, act)).toMatchObject({ version: 2 });
+    expect(block(first, wish, act)).toMatchObject({ version: 2, expiresAt: undefined });
   });
 });

@@ -1,5 +1,5 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { deviceChanged, deviceRecovered, deviceRevoked } from '@outrider/contracts';
+import { certificateRevoked, deviceChanged, deviceRecovered, deviceRevoked } from '@outrider/contracts';
 import { Subscriptions } from '@outrider/platform/nats';
 import { BlockService } from '../block/block.service.js';
 import { Devices } from './devices.repository.js';
@@ -17,6 +17,10 @@ export class DeviceConsumer implements OnApplicationBootstrap {
     this.subscriptions.consume(deviceRevoked, ({ deviceId, reason, revokedAt }) =>
       this.devices.saveRevoked(deviceId, reason, revokedAt),
     );
+    // What is compromised stays so, certificate by certificate; for any other reason an unblock asks nobody.
+    this.subscriptions.consume(certificateRevoked, async ({ ref: { thumbprint }, reason, revokedAt }) => {
+      if (reason === 'keyCompromise') await this.devices.saveCompromised(thumbprint, revokedAt);
+    });
     this.subscriptions.consume(deviceRecovered, (recovered) => this.blocks.recovered(recovered, new Date()));
   }
 }

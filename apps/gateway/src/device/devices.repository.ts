@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { DeviceSnapshot, deviceRecovered, RevocationReason } from '@outrider/contracts';
-import type { DeviceId } from '@outrider/ids';
+import type { DeviceId, Thumbprint } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
+import type { BlockTarget } from '../block/block-target.js';
 
 export type RecoveredDevice = z.infer<(typeof deviceRecovered)['payload']>;
 
@@ -56,6 +57,23 @@ export class Devices {
        AND NOT EXISTS (SELECT 1 FROM recovered_devices c WHERE c.device_id = r.device_id AND c.up_to >= r.revoked_at)`,
       [deviceId],
     );
+    return rows.length > 0;
+  }
+
+  async saveCompromised(thumbprint: Thumbprint, revokedAt: string): Promise<void> {
+    await this.database.query(
+      'INSERT INTO compromised_certificates (thumbprint, revoked_at) VALUES ($1, $2) ON CONFLICT DO NOTHING',
+      [thumbprint, revokedAt],
+    );
+  }
+
+  /** Whether an unblock would give something back to whoever knows a stolen key. */
+  async isTargetCompromised(target: BlockTarget): Promise<boolean> {
+    if (target.kind === 'device') return this.isCompromised(target.value);
+    if (target.kind !== 'certificate') return false;
+    const rows = await this.database.query('SELECT 1 FROM compromised_certificates WHERE thumbprint = $1', [
+      target.value,
+    ]);
     return rows.length > 0;
   }
 

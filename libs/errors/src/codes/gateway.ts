@@ -2,9 +2,10 @@
 import type { CodeTable } from '../code-entry.js';
 
 export const GATEWAY_CODES = {
-  'gateway.target_missing': { status: 400, title: 'Name a device or a thumbprint.', retry: 'changed' },
+  'gateway.target_missing': { status: 400, title: 'Name what to block.', retry: 'changed' },
   'gateway.target_conflict': { status: 409, title: 'Device and thumbprint disagree.', retry: 'changed' },
-  'gateway.not_blocked': { status: 409, title: 'The device is not blocked.', retry: 'changed' },
+  'gateway.network_refused': { status: 422, title: 'This network cannot be blocked.', retry: 'changed' },
+  'gateway.not_blocked': { status: 409, title: 'It is not blocked.', retry: 'changed' },
   'gateway.reason_required': { status: 400, title: 'A reason is required.', retry: 'changed' },
   'gateway.reprovision_required': {
     status: 409,

@@ -1,0 +1,78 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { deviceGet } from '@outrider/contracts';
+import { DomainError } from '@outrider/errors';
+import type { DeviceId, Thumbprint } from '@outrider/ids';
+import { Decisions } from '@outrider/platform/admission';
+import { Nats } from '@outrider/platform/nats';
+import { deniedBy, Forbids, operatorAttributes, outOfServiceRequest } from '@outrider/platform/policy';
+import { currentTrace, LOGGER, type Logger } from '@outrider/platform/service';
+import { DeviceContextService } from '../attributes/device-context.service.js';
+import { Devices } from '../device/devices.repository.js';
+import type { Operator } from './block.service.js';
+
+const ASK_TIMEOUT_MS = 1000;
+
+/** What may stand against the block of a device. What is away stands against nothing. */
+@Injectable()
+export class BlockChecks {
+  constructor(
+    private readonly devices: Devices,
+    private readonly context: DeviceContextService,
+    private readonly forbids: Forbids,
+    private readonly decisions: Decisions,
+    private readonly nats: Nats,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** By what is known here; what cannot be known holds up nothing. @throws DomainError `policy.denied` */
+  async requireNotForbidden(
+    action: 'block' | 'unblock',
+    deviceId: DeviceId,
+    { subject, claims, remoteAddress }: Operator,
+    now: Date,
+  ): Promise<void> {
+    const known = await this.context.ownWord(deviceId, now).catch((error: unknown) => {
+      this.logger.warn({ err: error, deviceId }, 'nothing is known of the device: policies are asked without');
+      return undefined;
+    });
+    try {
+      this.forbids.requireNone(outOfServiceRequest(action, subject, operatorAttributes(claims), deviceId, known, now));
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      this.decisions.record({
+        decision: 'deny',
+        code: error.code,
+        listener: 'operator',
+        action: `POST /admin/${action}`,
+        deviceId,
+        subject,
+        remoteAddress,
+        detail: error.detail,
+        policies: deniedBy(error),
+        tokenId: claims.jti,
+        traceId: currentTrace()?.traceId,
+      });
+      throw error;
+    }
+  }
+
+  /**
+   * Asks provisioning where our own projection cannot tell. Its silence stops no block.
+   * @throws DomainError `gateway.target_conflict`, `provisioning.device_not_found`
+   */
+  async requireDeviceToExist(deviceId: DeviceId, thumbprint: Thumbprint | undefined): Promise<void> {
+    if (!thumbprint && (await this.devices.isKnown(deviceId))) return;
+    try {
+      const { device, certificates } = await this.nats.request(deviceGet, { deviceId }, { timeoutMs: ASK_TIMEOUT_MS });
+      await this.devices.save(device);
+      if (thumbprint && !certificates.some((certificate) => certificate.thumbprint === thumbprint))
+        throw new DomainError('gateway.target_conflict');
+    } catch (error) {
+      if (!(error instanceof DomainError) || !error.code.startsWith('service.')) throw error;
+      this.logger.warn(
+        { deviceId, code: error.code },
+        'provisioning does not answer: the block is not checked with it',
+      );
+    }
+  }
+}
