@@ -4,6 +4,7 @@ import type { ServiceDefinition } from '@outrider/platform/service';
 import { ConditionsRepository } from './attributes/conditions.repository.js';
 import { DeviceContextService } from './attributes/device-context.service.js';
 import { TelemetryConsumer } from './attributes/telemetry.consumer.js';
+import { AuthorizeModule } from './authorize/authorize.module.js';
 import { BlockController } from './block/block.controller.js';
 import { BlockService } from './block/block.service.js';
 import { BlockChecks } from './block/block-checks.service.js';
@@ -29,13 +30,14 @@ import { Policies1764500000000 } from './migrations/1764500000000-policies.migra
 import { DeviceAttributes1764510000000 } from './migrations/1764510000000-device-attributes.migration.js';
 import { DecisionLog1764700000000 } from './migrations/1764700000000-decision-log.migration.js';
 import { BlockTargets1764710000000 } from './migrations/1764710000000-block-targets.migration.js';
+import { Manufacturers1764800000000 } from './migrations/1764800000000-manufacturers.migration.js';
 import { BundlePublisher } from './policy/bundle-publisher.service.js';
 import { Bundles } from './policy/bundles.repository.js';
 import { PoliciesController } from './policy/policies.controller.js';
 import { PolicyService } from './policy/policy.service.js';
 
 @Module({
-  imports: [PolicyModule],
+  imports: [AuthorizeModule, PolicyModule],
   controllers: [GeofencesController, BlockController, DecisionsController, PoliciesController],
   providers: [
     ConditionsRepository,
@@ -75,6 +77,7 @@ export const definition: ServiceDefinition<Config> = {
     DeviceAttributes1764510000000,
     DecisionLog1764700000000,
     BlockTargets1764710000000,
+    Manufacturers1764800000000,
   ],
   asOwner: (owner, { decisions }) => setDecisionRetention(owner, decisions.retentionDays),
 };

@@ -13,6 +13,7 @@ export const DeviceSnapshot = z.strictObject({
   attestation: z.enum(['none', 'hardware']),
   /** Absent in what was sent before they were told. */
   labels: z.array(z.string().max(63)).max(32).optional(),
+  manufacturer: z.string().min(1).max(64).optional(),
   minEpoch: Epoch,
   version: z.int().positive(),
   changedAt: Instant,

@@ -20,14 +20,23 @@ export class Devices {
   constructor(private readonly database: Database) {}
 
   /** Keeps the newer by version: events and answers may overtake each other. */
-  async save({ deviceId, state, attestation, labels, version }: DeviceSnapshot): Promise<void> {
+  async save({ deviceId, state, attestation, labels, manufacturer, version }: DeviceSnapshot): Promise<void> {
     await this.database.query(
-      `INSERT INTO devices AS d (device_id, state, attestation, labels, version) VALUES ($1, $2, $3, $4, $5)
+      `INSERT INTO devices AS d (device_id, state, attestation, labels, manufacturer, version) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT (device_id) DO UPDATE SET state = EXCLUDED.state, attestation = EXCLUDED.attestation,
-         labels = EXCLUDED.labels, version = EXCLUDED.version
-       WHERE d.version < EXCLUDED.version OR (d.version = EXCLUDED.version AND d.labels IS NULL)`,
-      [deviceId, state, attestation, labels ?? null, version],
+         labels = EXCLUDED.labels, manufacturer = coalesce(EXCLUDED.manufacturer, d.manufacturer), version = EXCLUDED.version
+       WHERE d.version < EXCLUDED.version OR (d.version = EXCLUDED.version AND (d.labels IS NULL OR d.manufacturer IS NULL))`,
+      [deviceId, state, attestation, labels ?? null, manufacturer ?? null, version],
     );
+  }
+
+  /** Undefined for a device that nobody has told of with its manufacturer. */
+  async manufacturerOf(deviceId: DeviceId): Promise<string | undefined> {
+    const [row] = await this.database.query<{ manufacturer: string | null }>(
+      'SELECT manufacturer FROM devices WHERE device_id = $1',
+      [deviceId],
+    );
+    return row?.manufacturer ?? undefined;
   }
 
   /** `labels`, `attestation`: null where only events of an older release have told of the device. */

@@ -126,6 +126,7 @@ export function deviceSnapshot(device: Device) {
     grants: [...device.grants],
     attestation: device.attestation,
     labels: [...device.labels],
+    manufacturer: device.manufacturer,
     minEpoch: device.minEpoch,
     version: device.version,
     changedAt: device.changedAt.toISOString(),

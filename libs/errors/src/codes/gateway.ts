@@ -1,4 +1,4 @@
-/** Block and the decision log. */
+/** Block, the decision log, and what edges ask. */
 import type { CodeTable } from '../code-entry.js';
 
 export const GATEWAY_CODES = {
@@ -12,4 +12,12 @@ export const GATEWAY_CODES = {
     title: 'After a key compromise only re-provisioning restores the device.',
     retry: 'changed',
   },
+  'gateway.edge_unknown': { status: 403, title: 'This is for configured edge proxies alone.', retry: 'never' },
+  'gateway.edge_request_invalid': {
+    status: 400,
+    title: 'The edge does not say what its client asked, or says it twice.',
+    retry: 'never',
+  },
+  'gateway.route_unknown': { status: 403, title: 'No rule lets this method and path by.', retry: 'never' },
+  'gateway.path_ambiguous': { status: 400, title: 'The path can be read in more than one way.', retry: 'changed' },
 } as const satisfies CodeTable;

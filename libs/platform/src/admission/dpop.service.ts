@@ -20,7 +20,7 @@ export class Dpop {
   ) {
     const dpop = config.listeners.vehicle?.dpop;
     this.publicUrls = dpop?.publicUrls ?? [];
-    this.nonceKey = dpop && { key: readKey(dpop.nonceKeyFile), service };
+    this.nonceKey = dpop && readNonceKey(dpop.nonceKeyFile, service);
   }
 
   /** Whether proofs are taken at all. */
@@ -55,9 +55,10 @@ export class Dpop {
   }
 }
 
-function readKey(file: string): Uint8Array {
+/** The key that a service's nonces are made with. @throws ConfigError for a file that holds none */
+export function readNonceKey(file: string, service: string): NonceKey {
   const text = readSecret(file);
   const key = /^(?:[0-9a-f]{2})+$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.alloc(0);
   if (key.length < MIN_KEY_BYTES) throw new ConfigError(`${file}: a DPoP nonce key is ${MIN_KEY_BYTES} bytes in hex`);
-  return key;
+  return { key, service };
 }

@@ -1,0 +1,203 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import https from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { denylistCode } from '@outrider/admission';
+import type { ErrorCode } from '@outrider/errors';
+import { Decisions } from '@outrider/platform/admission';
+import { CONTEXT_OPTIONS, type Peer } from '@outrider/platform/http';
+import { CONFIG, LOGGER, type Logger, TrustFiles } from '@outrider/platform/service';
+import { toPem } from '@outrider/x509';
+import type { AuthorizationConfig, Config } from '../config.js';
+import { allowed, allowedForEnvoy, type EdgeAnswer, type Refusal, refused, refusedForNginx } from './answer.js';
+import { Authorizer } from './authorizer.service.js';
+import { readEnvoyQuestion } from './dialects/envoy-http.js';
+import { readNginxQuestion } from './dialects/nginx.js';
+import { readTraefikQuestion } from './dialects/traefik.js';
+import { EdgeConnections } from './edge-connections.service.js';
+import type { ReadQuestion } from './edge-question.js';
+import type { Identity } from './identity.js';
+
+const ENVOY_PREFIX = '/authorize/envoy';
+const MAX_HEADER_BYTES = 65_536;
+const DRAIN_MS = 5_000;
+
+interface Dialect {
+  readonly read: ReadQuestion;
+  readonly allow: (identity: Identity, nonce: string | undefined) => EdgeAnswer;
+  readonly refuse: (refusal: Refusal) => EdgeAnswer;
+}
+
+const NGINX: Dialect = { read: readNginxQuestion, allow: allowed, refuse: refusedForNginx };
+const TRAEFIK: Dialect = { read: readTraefikQuestion, allow: allowed, refuse: refused };
+const ENVOY: Dialect = { read: readEnvoyQuestion(ENVOY_PREFIX), allow: allowedForEnvoy, refuse: refused };
+
+/** Other protocols on the same port, by what TLS negotiated (RFC 7301). */
+export interface ByProtocol {
+  readonly alpn: string;
+  take(socket: TLSSocket): void;
+}
+
+/**
+ * Where edges ask, over mutual TLS. A server of its own and not one more face of the service's Fastify: the questions are not requests
+ * of the service, each edge asks at any path and method, and every one of its client's requests waits for the answer.
+ */
+@Injectable()
+export class AuthorizationListener implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly config: AuthorizationConfig | undefined;
+  private readonly others = new Map<string, ByProtocol>();
+  private server: https.Server | undefined;
+
+  constructor(
+    @Inject(CONFIG) { authorization }: Config,
+    private readonly authorizer: Authorizer,
+    private readonly connections: EdgeConnections,
+    private readonly decisions: Decisions,
+    private readonly trustFiles: TrustFiles,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.config = authorization;
+  }
+
+  /** Before the start. */
+  add(protocol: ByProtocol): void {
+    this.others.set(protocol.alpn, protocol);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (!this.config) return;
+    const { host, port } = this.config.listener;
+    const server = https.createServer({
+      ...CONTEXT_OPTIONS,
+      ...this.secureContext(this.config),
+      ALPNProtocols: [...this.others.keys(), 'http/1.1'],
+      requestCert: true,
+      rejectUnauthorized: false,
+      handshakeTimeout: 10_000,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      // A second `Authorization` must not be dropped unseen: the API might read that one.
+      joinDuplicateHeaders: true,
+      connectionsCheckingInterval: 2_000,
+    });
+    server.headersTimeout = 10_000;
+    server.requestTimeout = 30_000;
+    server.keepAliveTimeout = 120_000;
+    this.dispatch(server);
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      const facts = {
+        decision: 'deny',
+        code: 'tls.handshake_failed',
+        listener: 'vehicle',
+        action: 'TLS handshake',
+      } as const;
+      this.decisions.record({ ...facts, remoteAddress: socket.remoteAddress, detail: error.code ?? error.message });
+    });
+    server.on('request', (request, response) => void this.answer(request, response));
+    this.trustFiles.events.on('changed', () => {
+      if (this.config) server.setSecureContext({ ...CONTEXT_OPTIONS, ...this.secureContext(this.config) });
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, () => resolve());
+    });
+    server.on('error', (error) => this.logger.error({ err: error }, 'external authorization'));
+    this.server = server;
+    this.logger.info({ listener: 'authorization', host, port }, 'listening');
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    const { server } = this;
+    if (!server) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeIdleConnections();
+    const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+    await closed;
+    clearTimeout(cut);
+  }
+
+  private secureContext({ listener: { certificateFile, keyFile } }: AuthorizationConfig) {
+    const { certificate: cert, key } = this.trustFiles.keyPair(certificateFile, keyFile);
+    return { cert, key, ca: this.trustFiles.infrastructureCa.map(({ der }) => toPem(der, 'CERTIFICATE')) };
+  }
+
+  /** Reads who is at the other end before anything of it is parsed, then hands the connection to its protocol. */
+  private dispatch(server: https.Server): void {
+    const http1 = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
+    server.removeAllListeners('secureConnection');
+    server.on('secureConnection', (socket) => {
+      try {
+        if (!this.connections.accept(socket)) {
+          socket.destroy();
+          return;
+        }
+        const other = this.others.get(socket.alpnProtocol || '');
+        if (other) other.take(socket);
+        else for (const take of http1) take.call(server, socket);
+      } catch (error) {
+        socket.destroy();
+        this.logger.error({ err: error }, 'a connection could not be taken');
+      }
+    });
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const edge = this.connections.peerOf(request.socket);
+      const dialect = dialectOf(request.url ?? '');
+      send(response, await this.answerOf(request, edge, dialect));
+    } catch (error) {
+      this.logger.error({ err: error }, 'a question of an edge failed');
+      send(response, plainRefusal('service.internal', ''));
+    }
+  }
+
+  private async answerOf(request: IncomingMessage, edge: Peer, dialect: Dialect | undefined): Promise<EdgeAnswer> {
+    const refuse = (code: ErrorCode, reason: string) => {
+      this.record(code, reason, request, edge);
+      return dialect ? dialect.refuse(bare(code, reason)) : plainRefusal(code, reason);
+    };
+    if (!edge.isProxy) return refuse('gateway.edge_unknown', 'no configured edge');
+    const entry = this.connections.denied(request.socket);
+    if (entry) return refuse(denylistCode(entry.kind), `the edge: ${entry.reason}`);
+    if (!dialect) return plainRefusal('request.not_found', 'no dialect of external authorization');
+    const question = dialect.read(request.url ?? '', request.method ?? '', request.headers);
+    if (!question) return refuse('gateway.edge_request_invalid', 'a field is missing');
+    const verdict = await this.authorizer.decide(question, edge);
+    return verdict.decision === 'allow' ? dialect.allow(verdict.identity, verdict.nonce) : dialect.refuse(verdict);
+  }
+
+  private record(code: ErrorCode, detail: string, { url }: IncomingMessage, edge: Peer): void {
+    const action = `external authorization ${url?.split('/', 3).join('/') ?? ''}`;
+    const { remoteAddress, certificate } = edge;
+    const facts = { decision: 'deny', code, listener: 'vehicle', action, detail, remoteAddress } as const;
+    this.decisions.record({ ...facts, thumbprint: certificate?.thumbprint });
+  }
+}
+
+function dialectOf(url: string): Dialect | undefined {
+  if (url === '/authorize/nginx') return NGINX;
+  if (url === '/authorize/traefik') return TRAEFIK;
+  return url.startsWith(`${ENVOY_PREFIX}/`) ? ENVOY : undefined;
+}
+
+function bare(code: ErrorCode, reason: string): Refusal {
+  return {
+    code,
+    reason,
+    presented: undefined,
+    scopes: [],
+    takesDpop: false,
+    nonce: undefined,
+    retryAfterSeconds: undefined,
+  };
+}
+
+function plainRefusal(code: ErrorCode, reason: string): EdgeAnswer {
+  return refused(bare(code, reason));
+}
+
+function send(response: ServerResponse, { status, headers, body }: EdgeAnswer): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}
