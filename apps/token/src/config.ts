@@ -18,6 +18,19 @@ export const TokenConfig = serviceConfig({
       publishSeconds: z.int().min(360).max(86_400),
     })
     .refine(({ signSeconds, publishSeconds }) => signSeconds > publishSeconds, 'signSeconds > publishSeconds'),
+  /** APIs of the platform's own behind edges (docs/protocols/edge.md): what their tokens are for, and the scopes that vehicles may ask for there. */
+  apis: z
+    .array(
+      z.strictObject({
+        audience: z.string().regex(/^urn:outrider:[a-z-]{1,32}$/),
+        scopes: z
+          .array(z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]{1,64}$/))
+          .min(1)
+          .max(32),
+      }),
+    )
+    .max(100)
+    .default([]),
   /** How people sign in. */
   people: z.strictObject({
     webauthn: z.strictObject({

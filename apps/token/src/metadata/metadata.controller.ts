@@ -3,6 +3,7 @@ import { AdmitAnyone } from '@outrider/platform/admission';
 import { On } from '@outrider/platform/http';
 import { CONFIG } from '@outrider/platform/service';
 import type { TokenConfig } from '../config.js';
+import { scopeCatalogue } from '../vehicle-token/scope.js';
 import { authorizationServerMetadata } from './metadata.js';
 
 const CACHE = 'public, max-age=300';
@@ -11,10 +12,11 @@ const CACHE = 'public, max-age=300';
 export class MetadataController {
   private readonly metadata;
 
-  constructor(@Inject(CONFIG) { tokenIssuer, operatorUrl, listeners }: TokenConfig) {
+  constructor(@Inject(CONFIG) { tokenIssuer, operatorUrl, listeners, apis }: TokenConfig) {
     this.metadata = authorizationServerMetadata({
       issuer: tokenIssuer,
       operatorUrl,
+      vehicleScopes: scopeCatalogue(apis).scopes,
       takesDpop: listeners.vehicle?.dpop !== undefined,
     });
   }

@@ -1,13 +1,15 @@
 /** What the authorization server says of itself (RFC 8414 §2, RFC 8705 §3.3 and §5): only what is built. */
 import { DPOP_ALGORITHMS, OPERATOR_SCOPES } from '@outrider/admission';
 import { OFFLINE_SCOPE, REFRESH_SECONDS } from '../refresh/decide-refresh.js';
-import { VEHICLE_SCOPES } from '../vehicle-token/scope.js';
+import { OWN_SCOPES } from '../vehicle-token/scope.js';
 
 /** URLs without a trailing slash: the issuer, which is the vehicle listener, and the operator listener. */
 export interface MetadataUrls {
   readonly issuer: string;
   readonly operatorUrl: string;
   readonly takesDpop?: boolean;
+  /** That vehicles may ask for; default ours alone. */
+  readonly vehicleScopes?: readonly string[];
 }
 
 /** The endpoints that a client authenticates at. */
@@ -60,6 +62,6 @@ export function authorizationServerMetadata(urls: MetadataUrls) {
     revocation_endpoint_auth_signing_alg_values_supported: ['ES256'],
     tls_client_certificate_bound_access_tokens: true,
     ...(urls.takesDpop ? { dpop_signing_alg_values_supported: DPOP_ALGORITHMS } : {}),
-    scopes_supported: [...VEHICLE_SCOPES, OFFLINE_SCOPE, ...OPERATOR_SCOPES],
+    scopes_supported: [...(urls.vehicleScopes ?? OWN_SCOPES.scopes), OFFLINE_SCOPE, ...OPERATOR_SCOPES],
   } as const;
 }

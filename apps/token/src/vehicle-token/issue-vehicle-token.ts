@@ -7,7 +7,7 @@ import { scopeTokens } from '../oauth/scope-tokens.js';
 import { requireClientCredentials, required, type TokenForm } from '../oauth/token-form.js';
 import { OFFLINE_SCOPE } from '../refresh/decide-refresh.js';
 import { decideLifetime, parseLifetime } from './lifetime.js';
-import { decideScope, type ScopeGrant, usualScope } from './scope.js';
+import { decideScope, OWN_SCOPES, type ScopeCatalogue, type ScopeGrant, usualScope } from './scope.js';
 
 /** A well-formed request of an authenticated device. */
 export interface VehicleTokenRequest {
@@ -19,14 +19,14 @@ export interface VehicleTokenRequest {
 }
 
 /** Reads a form. @throws DomainError `token.invalid_request`, `token.unsupported_grant_type`, `token.invalid_scope`, `token.invalid_target` */
-export function readVehicleTokenRequest(form: TokenForm): VehicleTokenRequest {
+export function readVehicleTokenRequest(form: TokenForm, catalogue: ScopeCatalogue = OWN_SCOPES): VehicleTokenRequest {
   requireClientCredentials(form);
-  const usual = form.has('resource') ? undefined : usualScope(form.get('scope'));
+  const usual = form.has('resource') ? undefined : usualScope(form.get('scope'), catalogue);
   if (usual) return { ...readRest(form), grant: usual, offline: false };
   const asked = form.has('scope') ? scopeTokens(form.get('scope') as string) : [];
   const scopes = asked.filter((scope) => scope !== OFFLINE_SCOPE);
   return {
-    ...readGrant(form, scopes.length > 0 ? scopes.join(' ') : undefined),
+    ...readGrant(form, scopes.length > 0 ? scopes.join(' ') : undefined, catalogue),
     offline: scopes.length < asked.length,
   };
 }
@@ -35,18 +35,22 @@ export function readVehicleTokenRequest(form: TokenForm): VehicleTokenRequest {
  * The same for a refresh token: the scope of its family, or less of it (RFC 6749 §6).
  * @throws DomainError `token.invalid_request`, `token.invalid_scope`, `token.invalid_target`
  */
-export function readRefreshRequest(form: TokenForm, familyScope: string): VehicleTokenRequest {
+export function readRefreshRequest(
+  form: TokenForm,
+  familyScope: string,
+  catalogue: ScopeCatalogue = OWN_SCOPES,
+): VehicleTokenRequest {
   const asked = scopeTokens(form.get('scope') ?? familyScope);
   const held = familyScope.split(' ');
   if (!asked.every((scope) => held.includes(scope))) {
     throw new DomainError('token.invalid_scope', { detail: 'more than the refresh token is for' });
   }
-  return { ...readGrant(form, asked.join(' ')), offline: false };
+  return { ...readGrant(form, asked.join(' '), catalogue), offline: false };
 }
 
-function readGrant(form: TokenForm, scope: string | undefined) {
+function readGrant(form: TokenForm, scope: string | undefined, catalogue: ScopeCatalogue) {
   const clientId = required(form, 'client_id');
-  const grant = decideScope(scope, form.get('resource'));
+  const grant = decideScope(scope, form.get('resource'), catalogue);
   return { clientId, grant, requestedSeconds: parseLifetime(form.get('requested_lifetime')) };
 }
 

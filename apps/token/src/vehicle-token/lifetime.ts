@@ -10,6 +10,7 @@ interface Bounds {
 
 export const LIFETIMES: Readonly<Record<ScopeFamily, Bounds>> = {
   telemetry: { minSeconds: 30, defaultSeconds: 120, maxSeconds: 300 },
+  api: { minSeconds: 30, defaultSeconds: 120, maxSeconds: 300 },
   control: { minSeconds: 10, defaultSeconds: 30, maxSeconds: 60 },
 };
 

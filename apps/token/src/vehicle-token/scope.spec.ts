@@ -1,5 +1,5 @@
 import { expect, it, test } from '@jest/globals';
-import { decideScope, usualScope, VEHICLE_SCOPES } from './scope.js';
+import { decideScope, OWN_SCOPES, scopeCatalogue, usualScope } from './scope.js';
 
 const TELEMETRY = 'urn:outrider:telemetry';
 const COMMAND = 'urn:outrider:command';
@@ -48,8 +48,31 @@ test.each<[string, string | undefined, string | undefined, string]>([
 });
 
 it('has an answer at hand for what is usual, and it is the same', () => {
-  for (const scope of VEHICLE_SCOPES) expect(usualScope(scope)).toEqual(decideScope(scope));
+  for (const scope of OWN_SCOPES.scopes) expect(usualScope(scope)).toEqual(decideScope(scope));
   expect(usualScope(undefined)).toEqual(decideScope());
   for (const scope of ['', 'telemetry:write ', 'telemetry:write telemetry:backfill', 'command:send', 'constructor'])
     expect(usualScope(scope)).toBeUndefined();
+});
+
+const API = { audience: 'urn:outrider:fleet-api', scopes: ['trips:read', 'trips:write'] };
+
+it("knows the scopes of the platform's own APIs, each a family by itself", () => {
+  const catalogue = scopeCatalogue([API, { audience: 'urn:outrider:other-api', scopes: ['maps:read'] }]);
+  const grant = { family: 'api', scopes: ['trips:read', 'trips:write'], audience: API.audience };
+  expect(decideScope('trips:write trips:read', API.audience, catalogue)).toEqual(grant);
+  expect(usualScope('trips:read', catalogue)).toEqual(decideScope('trips:read', undefined, catalogue));
+  const refused = (scope: string, resource: string | undefined, code: string) =>
+    expect(() => decideScope(scope, resource, catalogue)).toThrow(expect.objectContaining({ code }) as never);
+  refused('trips:read maps:read', undefined, 'token.invalid_scope');
+  refused('trips:read telemetry:write', undefined, 'token.invalid_scope');
+  refused('trips:read', 'urn:outrider:other-api', 'token.invalid_target');
+  expect(() => decideScope('trips:read')).toThrow(expect.objectContaining({ code: 'token.invalid_scope' }) as never);
+});
+
+test.each([
+  ['a scope of ours', { ...API, scopes: ['command:receive'] }],
+  ['an audience of ours', { ...API, audience: COMMAND }],
+  ["the operators' audience", { ...API, audience: 'urn:outrider:operator' }],
+])('two families never share %s', (_name, api) => {
+  expect(() => scopeCatalogue([api])).toThrow('of two families');
 });

@@ -24,7 +24,7 @@ import {
   readVehicleTokenRequest,
   type VehicleTokenRequest,
 } from './issue-vehicle-token.js';
-import type { ScopeFamily } from './scope.js';
+import { type ScopeCatalogue, type ScopeFamily, scopeCatalogue } from './scope.js';
 import { TokenProofs } from './token-proofs.service.js';
 
 const STALE_RETRY_SECONDS = 1;
@@ -41,6 +41,7 @@ export interface Caller {
 @Injectable()
 export class VehicleTokenService {
   private readonly issued: Readonly<Record<ScopeFamily, { inc(): void }>>;
+  private readonly catalogue: ScopeCatalogue;
 
   constructor(
     @Inject(CONFIG) private readonly config: TokenConfig,
@@ -57,13 +58,20 @@ export class VehicleTokenService {
     metrics: Metrics,
   ) {
     const issued = metrics.counter('outrider_token_issued_total', 'Tokens issued, by family.', ['family']);
-    this.issued = { telemetry: issued.labels('telemetry'), control: issued.labels('control') };
+    this.issued = {
+      telemetry: issued.labels('telemetry'),
+      control: issued.labels('control'),
+      api: issued.labels('api'),
+    };
+    this.catalogue = scopeCatalogue(config.apis);
   }
 
   /** `certificate`: validated and not on the denylist, by the admission guard. */
   async issue(form: TokenForm, certificate: ParsedCertificate, caller: Caller): Promise<TokenAnswer> {
     const refreshing = form.get('grant_type') === 'refresh_token';
-    const request = refreshing ? await this.readRefresh(form, certificate, caller) : readVehicleTokenRequest(form);
+    const request = refreshing
+      ? await this.readRefresh(form, certificate, caller)
+      : readVehicleTokenRequest(form, this.catalogue);
     const { tokenIssuer } = this.config;
     const deviceId = this.authenticate(request.clientId, certificate);
     const control = request.grant.family === 'control';
@@ -104,7 +112,7 @@ export class VehicleTokenService {
     const token = required(form, 'refresh_token');
     const deviceId = this.authenticate(required(form, 'client_id'), certificate);
     const holder = { deviceId, thumbprint: certificate.thumbprint, jkt: caller.proof?.jkt };
-    return readRefreshRequest(form, await this.refreshTokens.scopeOf(token, holder, new Date()));
+    return readRefreshRequest(form, await this.refreshTokens.scopeOf(token, holder, new Date()), this.catalogue);
   }
 
   /** Last of all, since a refresh token serves once. */
