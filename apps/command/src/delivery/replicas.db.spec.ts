@@ -238,7 +238,21 @@ describe('a vehicle that remembers more than the service (a restored database)',
     const released = await vehicle.ask(ports[1], 'POST', `/v1/commands/${id}/nonce`, { nonce });
     expect(payloadOf(released.body.jws)).toMatchObject({ epoch: 2, counter: 1, nonce, name: 'honk' });
     await answer(vehicle, ports[0], { id, jws: released.body.jws });
+    const plain = await suite.send(vehicle.deviceId, { name: 'honk' });
+    const next = (await take()).jws;
+    expect(payloadOf(next)).toMatchObject({ epoch: 2, counter: 2 });
+    // Its own disk was restored then: it is in epoch 1 again, and would refuse every plain command from now on.
+    const behind = vehicle.outcome(plain.id, next, 'refused', {
+      detail: 'epoch: a higher epoch without a nonce',
+      data: { last: { epoch: 1, counter: 41 } },
+    });
+    await vehicle.ask(ports[0], 'POST', `/v1/commands/${plain.id}/outcome`, { outcome: behind });
+    const led = await suite.send(vehicle.deviceId, { name: 'honk' });
+    expect(await take()).toMatchObject({ id: led.id, critical: true });
+    const again = await vehicle.ask(ports[1], 'POST', `/v1/commands/${led.id}/nonce`, { nonce });
+    expect(payloadOf(again.body.jws)).toMatchObject({ epoch: 2, counter: 3, nonce });
+    await answer(vehicle, ports[0], { id: led.id, jws: again.body.jws });
     await suite.send(vehicle.deviceId, { name: 'honk' });
-    expect(payloadOf((await take()).jws)).toMatchObject({ epoch: 2, counter: 2 });
+    expect(payloadOf((await take()).jws)).toMatchObject({ epoch: 2, counter: 4 });
   });
 });

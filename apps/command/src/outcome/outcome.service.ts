@@ -85,12 +85,12 @@ export class OutcomeService {
       byNonce.map(({ payload }) => payload.device_id),
     );
     for (const { payload } of taken) {
+      const { device_id: deviceId } = payload;
       const last = lastCounterOf(payload);
-      if (last && (await this.outcomes.resync(tx, payload.device_id, last)))
-        this.logger.warn(
-          { deviceId: payload.device_id, last },
-          'the vehicle is ahead of its counter: a new epoch begins',
-        );
+      if (last && (await this.outcomes.resync(tx, deviceId, last)))
+        this.logger.warn({ deviceId, last }, 'the vehicle is ahead of its counter: a new epoch begins');
+      else if (last && (await this.outcomes.leadOn(tx, deviceId, last)))
+        this.logger.warn({ deviceId, last }, 'the vehicle is in an earlier epoch: its next command leads it on');
     }
   }
 

@@ -71,6 +71,15 @@ export class Outcomes {
     return raised > 0;
   }
 
+  /** A device that has forgotten the epoch (its disk was restored) takes it again from a command that carries its nonce, and from no other. */
+  async leadOn(tx: EntityManager, deviceId: DeviceId, last: Counter): Promise<boolean> {
+    const [, changed] = await tx.query<[unknown, number]>(
+      'UPDATE counters SET nonce_bound = true WHERE device_id = $1 AND epoch > $2::integer AND NOT nonce_bound',
+      [deviceId, last.epoch],
+    );
+    return changed > 0;
+  }
+
   /** The devices took a command by their nonce: they know the epoch. */
   async synced(tx: EntityManager, deviceIds: readonly DeviceId[]): Promise<void> {
     if (deviceIds.length === 0) return;

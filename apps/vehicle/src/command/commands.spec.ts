@@ -222,6 +222,19 @@ describe('a counter that the platform has not counted up to', () => {
   });
 });
 
+describe('an epoch that the vehicle does not know', () => {
+  it('is refused without a nonce, and the platform hears what the vehicle took last', async () => {
+    platform.offers.push({ id: ID, critical: false, jws: command({ counter: 9 }) });
+    platform.offers.push({ id: OTHER, critical: false, jws: command({ command_id: OTHER, epoch: 1, counter: 1 }) });
+    await drive({ drive: undefined }, () => platform.outcomes.length === 2, 'two outcomes');
+    expect(claims(platform.outcomes[1]!.outcome)).toMatchObject({
+      result: 'refused',
+      detail: 'epoch: a higher epoch without a nonce',
+      data: { last: { epoch: 0, counter: 9 } },
+    });
+  });
+});
+
 describe('killed with -9, in a process of its own', () => {
   /** A plug-in that writes down each time it is carried out, and dies once, at `moment` of it. */
   function plugIn(afterCrash: 'uncertain' | 'repeatable'): string {

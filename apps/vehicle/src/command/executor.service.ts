@@ -38,8 +38,9 @@ export class ExecutorService {
   /** The signed refusal; remembered only if the command was authentic, so that nobody else can use up an id. Undefined: say nothing. */
   async refuse(identity: Identity, id: string, jws: string, verdict: CommandVerdict & { kind: 'refuse' }) {
     if (SILENT.has(verdict.why)) return undefined;
-    // Authentic: the platform may have forgotten what it counted up to, and learns it from here.
-    const last = verdict.authentic && verdict.why === 'counter' ? this.store.last() : undefined;
+    // Authentic: the platform may have forgotten what it counted up to, or this vehicle what it took, and the platform learns it from here.
+    const counted = verdict.why === 'counter' || verdict.why === 'epoch';
+    const last = verdict.authentic && counted ? this.store.last() : undefined;
     const detail = `${verdict.why}: ${verdict.detail}`;
     const outcome = await this.sign(identity, id, jws, {
       result: 'refused',
