@@ -1,14 +1,10 @@
 /** Commands as a whole agent takes them: over a stream and by polls, once, across crashes. */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { JWS_TYP, sha256Base64url, signJws } from '@outrider/crypto';
-import { CommandId } from '@outrider/ids';
-import { createTestFleet, issueCommandSigner, type Party, type TestFleet } from '@outrider/testing';
+import { createTestFleet, issueCommandSigner, type TestFleet } from '@outrider/testing';
 import type { TestPlatform } from '../agent/platform.fixture.js';
 import { openStateDatabase } from '../agent/state-database.store.js';
 import { Vehicle } from '../agent/vehicle.service.js';
@@ -16,11 +12,10 @@ import { VehicleGround } from '../agent/vehicle-ground.fixture.js';
 import type { ReportedEvent } from '../report/vehicle-event.js';
 import { Command } from './command.js';
 import { CommandStore } from './command.store.js';
+import { claims, commandsOf, ID, OTHER, type SignedCommands } from './signed.fixture.js';
 
-const ID = CommandId.parse('11111111-2222-4333-8444-555555555555');
-const OTHER = CommandId.parse('22222222-2222-4333-8444-555555555555');
 let fleet: TestFleet;
-let signer: Party;
+let command: SignedCommands;
 let ground: VehicleGround;
 let platform: TestPlatform;
 let home: string;
@@ -28,7 +23,7 @@ let events: ReportedEvent[];
 
 beforeAll(async () => {
   fleet = await createTestFleet();
-  signer = await issueCommandSigner(fleet);
+  command = await commandsOf(fleet);
 });
 beforeEach(async () => {
   ground = await VehicleGround.start(fleet);
@@ -40,25 +35,6 @@ const options: VehicleGround['options'] = (given) => ground.options(given);
 const drive: VehicleGround['drive'] = (given, condition, what) => ground.drive(given, condition, what);
 const names = (): string[] => ground.names();
 const count = (name: string): number => ground.count(name);
-
-function command(payload: Record<string, unknown> = {}): string {
-  const seconds = Math.floor(Date.now() / 1000);
-  const x5c = [signer, fleet.controlCa].map(({ certificate }) => Buffer.from(certificate.der).toString('base64'));
-  const content = {
-    command_id: ID,
-    device_id: 'device-1',
-    epoch: 0,
-    counter: 1,
-    iat: seconds,
-    exp: seconds + 30,
-    name: 'honk',
-    parameters: {},
-    ...payload,
-  };
-  return signJws({ header: { typ: JWS_TYP.command, x5c }, payload: JSON.stringify(content), key: signer.privateKey });
-}
-const claims = (jws: string): Record<string, unknown> =>
-  JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString());
 
 describe('commands', () => {
   it('are carried out once and answered with a signed outcome; offered again, with the very same one', async () => {
@@ -232,82 +208,5 @@ describe('an epoch that the vehicle does not know', () => {
       detail: 'epoch: a higher epoch without a nonce',
       data: { last: { epoch: 0, counter: 9 } },
     });
-  });
-});
-
-describe('killed with -9, in a process of its own', () => {
-  /** A plug-in that writes down each time it is carried out, and dies once, at `moment` of it. */
-  function plugIn(afterCrash: 'uncertain' | 'repeatable'): string {
-    const folder = join(home, 'handlers');
-    mkdirSync(folder, { recursive: true });
-    const log = join(home, 'carried-out');
-    const killed = join(home, 'killed');
-    writeFileSync(
-      join(folder, 'wipe.mjs'),
-      `import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
-       export default { name: 'wipe', critical: false, afterCrash: '${afterCrash}', carryOut() {
-         appendFileSync('${log}', 'once ');
-         if (!existsSync('${killed}')) { writeFileSync('${killed}', ''); process.kill(process.pid, 'SIGKILL'); }
-         return { result: 'succeeded', detail: 'wiped' };
-       } };`,
-    );
-    return folder;
-  }
-
-  async function runAgent(handlers: string): Promise<ReturnType<typeof fork>> {
-    const { stateDirectory, factoryDirectory, platform: known } = options();
-    const file = (name: string, content: string) => {
-      writeFileSync(join(home, name), content);
-      return join(home, name);
-    };
-    const { origin } = platform;
-    const vehicle = Object.fromEntries(
-      ['provisioning', 'token', 'telemetry', 'command'].map((name) => [name, { vehicle: origin }]),
-    );
-    const trust = { server: file('server.pem', known.serverTrust), fleetRoot: file('root.pem', known.fleetRoot) };
-    const endpoints = file('endpoints.json', JSON.stringify({ trust, services: vehicle }));
-    const main = fileURLToPath(new URL('../main.js', import.meta.url));
-    const args = ['run', '--state', stateDirectory, '--factory', factoryDirectory, '--endpoints', endpoints];
-    return fork(main, [...args, '--handlers', handlers, '--interval', '1s'], { stdio: 'ignore', execArgv: [] });
-  }
-
-  it.each([
-    ['uncertain', 'uncertain', 'interrupted while it was carried out', 'once '],
-    ['repeatable', 'succeeded', 'carried out again after a crash: wiped', 'once once '],
-  ] as const)('in the midst of what is %s: it says %s', async (afterCrash, result, detail, carriedOut) => {
-    const handlers = plugIn(afterCrash);
-    const jws = command({ name: 'wipe' });
-    platform.offers.push({ id: ID, critical: false, jws });
-    const first = await runAgent(handlers);
-    const [, signal] = await once(first, 'exit');
-    expect(signal).toBe('SIGKILL');
-    platform.offers.push({ id: ID, critical: false, jws });
-    const second = await runAgent(handlers);
-    try {
-      await ground.until(() => platform.outcomes.length >= 1 && platform.offers.length === 0, 'an outcome');
-    } finally {
-      second.kill();
-      await once(second, 'exit');
-    }
-    expect(new Set(platform.outcomes.map(({ outcome }) => outcome)).size).toBe(1);
-    expect(claims(platform.outcomes[0]!.outcome)).toMatchObject({ result, detail, request_hash: sha256Base64url(jws) });
-    expect(readFileSync(join(home, 'carried-out'), 'utf8')).toBe(carriedOut);
-  });
-
-  it('after it was carried out and before its outcome was signed: it says what came of it, and that it is late', async () => {
-    await (await Vehicle.open(options({ count: 1 }))).run();
-    const jws = command();
-    const database = openStateDatabase(join(home, 'state'));
-    const store = new CommandStore(database);
-    store.begin(Command.parse(claims(jws)), jws, Date.now());
-    store.finish(ID, { result: 'succeeded', detail: 'honked', time: 1_800_000_000 }, {});
-    database.close();
-    await drive({ drive: undefined }, () => platform.outcomes.length === 1, 'an outcome');
-    expect(claims(platform.outcomes[0]!.outcome)).toMatchObject({
-      result: 'succeeded',
-      detail: 'executed, outcome late after a crash: honked',
-      time: 1_800_000_000,
-    });
-    expect(names()).not.toContain('command_executing');
   });
 });

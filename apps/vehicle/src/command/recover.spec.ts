@@ -2,20 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { JWS_TYP, signJws } from '@outrider/crypto';
-import { CommandId } from '@outrider/ids';
-import { createTestFleet, issueCommandSigner, type Party, type TestFleet } from '@outrider/testing';
+import { createTestFleet, type TestFleet } from '@outrider/testing';
 import { Vehicle } from '../agent/vehicle.service.js';
 import { VehicleGround } from '../agent/vehicle-ground.fixture.js';
+import { claims, commandsOf, ID, type SignedCommands } from './signed.fixture.js';
 
-const ID = CommandId.parse('11111111-2222-4333-8444-555555555555');
 let fleet: TestFleet;
-let signer: Party;
+let command: SignedCommands;
 let ground: VehicleGround;
 
 beforeAll(async () => {
   fleet = await createTestFleet();
-  signer = await issueCommandSigner(fleet);
+  command = await commandsOf(fleet);
 });
 beforeEach(async () => {
   ground = await VehicleGround.start(fleet);
@@ -23,19 +21,10 @@ beforeEach(async () => {
 afterEach(() => ground.stop());
 
 function offer(name: string, parameters: object = {}): void {
-  const x5c = [signer, fleet.controlCa].map(({ certificate }) => Buffer.from(certificate.der).toString('base64'));
-  const iat = Math.floor(Date.now() / 1000);
-  const content = { command_id: ID, device_id: 'device-1', epoch: 0, counter: 1, iat, exp: iat + 60, name, parameters };
-  ground.platform.release = (_id, nonce) =>
-    signJws({
-      header: { typ: JWS_TYP.command, x5c },
-      payload: JSON.stringify({ ...content, nonce }),
-      key: signer.privateKey,
-    });
+  ground.platform.release = (_id, nonce) => command({ name, parameters, nonce });
   ground.platform.offers.push({ id: ID, critical: true });
 }
-const outcome = () =>
-  JSON.parse(Buffer.from(ground.platform.outcomes[0]!.outcome.split('.')[1]!, 'base64url').toString());
+const outcome = () => claims(ground.platform.outcomes[0]!.outcome);
 const operations = () => ground.platform.requests.map(({ operation, peer }) => `${operation} by ${peer}`);
 const keyName = () => JSON.parse(readFileSync(join(ground.home, 'state', 'identity.json'), 'utf8')).keyName;
 
