@@ -22,14 +22,30 @@ interface Shown {
   readonly certificates: { readonly thumbprint: string; readonly status: string }[];
 }
 
+/** Of findings and enrolments, as far as tests look. */
+interface Item {
+  readonly id: string;
+  readonly state: string;
+  readonly kind: string;
+  readonly certain: boolean;
+  readonly quarantined: boolean;
+}
+
 export type Registry = ReturnType<typeof registryOf>;
 
 export function registryOf(suite: Suite) {
   async function operator(method: string, path: string, body?: object): Promise<Answer> {
     const authorization = `Bearer ${suite.operatorToken('device:read device:write')}`;
-    const headers = { 'content-type': 'application/json', authorization };
+    const headers = { authorization, ...(body ? { 'content-type': 'application/json' } : {}) };
     const sent = body ? { body: JSON.stringify(body) } : {};
     return send(suite, `${suite.operatorUrl}${path}`, { method, headers, ...sent });
+  }
+
+  /** Those of a listing. */
+  async function items(path: string): Promise<Item[]> {
+    const answer = await operator('GET', path);
+    if (answer.status !== 200) throw new Error(answer.body);
+    return (JSON.parse(answer.body) as { items: Item[] }).items;
   }
 
   /** A registered device with its factory certificate. */
@@ -72,7 +88,7 @@ export function registryOf(suite: Suite) {
     return publish('token', `token.certificate.seen.v1.${name}`, payload);
   }
 
-  return { operator, registered, enrolled, show, statusOf, publish, seen };
+  return { operator, items, registered, enrolled, show, statusOf, publish, seen };
 }
 
 export function refOf({ certificate }: { certificate: ParsedCertificate }, deviceId: string) {

@@ -300,9 +300,12 @@ export function request(name: string, keys: KeyPair): string {
   return Buffer.from(createCertificationRequest({ subject: name, ...keys })).toString('base64');
 }
 
+type Operation = 'simpleenroll' | 'simplereenroll';
+
+/** `operation`: with the label before it, where one is meant. */
 export function est(
   suite: Suite,
-  operation: 'simpleenroll' | 'simplereenroll',
+  operation: Operation | `${string}/${Operation}`,
   client: Client | undefined,
   body: string,
 ): Promise<Answer> {
