@@ -45,6 +45,7 @@ import { EnrolmentGroups1764100000000 } from './migrations/1764100000000-enrolme
 import { Rotations1764200000000 } from './migrations/1764200000000-rotations.migration.js';
 import { Lifecycle1764300000000 } from './migrations/1764300000000-lifecycle.migration.js';
 import { FindingsAndApprovals1764400000000 } from './migrations/1764400000000-findings-and-approvals.migration.js';
+import { HoldsAndTargets1764700000000 } from './migrations/1764700000000-holds-and-targets.migration.js';
 import { OrderService } from './order/order.service.js';
 import { OrdersController } from './order/orders.controller.js';
 import { Orders } from './order/orders.repository.js';
@@ -58,6 +59,7 @@ import { RotationsController } from './rotation/rotations.controller.js';
 import { Rotations } from './rotation/rotations.repository.js';
 import { DeviceSearchController } from './search/device-search.controller.js';
 import { DeviceSearches } from './search/device-search.service.js';
+import { TargetConsumer } from './target/target.consumer.js';
 
 export const ENTITIES = [CertificateRow, DeviceRow, ManufacturerRow];
 export const MIGRATIONS = [
@@ -67,6 +69,7 @@ export const MIGRATIONS = [
   Rotations1764200000000,
   Lifecycle1764300000000,
   FindingsAndApprovals1764400000000,
+  HoldsAndTargets1764700000000,
 ];
 @Module({
   controllers: [
@@ -95,6 +98,7 @@ export const MIGRATIONS = [
     ImportRun,
     Imports,
     OutOfServiceConsumer,
+    TargetConsumer,
     Registry,
     Lifecycle,
     History,

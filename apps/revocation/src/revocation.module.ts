@@ -19,11 +19,15 @@ import { DenylistSnapshots } from './denylist/snapshot.store.js';
 import { DenylistTakeover } from './denylist/takeover.service.js';
 import { WriterLocks } from './denylist/writer-lock.store.js';
 import { EnforcementService } from './enforcement/enforcement.service.js';
+import { ReleaseController } from './hold/release.controller.js';
+import { ReleaseService } from './hold/release.service.js';
+import { Releases } from './hold/releases.repository.js';
 import { RevocationTables1764000000000 } from './migrations/1764000000000-revocation-tables.migration.js';
 import { LastingClaims1764000100000 } from './migrations/1764000100000-lasting-claims.migration.js';
 import { CrlsByIssuer1764000200000 } from './migrations/1764000200000-crls-by-issuer.migration.js';
 import { Recovery1764300000000 } from './migrations/1764300000000-recovery.migration.js';
 import { StatusChanges1764400000000 } from './migrations/1764400000000-status-changes.migration.js';
+import { KeysAndJobs1764400100000 } from './migrations/1764400100000-keys-and-jobs.migration.js';
 import { OcspResponses1764400300000 } from './migrations/1764400300000-ocsp-responses.migration.js';
 import { BulkEntries1764400400000 } from './migrations/1764400400000-bulk-entries.migration.js';
 import { IssuanceService } from './ocsp/issuance.service.js';
@@ -34,14 +38,16 @@ import { OcspSigners } from './ocsp/ocsp-signers.service.js';
 import { StatusChanges } from './ocsp/status-changes.listener.js';
 import { Recoveries } from './recovery/recoveries.repository.js';
 import { RegistryConsumer } from './recovery/registry.consumer.js';
+import { OutOfServicePolicy } from './revoke/out-of-service-policy.service.js';
 import { Revocations } from './revoke/revocations.repository.js';
 import { RevokeController } from './revoke/revoke.controller.js';
 import { RevokeService } from './revoke/revoke.service.js';
 import { SaveRevocation } from './revoke/save-revocation.service.js';
+import { Targets } from './revoke/targets.service.js';
 
 @Module({
   imports: [PolicyModule],
-  controllers: [RevokeController, CrlController],
+  controllers: [RevokeController, ReleaseController, CrlController],
   providers: [
     Certificates,
     CertificateService,
@@ -60,6 +66,10 @@ import { SaveRevocation } from './revoke/save-revocation.service.js';
     CrlIssuers,
     CrlPublisher,
     Revocations,
+    Targets,
+    OutOfServicePolicy,
+    Releases,
+    ReleaseService,
     SaveRevocation,
     RevokeService,
     StatusChanges,
@@ -86,6 +96,7 @@ export const definition: ServiceDefinition<Config> = {
     CrlsByIssuer1764000200000,
     Recovery1764300000000,
     StatusChanges1764400000000,
+    KeysAndJobs1764400100000,
     OcspResponses1764400300000,
     BulkEntries1764400400000,
   ],

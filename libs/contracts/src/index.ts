@@ -50,9 +50,11 @@ export {
   deviceRecovered,
   FindingKind,
   findingRaised,
+  targetsList,
   vehicleCertificateGet,
 } from './provisioning.js';
 export {
+  certificateReleased,
   certificateRevoked,
   DenylistEntry,
   DenylistHeartbeat,
@@ -62,6 +64,7 @@ export {
   denylistAdd,
   denylistEnforced,
   denylistRemove,
+  deviceReleased,
   deviceRevoked,
   Enforcement,
 } from './revocation.js';
@@ -83,6 +86,7 @@ export {
   DeviceState,
   Grant,
   Instant,
+  IssuerKeyId,
   KeyThumbprint,
   RevocationReason,
   ServiceRequestJws,

@@ -77,6 +77,29 @@ export const deviceRecovered = event({
   }),
 });
 
+/**
+ * revocation asks what a wide target names, page by page: the unexpired certificates that were enrolled at an EST label (by thumbprint), or
+ * the devices of a manufacturer whose factory serial numbers begin with `batch`. `next`: there is more behind it.
+ */
+export const targetsList = request({
+  subject: 'provisioning.target.list.v1',
+  from: ['revocation'],
+  to: 'provisioning',
+  payload: z.strictObject({
+    target: z.union([
+      z.strictObject({ label: z.string().max(63) }),
+      z.strictObject({ manufacturer: z.string().max(63), batch: z.string().max(64).optional() }),
+    ]),
+    after: z.string().max(64),
+    limit: z.int().min(1).max(2000),
+  }),
+  reply: z.strictObject({
+    thumbprints: z.array(Thumbprint).optional(),
+    deviceIds: z.array(DeviceId).optional(),
+    next: z.string().optional(),
+  }),
+});
+
 /** A certificate was handed to its vehicle. `renewedFrom` is the certificate that asked for it. */
 export const certificateEnrolled = event({
   subject: 'provisioning.certificate.enrolled.v1',

@@ -68,6 +68,23 @@ export const deviceRevoked = event({
   payload: z.strictObject({ deviceId: DeviceId, reason: RevocationReason, revokedAt: Instant, revokedBy: z.string() }),
 });
 
+/** The hold of a certificate was released: nothing that was revoked before `releasedAt` stands of it. */
+export const certificateReleased = event({
+  subject: 'revocation.certificate.released.v1',
+  from: 'revocation',
+  to: ['provisioning'],
+  payload: z.strictObject({ ref: CertificateRef, releasedAt: Instant, releasedBy: z.string() }),
+});
+
+/** The hold of a whole device was released; each of its certificates is told for itself. */
+export const deviceReleased = event({
+  subject: 'revocation.device.released.v1',
+  routed: true,
+  from: 'revocation',
+  to: ['provisioning'],
+  payload: z.strictObject({ deviceId: DeviceId, releasedAt: Instant, releasedBy: z.string() }),
+});
+
 const DenylistChange = z.strictObject({
   entries: z
     .array(

@@ -63,4 +63,8 @@ export class CertificateRow {
 
   @Column({ name: 'revocation_reason', type: 'text', nullable: true })
   revocationReason!: string | null;
+
+  /** Up to when no hold stands of it: one that is told of late is over. */
+  @Column({ name: 'released_at', type: 'timestamptz', nullable: true })
+  releasedAt!: Date | null;
 }

@@ -195,5 +195,6 @@ function newCertificate(
     supersededAt: null,
     revokedAt: null,
     revocationReason: null,
+    releasedAt: null,
   } satisfies CertificateRow);
 }

@@ -34,6 +34,7 @@ describe('every event in every state', () => {
     ['blocked',           'quarantined',  'quarantined',       'quarantined',       'awaiting_recovery', 'retired'],
     ['unblocked',         'registered',   'active',            'active',            'awaiting_recovery', 'retired'],
     ['suspended',         'quarantined',  'quarantined',       'quarantined',       'awaiting_recovery', 'retired'],
+    ['released',          'registered',   'active',            'quarantined',       'awaiting_recovery', 'retired'],
     ['revoked',           'awaiting_recovery', 'awaiting_recovery', 'awaiting_recovery', 'awaiting_recovery', 'retired'],
     ['theft_reported',    'quarantined',  'quarantined',       'quarantined',       'awaiting_recovery', '-'],
     ['theft_cleared',     '-',            '-',                 '-',                 '-',                 '-'],
@@ -73,6 +74,8 @@ describe('quarantine', () => {
   it('for a hold of revocation is ended by an order alone', () => {
     const held = after(standing('active'), 'suspended') as Standing;
     expect(after(held, 'unblocked')).toBe(held);
+    expect(after(held, 'released')).toEqual(standing('active'));
+    expect(after(after(held, 'blocked') as Standing, 'released')).toMatchObject({ holds: ['block'] });
     expect(after(held, 'recovered')).toEqual(standing('registered'));
     expect(after(after(held, 'blocked') as Standing, 'recovered')).toEqual(standing('registered'));
   });
@@ -130,10 +133,11 @@ describe('whatever happens', () => {
     );
   });
 
-  it('a hold of revocation stays until an order, a revocation or the end', () => {
+  it('a hold of revocation stays until its release, an order, a revocation or the end', () => {
     fc.assert(
       fc.property(withoutOrders, (path) => {
-        const end = walk(standing('quarantined', { holds: ['revocation'] }), path);
+        const kept = path.filter((kind) => kind !== 'released');
+        const end = walk(standing('quarantined', { holds: ['revocation'] }), kept);
         expect(end.holds.includes('revocation') || ['awaiting_recovery', 'retired'].includes(end.state)).toBe(true);
       }),
     );

@@ -13,7 +13,7 @@ export type LifecycleEvent =
   | { readonly kind: Exclude<EventKind, 'revoked' | 'suspended'> };
 
 /**
- * `suspended`: revoked for certificateHold. `suspected`: a finding. `sold`: another owner. The last three before `retired` happen by
+ * `suspended`: revoked for certificateHold; `released`: that hold is over. `suspected`: a finding. `sold`: another owner. The last three before `retired` happen by
  * an order that a second operator approved, and by nothing else.
  */
 export const EVENT_KINDS = [
@@ -21,6 +21,7 @@ export const EVENT_KINDS = [
   'blocked',
   'unblocked',
   'suspended',
+  'released',
   'revoked',
   'theft_reported',
   'theft_cleared',
@@ -71,6 +72,7 @@ export const LIFECYCLE: Readonly<Record<EventKind, Row>> = {
   blocked:           HELD,
   unblocked:         { registered: 'stay', active: 'stay', quarantined: 'release', awaiting_recovery: 'stay', retired: 'stay' },
   suspended:         HELD,
+  released:          { registered: 'stay', active: 'stay', quarantined: 'release', awaiting_recovery: 'stay', retired: 'stay' },
   revoked:           { ...ANYWHERE('awaiting_recovery'), retired: 'stay' },
   theft_reported:    { ...HELD, retired: 'no' },
   theft_cleared:     CLEARED,
@@ -89,6 +91,7 @@ const HOLD_OF: Readonly<Partial<Record<EventKind, Hold>>> = {
   blocked: 'block',
   unblocked: 'block',
   suspended: 'revocation',
+  released: 'revocation',
   theft_reported: 'theft',
   theft_cleared: 'theft',
   suspected: 'finding',
@@ -144,8 +147,8 @@ function hold(standing: Standing, reason: Hold): Standing {
 }
 
 function release(standing: Standing, reason: Hold, kind: EventKind): Standing | undefined {
-  // An operator who ends a theft that nobody reported names the wrong device; an unblock may come twice.
-  if (!standing.holds.includes(reason)) return kind === 'unblocked' ? standing : undefined;
+  // An operator who ends a theft that nobody reported names the wrong device; an unblock or a release may come twice.
+  if (!standing.holds.includes(reason)) return kind === 'unblocked' || kind === 'released' ? standing : undefined;
   const holds = standing.holds.filter((one) => one !== reason);
   if (holds.length > 0) return { ...standing, holds };
   return settled(standing, standing.resumes ?? 'registered');

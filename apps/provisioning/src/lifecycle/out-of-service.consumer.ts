@@ -1,5 +1,12 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { blockChanged, certificateRevoked, deviceRevoked, type RevocationReason } from '@outrider/contracts';
+import {
+  blockChanged,
+  certificateReleased,
+  certificateRevoked,
+  deviceReleased,
+  deviceRevoked,
+  type RevocationReason,
+} from '@outrider/contracts';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
 import { Subscriptions } from '@outrider/platform/nats';
 import { Database } from '@outrider/platform/postgres';
@@ -36,6 +43,14 @@ export class OutOfServiceConsumer implements OnApplicationBootstrap {
         this.deviceRevoked(tx, device, { reason, by: revokedBy, at: new Date(revokedAt) }, now),
       ),
     );
+    this.subscriptions.consume(certificateReleased, async ({ ref, releasedAt }) => {
+      if (ref.deviceId) await this.certificateReleased(ref.deviceId, ref.thumbprint, new Date(releasedAt));
+    });
+    this.subscriptions.consume(deviceReleased, ({ deviceId, releasedAt, releasedBy }) =>
+      this.withDevice(deviceId, (tx, device, now) =>
+        this.deviceReleased(tx, device, { by: releasedBy, at: new Date(releasedAt) }, now),
+      ),
+    );
     this.subscriptions.consume(blockChanged, ({ deviceId, blocked, at, by, reason }) =>
       this.withDevice(deviceId, async (tx, device, now) => {
         const changedAt = new Date(at);
@@ -51,7 +66,7 @@ export class OutOfServiceConsumer implements OnApplicationBootstrap {
   private certificateRevoked(deviceId: DeviceId, thumbprint: Thumbprint, revoked: Revoked): Promise<void> {
     return this.withDevice(deviceId, async (tx, device, now) => {
       const row = await tx.findOneBy(CertificateRow, { thumbprint });
-      if (row && row.status !== 'revoked' && !isSupersession(row, revoked.reason)) {
+      if (row && isNews(row, revoked) && !isSupersession(row, revoked.reason)) {
         Object.assign(row, {
           status: 'revoked',
           revokedAt: revoked.at,
@@ -63,6 +78,34 @@ export class OutOfServiceConsumer implements OnApplicationBootstrap {
       if (revoked.reason === 'keyCompromise' && !isOfThePast(row, device))
         await this.deviceRevoked(tx, device, revoked, now);
     });
+  }
+
+  /** Only holds are released, so whatever stood until then was one. */
+  private certificateReleased(deviceId: DeviceId, thumbprint: Thumbprint, at: Date): Promise<void> {
+    return this.withDevice(deviceId, async (tx) => {
+      const row = await tx.findOneBy(CertificateRow, { thumbprint });
+      if (!row || (row.releasedAt && row.releasedAt >= at)) return;
+      row.releasedAt = at;
+      if (row.status === 'revoked' && row.revokedAt && row.revokedAt <= at) {
+        const status = row.supersededAt ? 'superseded' : row.firstSeenAt ? 'live' : 'pending';
+        Object.assign(row, { status, revokedAt: null, revocationReason: null } satisfies Partial<CertificateRow>);
+      }
+      await this.certificates.save(tx, row);
+    });
+  }
+
+  private async deviceReleased(
+    tx: EntityManager,
+    device: DeviceRow,
+    { by, at }: Pick<Revoked, 'by' | 'at'>,
+    now: Date,
+  ): Promise<void> {
+    // One that was revoked again since has had a later word.
+    if (device.revokedAt && device.revokedAt > at) return;
+    if (!device.revocationRecoveredUpTo || device.revocationRecoveredUpTo < at) device.revocationRecoveredUpTo = at;
+    const before = device.version;
+    await this.devices.move(tx, device, { kind: 'released' }, { who: by, why: 'its hold was released' }, now);
+    if (device.version === before) await tx.save(device);
   }
 
   /** One that an approved order has undone since, heard again, changes nothing; a later one does. */
@@ -89,6 +132,12 @@ export class OutOfServiceConsumer implements OnApplicationBootstrap {
       if (device) await work(tx, device, new Date());
     });
   }
+}
+
+/** Not known yet, or known as a hold alone, and not one that was released meanwhile. */
+function isNews(row: CertificateRow, { reason, at }: Revoked): boolean {
+  if (reason === 'certificateHold') return row.status !== 'revoked' && !(row.releasedAt && at <= row.releasedAt);
+  return row.status !== 'revoked' || row.revocationReason === 'certificateHold';
 }
 
 /** revocation telling us of our own supersession is no news: a superseded certificate is no finding. */

@@ -6,6 +6,7 @@ import { CONFIG } from '@outrider/platform/service';
 import type { Config } from '../config.js';
 import { DenylistRepository } from '../denylist/denylist.repository.js';
 import { DenylistService } from '../denylist/denylist.service.js';
+import { standingReason } from '../revoke/reason.js';
 import { RevokeService } from '../revoke/revoke.service.js';
 import { Certificates } from './certificates.repository.js';
 
@@ -29,10 +30,17 @@ export class CertificateService {
     await this.database.transaction(async (tx) => {
       await this.lock.lock(tx);
       await this.certificates.record(tx, ref, renewedFrom);
-      const reason = await this.certificates.inheritedReason(tx, ref, renewedFrom, madeAt);
-      if (!reason) return;
-      const [known] = await this.certificates.named(tx, { thumbprint: ref.thumbprint });
-      if (known) await this.revokeService.revokeLate(tx, known, reason, now);
+      const reasons = await this.certificates.inheritedReasons(tx, ref, renewedFrom, madeAt);
+      const [first, ...others] = reasons;
+      if (!first) return;
+      const [known] = await this.certificates.named(tx, { thumbprints: [ref.thumbprint] });
+      if (known)
+        await this.revokeService.revokeLate(
+          tx,
+          known,
+          others.reduce((reason, next) => standingReason(next, [reason]), first),
+          now,
+        );
     });
   }
 

@@ -2,8 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { CertificateRef, RevocationReason } from '@outrider/contracts';
 import type { DeviceId, SerialNumber, Thumbprint } from '@outrider/ids';
 import type { EntityManager } from 'typeorm';
-import type { KnownCertificate, KnownDevice } from '../revoke/revoke.js';
-import type { RevokeTarget } from '../revoke/revoke-request.js';
+import type { KnownCertificate, KnownDevice, KnownKey } from '../revoke/revoke.js';
 
 interface Row {
   readonly thumbprint: Thumbprint;
@@ -14,20 +13,30 @@ interface Row {
   readonly not_before: Date;
   readonly not_after: Date;
   readonly reasons: RevocationReason[] | null;
+  readonly held: string[] | null;
 }
 
-/** A forced revocation may have named a certificate by its serial alone, or by its thumbprint alone. */
+/** `held`: ids of the holds among the rows that its reasons are of. */
+export interface HeldCertificate extends KnownCertificate {
+  readonly held: readonly string[];
+}
+
+/** A forced revocation may have named a certificate by its serial alone, or by its thumbprint alone. Holds that were released do not stand. */
 const SELECT = `
-  SELECT c.*, (
-    SELECT array_agg(r.reason ORDER BY r.id) FROM (
+  SELECT c.*, s.reasons, s.held
+  FROM certificates c CROSS JOIN LATERAL (
+    SELECT array_agg(r.reason ORDER BY r.id) AS reasons,
+      array_agg(r.id::text ORDER BY r.id) FILTER (WHERE r.reason = 'certificateHold') AS held
+    FROM (
       SELECT id, reason FROM revocations WHERE thumbprint = c.thumbprint
       UNION
       SELECT id, reason FROM revocations WHERE issuer_key_id = c.issuer_key_id AND serial_number = c.serial_number
-    ) r) AS reasons
-  FROM certificates c`;
+    ) r
+    WHERE r.reason <> 'certificateHold' OR NOT EXISTS (SELECT 1 FROM hold_releases h WHERE h.revocation_id = r.id)) s`;
 
-/** Of a revocation `r` of a device: no approved order has undone it. */
-const STANDING = `NOT EXISTS (SELECT 1 FROM device_recoveries c WHERE c.device_id = r.device_id AND c.up_to >= r.revoked_at)`;
+/** Of a revocation `r` of a device: no approved order has undone it, and no release. */
+const STANDING = `NOT EXISTS (SELECT 1 FROM device_recoveries c WHERE c.device_id = r.device_id AND c.up_to >= r.revoked_at)
+  AND NOT EXISTS (SELECT 1 FROM hold_releases h WHERE h.device_revocation_id = r.id)`;
 
 /** The projection of the certificates that fleet-ca issued and provisioning handed out. */
 @Injectable()
@@ -54,24 +63,32 @@ export class Certificates {
     return row?.inserted ?? false;
   }
 
-  /** What a serial number or a thumbprint names; several issuers may have used one serial number. */
-  async named(tx: EntityManager, target: RevokeTarget): Promise<KnownCertificate[]> {
-    const rows: Row[] = target.thumbprint
-      ? await tx.query(`${SELECT} WHERE c.thumbprint = $1`, [target.thumbprint])
-      : await tx.query(`${SELECT} WHERE c.serial_number = $1`, [target.serialNumber]);
-    return rows.map(known);
+  /** What serial numbers and thumbprints name; several issuers may have used one serial number. */
+  async named(
+    tx: EntityManager,
+    { thumbprints = [], serials = [] }: { thumbprints?: readonly Thumbprint[]; serials?: readonly SerialNumber[] },
+  ): Promise<HeldCertificate[]> {
+    const rows: Row[] = [];
+    if (thumbprints.length > 0) rows.push(...(await tx.query(`${SELECT} WHERE c.thumbprint = ANY($1)`, [thumbprints])));
+    if (serials.length > 0) rows.push(...(await tx.query(`${SELECT} WHERE c.serial_number = ANY($1)`, [serials])));
+    return [...new Map(rows.map((row) => [row.thumbprint, row])).values()].map(known);
   }
 
-  /** Unexpired certificates of the device, and of the same key as the named one, oldest first. */
+  /** Unexpired certificates of the devices, and of the keys, oldest first. `limit`: stop there. */
   async related(
     tx: EntityManager,
-    deviceId: DeviceId | undefined,
-    keyThumbprint: string | undefined,
+    deviceIds: readonly DeviceId[],
+    keyThumbprints: readonly string[],
     now: Date,
-  ): Promise<KnownCertificate[]> {
+    limit?: number,
+  ): Promise<HeldCertificate[]> {
+    if (deviceIds.length + keyThumbprints.length === 0) return [];
     const rows: Row[] = await tx.query(
-      `${SELECT} WHERE (c.device_id = $1 OR c.key_thumbprint = $2) AND c.not_after > $3 ORDER BY c.not_before, c.thumbprint`,
-      [deviceId ?? null, keyThumbprint ?? null, now],
+      `${SELECT} WHERE c.thumbprint IN (
+         SELECT thumbprint FROM certificates WHERE device_id = ANY($1) AND not_after > $3
+         UNION SELECT thumbprint FROM certificates WHERE key_thumbprint = ANY($2) AND not_after > $3)
+       ORDER BY c.not_before, c.thumbprint LIMIT $4`,
+      [deviceIds, keyThumbprints, now, limit ?? null],
     );
     return rows.map(known);
   }
@@ -84,37 +101,95 @@ export class Certificates {
     return rows.length > 0;
   }
 
-  async device(tx: EntityManager, deviceId: DeviceId): Promise<KnownDevice> {
-    const rows: { reason: RevocationReason }[] = await tx.query(
-      `SELECT reason FROM device_revocations r WHERE device_id = $1 AND ${STANDING} ORDER BY id`,
-      [deviceId],
+  async hasKey(tx: EntityManager, keyThumbprint: string): Promise<boolean> {
+    const rows = await tx.query(
+      `SELECT 1 FROM certificates WHERE key_thumbprint = $1 UNION ALL SELECT 1 FROM key_revocations WHERE key_thumbprint = $1 LIMIT 1`,
+      [keyThumbprint],
     );
-    return { deviceId, reasons: rows.map(({ reason }) => reason) };
+    return rows.length > 0;
+  }
+
+  async device(tx: EntityManager, deviceId: DeviceId): Promise<KnownDevice & Standing> {
+    return { deviceId, ...((await this.devices(tx, [deviceId])).get(deviceId) ?? NOTHING) };
+  }
+
+  async key(tx: EntityManager, keyThumbprint: string): Promise<KnownKey & Standing> {
+    return { keyThumbprint, ...((await this.keys(tx, [keyThumbprint])).get(keyThumbprint) ?? NOTHING) };
+  }
+
+  /** Of each: every reason that stands, and which of them are holds. Those without any are told too. */
+  devices(tx: EntityManager, deviceIds: readonly DeviceId[]): Promise<Map<DeviceId, Standing>> {
+    return standing(
+      tx,
+      `SELECT id, device_id AS name, reason FROM device_revocations r WHERE device_id = ANY($1) AND ${STANDING}`,
+      deviceIds,
+    );
+  }
+
+  /** The same of keys that were named themselves. */
+  keys(tx: EntityManager, keyThumbprints: readonly string[]): Promise<Map<string, Standing>> {
+    return standing(
+      tx,
+      `SELECT id, key_thumbprint AS name, reason FROM key_revocations r WHERE key_thumbprint = ANY($1)
+         AND NOT EXISTS (SELECT 1 FROM hold_releases h WHERE h.key_revocation_id = r.id)`,
+      keyThumbprints,
+    );
   }
 
   /**
-   * Why a certificate that has only now come to light is out of service from the start: what it descends from, its key or its device
-   * is; or its device was when it was made.
+   * Why a certificate that has only now come to light is out of service from the start: what it descends from, its key, its device or its
+   * issuer is; or its device was when it was made.
    */
-  async inheritedReason(
+  async inheritedReasons(
     tx: EntityManager,
     ref: CertificateRef,
     renewedFrom: Thumbprint | undefined,
     madeAt: Date,
-  ): Promise<RevocationReason | undefined> {
+  ): Promise<RevocationReason[]> {
     const rows: { reason: RevocationReason }[] = await tx.query(
-      `SELECT reason FROM device_revocations r WHERE device_id = $1 AND (${STANDING} OR $4 <= (
-         SELECT max(recovered_at) FROM device_recoveries c WHERE c.device_id = r.device_id AND c.up_to >= r.revoked_at))
+      `SELECT reason FROM device_revocations r WHERE device_id = $1 AND (${STANDING}
+         OR (reason <> 'certificateHold' AND $4 <= (
+           SELECT max(recovered_at) FROM device_recoveries c WHERE c.device_id = r.device_id AND c.up_to >= r.revoked_at)))
        UNION ALL
        SELECT reason FROM revocations
-       WHERE reason = 'keyCompromise' AND (key_thumbprint = $2 OR thumbprint = $3)`,
-      [ref.deviceId ?? null, ref.keyThumbprint, renewedFrom ?? null, madeAt],
+       WHERE reason = 'keyCompromise' AND (key_thumbprint = $2 OR thumbprint = $3)
+       UNION ALL
+       SELECT reason FROM key_revocations k WHERE key_thumbprint = $2
+         AND NOT EXISTS (SELECT 1 FROM hold_releases h WHERE h.key_revocation_id = k.id)
+       UNION ALL
+       SELECT reason FROM jobs WHERE target ? 'issuer' AND target ->> 'issuer' = $5 AND action = 'revoke' AND NOT dry_run
+         AND reason <> 'certificateHold' AND state IN ('resolving', 'running', 'done')`,
+      [ref.deviceId ?? null, ref.keyThumbprint, renewedFrom ?? null, madeAt, ref.issuerKeyId],
     );
-    return rows.find(({ reason }) => reason === 'keyCompromise')?.reason ?? rows[0]?.reason;
+    return rows.map(({ reason }) => reason);
   }
 }
 
-function known(row: Row): KnownCertificate {
+export interface Standing {
+  readonly reasons: readonly RevocationReason[];
+  readonly held: readonly string[];
+}
+
+const NOTHING: Standing = { reasons: [], held: [] };
+
+async function standing<N extends string>(
+  tx: EntityManager,
+  sql: string,
+  names: readonly N[],
+): Promise<Map<N, Standing>> {
+  const rows: { id: string; name: N; reason: RevocationReason }[] =
+    names.length === 0 ? [] : await tx.query(`${sql} ORDER BY id`, [names]);
+  const byName = Map.groupBy(rows, ({ name }) => name);
+  return new Map(
+    names.map((name) => {
+      const own = byName.get(name) ?? [];
+      const held = own.filter(({ reason }) => reason === 'certificateHold').map(({ id }) => id);
+      return [name, { reasons: own.map(({ reason }) => reason), held }];
+    }),
+  );
+}
+
+function known(row: Row): HeldCertificate {
   const ref: CertificateRef = {
     ...(row.device_id ? { deviceId: row.device_id } : {}),
     issuerKeyId: row.issuer_key_id,
@@ -124,5 +199,5 @@ function known(row: Row): KnownCertificate {
     notBefore: row.not_before.toISOString(),
     notAfter: row.not_after.toISOString(),
   };
-  return { ref, reasons: row.reasons ?? [] };
+  return { ref, reasons: row.reasons ?? [], held: row.held ?? [] };
 }

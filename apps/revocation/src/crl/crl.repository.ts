@@ -65,6 +65,7 @@ export class Crls {
     const rows: EntryRow[] = await tx.query(
       `SELECT serial_number, min(revoked_at) AS revoked_at, array_agg(reason ORDER BY id) AS reasons
        FROM revocations WHERE issuer_key_id = $1 AND crl_shard = $2 AND (not_after IS NULL OR not_after >= $3)
+         AND NOT EXISTS (SELECT 1 FROM hold_releases h WHERE h.revocation_id = revocations.id)
        GROUP BY serial_number ORDER BY serial_number`,
       [issuerKeyId, shard, after],
     );

@@ -2,11 +2,11 @@
 import type { DenylistKind, DenylistMode } from '@outrider/contracts';
 
 /**
- * `revoke`: a revocation, never withdrawn. `superseded`: a certificate that gave way. `request`: another service's wish, the one
+ * `revoke`: a revocation, never withdrawn. `hold`: one that a release, and nothing else, withdraws. `superseded`: a certificate that gave way. `request`: another service's wish, the one
  * kind that `denylistRemove` withdraws. `lasting`: another service's wish for good. `registry`: what provisioning wants of a device by its
  * state. `bucket`: found in the bucket and not here, after a restore.
  */
-export type ClaimSource = 'revoke' | 'superseded' | 'request' | 'lasting' | 'registry' | 'bucket';
+export type ClaimSource = 'revoke' | 'hold' | 'superseded' | 'request' | 'lasting' | 'registry' | 'bucket';
 
 export interface EntryName {
   readonly kind: DenylistKind;
@@ -25,9 +25,10 @@ export interface SourcedClaim extends Claim {
 }
 
 const GRAVITY: Readonly<Record<ClaimSource, number>> = {
-  revoke: 5,
-  bucket: 4,
-  lasting: 3,
+  revoke: 6,
+  bucket: 5,
+  lasting: 4,
+  hold: 3,
   registry: 2,
   request: 1,
   superseded: 0,

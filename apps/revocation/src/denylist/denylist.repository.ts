@@ -87,6 +87,16 @@ export class DenylistRepository {
     return this.settle(tx, once(names), now);
   }
 
+  /** What holds claimed; of what was found in the bucket after a restore, holds alone. */
+  async withdrawHeld(tx: EntityManager, names: readonly EntryName[], now: Date): Promise<Change> {
+    await tx.query(
+      `DELETE FROM denylist_claims WHERE (source = 'hold' OR (source = 'bucket' AND reason = 'certificateHold'))
+       AND (kind, value) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+      [names.map((n) => n.kind), names.map((n) => n.value)],
+    );
+    return this.settle(tx, once(names), now);
+  }
+
   /**
    * What gateway takes back: its own requests. Of what was found in the bucket after a restore only blocks: whose a revocation or
    * a retirement was, the bucket does not say, and neither may be lifted.

@@ -40,6 +40,13 @@ export class DenylistService {
     return change;
   }
 
+  /** Within `tx`, what holds claimed of these names: they were released. */
+  async withdrawHeld(tx: EntityManager, names: readonly EntryName[], now: Date): Promise<Change> {
+    const change = await this.denylist.withdrawHeld(tx, names, now);
+    if (change.changed) afterCommit(tx, this.writer.kick);
+    return change;
+  }
+
   /** On behalf of another service: what it may withdraw, and what not. @throws DomainError `request.invalid` */
   async add(wishes: Readonly<Record<Wish, readonly Claim[]>>, waitMs: number, now: Date): Promise<Enforcement> {
     for (const claim of [...wishes.request, ...wishes.lasting]) requireEntryValue(claim);

@@ -9,5 +9,5 @@ import type { ClaimSource } from '../denylist/claim.js';
  */
 export function endedClaims(lastRevokedAt: Date | undefined, upTo: Date | undefined): readonly ClaimSource[] {
   const isLater = lastRevokedAt !== undefined && (upTo === undefined || lastRevokedAt > upTo);
-  return isLater ? [] : ['revoke', 'lasting'];
+  return isLater ? [] : ['revoke', 'hold', 'lasting'];
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from '@jest/globals';
 import { RevocationReason } from '@outrider/contracts';
-import { parseReason } from './reason.js';
+import { isGraver, parseReason, standingReason } from './reason.js';
 
 describe('parseReason', () => {
   test.each([
@@ -20,5 +20,19 @@ describe('parseReason', () => {
 
   it.each(['removeFromCRL', '1', 'because', '-'])('refuses %s', (text) => {
     expect(() => parseReason(text)).toThrow(expect.objectContaining({ code: 'revocation.reason_unknown' }));
+  });
+});
+
+describe('of several reasons', () => {
+  test.each<[RevocationReason[], RevocationReason, boolean, RevocationReason]>([
+    [[], 'certificateHold', true, 'certificateHold'],
+    [['certificateHold'], 'certificateHold', false, 'certificateHold'],
+    [['certificateHold'], 'unspecified', true, 'unspecified'],
+    [['certificateHold', 'superseded'], 'cACompromise', false, 'superseded'],
+    [['superseded'], 'certificateHold', false, 'superseded'],
+    [['superseded', 'certificateHold'], 'keyCompromise', true, 'keyCompromise'],
+    [['keyCompromise'], 'superseded', false, 'keyCompromise'],
+  ])('%j and then %s: news %s, and %s stands', (before, asked, isNews, stands) => {
+    expect([isGraver(asked, before), standingReason(asked, before)]).toEqual([isNews, stands]);
   });
 });

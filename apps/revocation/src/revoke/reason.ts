@@ -1,4 +1,4 @@
-/** Reads a revocation reason however operators write it: `key-compromise`, `keyCompromise`, `Key Compromise`. */
+/** Reads a revocation reason however operators write it (`key-compromise`, `keyCompromise`, `Key Compromise`), and weighs reasons. */
 import { RevocationReason } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 
@@ -18,4 +18,19 @@ export function parseReason(text: string | undefined): RevocationReason {
 
 function letters(text: string): string {
   return text.toLowerCase().replaceAll(/[-_ ]/g, '');
+}
+
+/** A hold can be taken back; what is compromised never comes back; of all between the first stands. */
+function gravity(reason: RevocationReason): number {
+  return reason === 'keyCompromise' ? 2 : reason === 'certificateHold' ? 0 : 1;
+}
+
+/** Whether `reason` is news where these stand: a second revocation changes nothing unless it is graver. */
+export function isGraver(reason: RevocationReason, standing: readonly RevocationReason[]): boolean {
+  return standing.every((other) => gravity(other) < gravity(reason));
+}
+
+/** The reason that stands once `asked` is added to those before, in their order. */
+export function standingReason(asked: RevocationReason, before: readonly RevocationReason[]): RevocationReason {
+  return [...before, asked].reduce((stands, next) => (gravity(next) > gravity(stands) ? next : stands));
 }

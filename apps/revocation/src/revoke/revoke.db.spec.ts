@@ -1,61 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { NatsConnection } from '@nats-io/transport-node';
-import {
-  certificateEnrolled,
-  certificateIssued,
-  certificateRevoked,
-  certificateSuperseded,
-  denylistAdd,
-  denylistKey,
-  denylistRemove,
-  deviceRevoked,
-} from '@outrider/contracts';
+import { certificateRevoked, denylistKey, deviceRevoked } from '@outrider/contracts';
 import type pg from 'pg';
-import { publishEvent, type Suite, startInstance, startSuite, until, vehicle } from '../suite.fixture.js';
+import { type Suite, startInstance, until, vehicle } from '../suite.fixture.js';
+import { type Revoking, startRevoking } from './revoke.fixture.js';
 
+let ground: Revoking;
 let suite: Suite;
-let instance: Awaited<ReturnType<typeof startInstance>>;
-let ca: NatsConnection;
-let provisioning: NatsConnection;
-let token: NatsConnection;
-let gateway: NatsConnection;
 let admin: pg.Client;
+let enrolled: Revoking['enrolled'];
+let lastOf: Revoking['lastOf'];
 
 beforeAll(async () => {
-  suite = await startSuite();
-  instance = await startInstance(suite.nats, 'telemetry', 'telemetry-00000001');
-  [ca, provisioning, gateway, token] = (await Promise.all(
-    ['fleet-ca', 'provisioning', 'gateway', 'token'].map((user) => suite.nats.connectAs(user)),
-  )) as [NatsConnection, NatsConnection, NatsConnection, NatsConnection];
-  admin = await suite.database.admin();
-  await until(() => instance.seen.some(({ key }) => key === 'heartbeat'));
+  ground = await startRevoking();
+  ({ suite, admin, enrolled, lastOf } = ground);
 }, 60_000);
-
-afterAll(async () => {
-  await instance?.stop();
-  await Promise.all([ca, provisioning, gateway, token].map((connection) => connection?.close()));
-  await admin?.end();
-  await suite?.stop();
-});
-
-/** A certificate that revocation has heard of. */
-async function enrolled(name: string, renewedFrom?: string) {
-  const party = await vehicle(suite.fleet, name);
-  const { ref } = party;
-  await publishEvent(ca, certificateIssued, {
-    profile: 'vehicle',
-    requestedBy: 'provisioning',
-    ref,
-    issuedAt: new Date().toISOString(),
-  });
-  const event = { ref, ...(renewedFrom ? { renewedFrom } : {}), enrolledAt: new Date().toISOString() };
-  await publishEvent(provisioning, certificateEnrolled, event, name);
-  const known = 'SELECT 1 FROM certificates WHERE thumbprint = $1 AND renewed_from IS NOT DISTINCT FROM $2';
-  await until(async () => (await admin.query(known, [ref.thumbprint, renewedFrom ?? null])).rowCount === 1);
-  return party;
-}
-
-const lastOf = (key: string) => instance.seen.filter((record) => record.key === key).at(-1)?.value;
+afterAll(() => ground?.stop());
 
 describe('POST /revoke', () => {
   it('denies one certificate, as curl -d sends it, and says who enforces it', async () => {
@@ -78,7 +37,7 @@ describe('POST /revoke', () => {
     expect(lastOf(denylistKey('serial', `${ref.issuerKeyId}-${ref.serialNumber}`))).toMatchObject({ mode: 'deny' });
     const until = Date.parse(ref.notAfter) + 3660_000;
     expect(lastOf(denylistKey('certificate', ref.thumbprint))?.until).toBe(new Date(until).toISOString());
-    expect(instance.seen.some(({ key }) => key === denylistKey('device', 'device-one'))).toBe(false);
+    expect(ground.instance.seen.some(({ key }) => key === denylistKey('device', 'device-one'))).toBe(false);
   });
 
   it('answers the same again, and changes nothing', async () => {
@@ -189,7 +148,7 @@ describe('POST /revoke', () => {
       const { status } = await suite.post('/revoke', { device_id: name, force: true });
       expect(status).toBe(200);
       await until(() => lastOf(denylistKey('device', name)) !== undefined);
-      times.push((instance.seen.find(({ key }) => key === denylistKey('device', name))?.atMs ?? 0) - sentMs);
+      times.push((ground.instance.seen.find(({ key }) => key === denylistKey('device', name))?.atMs ?? 0) - sentMs);
     }
     times.sort((a, b) => a - b);
     expect(times[15]).toBeLessThan(900);
@@ -213,81 +172,6 @@ describe('the revocations table', () => {
       await expect(admin.query(sql)).rejects.toMatchObject({ code: '42501' });
     }
     await client.end();
-  });
-});
-
-describe('other services', () => {
-  const ask = async (connection: NatsConnection, subject: string, payload: object) =>
-    (await connection.request(subject, JSON.stringify(payload), { timeout: 5000 })).json() as Record<string, never>;
-
-  it('add and remove what they requested, and never what was revoked', async () => {
-    const entry = { kind: 'device', value: 'device-blocked', mode: 'recovery', reason: 'blocked' };
-    const added = await ask(gateway, denylistAdd.subject, { entries: [entry], waitMs: 5000 });
-    expect(added).toMatchObject({ ok: { pending: [] } });
-    expect(lastOf(denylistKey('device', 'device-blocked'))).toMatchObject({ mode: 'recovery' });
-    await ask(gateway, denylistRemove.subject, {
-      entries: [{ kind: 'device', value: 'device-blocked' }],
-      waitMs: 5000,
-    });
-    expect(lastOf(denylistKey('device', 'device-blocked'))).toMatchObject({ removed: true });
-    await suite.post('/revoke', { device_id: 'device-blocked', force: true });
-    await ask(gateway, denylistAdd.subject, { entries: [entry], waitMs: 0 });
-    await ask(gateway, denylistRemove.subject, {
-      entries: [{ kind: 'device', value: 'device-blocked' }],
-      waitMs: 5000,
-    });
-    const left = lastOf(denylistKey('device', 'device-blocked'));
-    expect(left).toMatchObject({ mode: 'deny' });
-    expect(left).not.toHaveProperty('removed');
-  });
-
-  it('have a retired device denied for good, whoever blocks and unblocks it', async () => {
-    const name = { kind: 'device', value: 'device-out-of-use' };
-    const retired = { ...name, mode: 'deny', reason: 'retired', lasting: true };
-    await ask(token, denylistAdd.subject, { entries: [retired], waitMs: 0 });
-    const block = { ...name, mode: 'recovery', reason: 'blocked' };
-    await ask(gateway, denylistAdd.subject, { entries: [block], waitMs: 0 });
-    await ask(gateway, denylistRemove.subject, { entries: [name], waitMs: 5000 });
-    const left = lastOf(denylistKey('device', 'device-out-of-use'));
-    expect(left).toMatchObject({ mode: 'deny', reason: 'retired' });
-    expect(left).not.toHaveProperty('removed');
-  });
-
-  it('lift no revocation that a restore found in the bucket alone', async () => {
-    const names = ['device-restored', 'device-block-restored'].map((value) => ({ kind: 'device', value }));
-    await admin.query(
-      `INSERT INTO revocation.denylist_claims (kind, value, source, mode, reason) VALUES
-         ('device', 'device-restored', 'bucket', 'deny', 'keyCompromise'),
-         ('device', 'device-block-restored', 'bucket', 'deny', 'blocked')`,
-    );
-    const entries = names.map((name) => ({ ...name, mode: 'deny', reason: 'blocked' }));
-    await ask(gateway, denylistAdd.subject, { entries, waitMs: 0 });
-    await ask(gateway, denylistRemove.subject, { entries: names, waitMs: 5000 });
-    expect(lastOf(denylistKey('device', 'device-restored'))).toMatchObject({ mode: 'deny', reason: 'keyCompromise' });
-    expect(lastOf(denylistKey('device', 'device-restored'))).not.toHaveProperty('removed');
-    expect(lastOf(denylistKey('device', 'device-block-restored'))).toMatchObject({ removed: true });
-  });
-
-  it('are refused values that name nothing', async () => {
-    const entries = [{ kind: 'network', value: 'everywhere', mode: 'deny', reason: 'x' }];
-    expect(await ask(gateway, denylistAdd.subject, { entries, waitMs: 0 })).toMatchObject({
-      error: { code: 'request.invalid' },
-    });
-  });
-
-  it('have superseded certificates denied, and malformed events set aside', async () => {
-    const { ref } = await enrolled('device-renewed');
-    await publishEvent(provisioning, certificateSuperseded, { nonsense: true }, 'device-renewed');
-    await publishEvent(
-      provisioning,
-      certificateSuperseded,
-      { ref, supersededBy: ref.thumbprint, supersededAt: new Date().toISOString() },
-      'device-renewed',
-    );
-    await until(() => lastOf(denylistKey('certificate', ref.thumbprint)) !== undefined);
-    expect(lastOf(denylistKey('certificate', ref.thumbprint))).toMatchObject({ reason: 'superseded' });
-    const { rows } = await admin.query('SELECT subject FROM set_aside_messages');
-    expect(rows.map(({ subject }) => subject)).toContain(`${certificateSuperseded.subject}.device-renewed`);
   });
 });
 

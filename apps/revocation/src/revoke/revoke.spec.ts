@@ -74,6 +74,28 @@ describe('revoke', () => {
     expect(again.claims).toEqual(revoke({ ...base, reason: 'keyCompromise' }).claims);
   });
 
+  it('takes a hold by claims that say so, and leaves what is graver as it is', () => {
+    const graver = certificate(2, ['superseded']);
+    const input = { ...base, named: undefined, related: [one, graver], reason: 'certificateHold' } as const;
+    const { fresh, freshDevice, claims } = revoke(input);
+    expect({ fresh, freshDevice }).toEqual({ fresh: [one.ref], freshDevice: DEVICE });
+    expect(claims.map(({ kind, reason }) => `${kind} ${reason}`)).toEqual([
+      'certificate certificateHold',
+      'serial certificateHold',
+      'certificate superseded',
+      'serial superseded',
+      'device certificateHold',
+    ]);
+  });
+
+  it('takes a key by its name with what has it, and no device', () => {
+    const key = { keyThumbprint: one.ref.keyThumbprint, reasons: [] };
+    const input = { ...base, named: undefined, device: undefined, key, related: [one] };
+    expect(revoke(input)).toMatchObject({ freshKey: key.keyThumbprint, fresh: [one.ref], freshDevice: undefined });
+    expect(kinds(input)).toEqual(['certificate 1A', 'serial 01', 'key kk']);
+    expect(revoke({ ...input, key: { ...key, reasons: ['superseded'] } }).freshKey).toBeUndefined();
+  });
+
   it('takes no other device for a key that two share', () => {
     const foreign = { ...two, ref: { ...two.ref, deviceId: DeviceId.parse('device-other') } };
     const { claims } = revoke({ ...base, related: [one, foreign], reason: 'keyCompromise' });

@@ -7,7 +7,9 @@ import { crlShard } from '@outrider/x509';
 import type { EntityManager } from 'typeorm';
 import type { Config } from '../config.js';
 import { CrlPublisher } from '../crl/crl-publisher.service.js';
+import type { Claim } from '../denylist/claim.js';
 import { DenylistService } from '../denylist/denylist.service.js';
+import { isGraver } from './reason.js';
 import { type RevocationAct, Revocations, type RevokedCertificate } from './revocations.repository.js';
 import { entry, type Revocation } from './revoke.js';
 import type { RevokeTarget } from './revoke-request.js';
@@ -24,21 +26,29 @@ export class SaveRevocation {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** @returns the sequence that covers it. */
-  async save(tx: EntityManager, revocation: Revocation, by: string, now: Date): Promise<number> {
-    const act = actOf(revocation.reason, by, now);
-    const certificates = revocation.fresh.map((ref) => ({ ...ref, crlShard: this.shardOf(ref) }));
+  /** @returns the sequence that covers them all. */
+  async save(tx: EntityManager, decided: readonly Revocation[], by: string, now: Date): Promise<number> {
+    const act = actOf(by, now);
+    const certificates = decided.flatMap(({ fresh, reason }) =>
+      fresh.map((ref) => ({ ...ref, reason, crlShard: this.shardOf(ref) })),
+    );
+    const devices = decided.flatMap(({ freshDevice: value, reason }) => (value ? [{ value, reason }] : []));
+    const keys = decided.flatMap(({ freshKey: value, reason }) => (value ? [{ value, reason }] : []));
     await this.revocations.add(tx, certificates, act);
-    if (revocation.freshDevice) await this.revocations.addDevice(tx, revocation.freshDevice, act);
-    await this.announce(tx, revocation, act);
-    this.hurryCrls(tx, certificates, revocation.reason);
-    const { sequence } = await this.denylist.claim(tx, 'revoke', revocation.claims, now);
-    return sequence;
+    await this.revocations.addDevices(tx, devices, act);
+    await this.revocations.addKeys(tx, keys, act);
+    await this.announce(tx, decided, act);
+    this.hurryCrls(tx, certificates);
+    return this.claim(
+      tx,
+      decided.flatMap(({ claims }) => claims),
+      now,
+    );
   }
 
   /**
-   * Denies a certificate that nobody knows: by its serial number, as each vehicle issuing CA's that is trusted, and by its thumbprint.
-   * No event: it has no device.
+   * Denies a certificate or a key that nobody knows: by its serial number, as each vehicle issuing CA's that is trusted, and by its
+   * thumbprint. No event: it has no device.
    */
   async saveForced(
     tx: EntityManager,
@@ -55,22 +65,34 @@ export class SaveRevocation {
     for (const issuerKeyId of issuers) {
       const named = serialNumber && issuerKeyId ? { issuerKeyId, serialNumber } : {};
       const certificate = { ...named, ...(thumbprint ? { thumbprint } : {}) };
-      if (await this.revocations.isForced(tx, certificate, reason)) continue;
-      const forced = { ...certificate, crlShard: this.shardOf(certificate) };
-      await this.revocations.add(tx, [forced], actOf(reason, by, now));
-      this.hurryCrls(tx, [forced], reason);
+      if (!isGraver(reason, await this.revocations.forcedReasons(tx, certificate))) continue;
+      const forced = { ...certificate, reason, crlShard: this.shardOf(certificate) };
+      await this.revocations.add(tx, [forced], actOf(by, now));
+      this.hurryCrls(tx, [forced]);
     }
-    return (await this.denylist.claim(tx, 'revoke', claims, now)).sequence;
+    return this.claim(tx, claims, now);
   }
 
-  private async announce(tx: EntityManager, revocation: Revocation, act: RevocationAct): Promise<void> {
-    const { reason, revokedBy } = act;
+  /** What a hold claims apart: a release takes that back, and nothing else. */
+  private async claim(tx: EntityManager, claims: readonly Claim[], now: Date): Promise<number> {
+    const isHold = ({ reason }: Claim) => reason === 'certificateHold';
+    const lasting = claims.filter((claim) => !isHold(claim));
+    const held = claims.filter(isHold);
+    const changes = [
+      lasting.length > 0 ? await this.denylist.claim(tx, 'revoke', lasting, now) : { sequence: 0 },
+      held.length > 0 ? await this.denylist.claim(tx, 'hold', held, now) : { sequence: 0 },
+    ];
+    return Math.max(...changes.map(({ sequence }) => sequence));
+  }
+
+  private async announce(tx: EntityManager, decided: readonly Revocation[], act: RevocationAct): Promise<void> {
+    const { revokedBy } = act;
     const revokedAt = act.revokedAt.toISOString();
-    const messages = revocation.fresh.map((ref) =>
-      outboxMessage(certificateRevoked, { ref, reason, revokedAt, revokedBy }),
-    );
-    const deviceId = revocation.freshDevice;
-    if (deviceId) messages.push(outboxMessage(deviceRevoked, { deviceId, reason, revokedAt, revokedBy }, deviceId));
+    const messages = decided.flatMap(({ fresh, freshDevice: deviceId, reason }) => {
+      const certificates = fresh.map((ref) => outboxMessage(certificateRevoked, { ref, reason, revokedAt, revokedBy }));
+      if (!deviceId) return certificates;
+      return [...certificates, outboxMessage(deviceRevoked, { deviceId, reason, revokedAt, revokedBy }, deviceId)];
+    });
     await this.outbox.addAll(tx, messages);
   }
 
@@ -79,15 +101,14 @@ export class SaveRevocation {
     return serialNumber && crlShard(serialNumber, this.config.crl.shardCount);
   }
 
-  private hurryCrls(tx: EntityManager, certificates: readonly RevokedCertificate[], reason: RevocationReason): void {
-    if (reason !== 'keyCompromise') return;
-    const lists = certificates.flatMap(({ issuerKeyId, crlShard: shard }) =>
-      issuerKeyId === undefined || shard === undefined ? [] : [{ issuerKeyId, shard }],
+  private hurryCrls(tx: EntityManager, certificates: readonly RevokedCertificate[]): void {
+    const lists = certificates.flatMap(({ issuerKeyId, crlShard: shard, reason }) =>
+      issuerKeyId === undefined || shard === undefined || reason !== 'keyCompromise' ? [] : [{ issuerKeyId, shard }],
     );
     if (lists.length > 0) afterCommit(tx, () => this.crls.publishSoon(lists));
   }
 }
 
-function actOf(reason: RevocationReason, revokedBy: string, revokedAt: Date): RevocationAct {
-  return { reason, revokedAt, revokedBy, traceId: currentTrace()?.traceId };
+export function actOf(revokedBy: string, revokedAt: Date): RevocationAct {
+  return { revokedAt, revokedBy, traceId: currentTrace()?.traceId };
 }
