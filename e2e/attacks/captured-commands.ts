@@ -25,8 +25,14 @@ export class Interceptor {
     this.#key = createPrivateKey(readFileSync(key));
   }
 
-  /** Has an operator send it, takes it in the vehicle's place, and lets the service believe that it failed. */
-  async capture(body: { name: string; parameters?: object; expires_in?: number }): Promise<Captured> {
+  /**
+   * Has an operator send it, takes it in the vehicle's place, and lets the service believe that it failed; or that it was refused, by what
+   * the vehicle says it took last.
+   */
+  async capture(
+    body: { name: string; parameters?: object; expires_in?: number },
+    refused?: { readonly last: object },
+  ): Promise<Captured> {
     const headers = { 'idempotency-key': randomUUID() };
     const token = await elevatedToken('command:send-critical');
     const sent = await operator('command', 'POST', `/v1/vehicles/${this.device}/commands`, { body, headers, token });
@@ -42,7 +48,7 @@ export class Interceptor {
     const { id } = sent.body as { id: string };
     const nonce = Buffer.alloc(32, 7).toString('base64url');
     const jws = offer.command?.jws ?? (await ask('POST', `/v1/commands/${id}/nonce`, { nonce })).jws ?? '';
-    await ask('POST', `/v1/commands/${id}/outcome`, { outcome: await this.#failed(id, jws) });
+    await ask('POST', `/v1/commands/${id}/outcome`, { outcome: await this.#failed(id, jws, refused) });
     return { id, jws };
   }
 
@@ -50,13 +56,13 @@ export class Interceptor {
     return this.#client.close();
   }
 
-  async #failed(id: string, jws: string): Promise<string> {
+  async #failed(id: string, jws: string, data?: object): Promise<string> {
     const header = { typ: 'outrider-outcome+jws', kid: await thumbprintOf(this.certificate), alg: 'ES256' };
     const request_hash = createHash('sha256').update(jws).digest('base64url');
     const time = Math.floor(Date.now() / 1000);
     return signedJws(
       header,
-      { command_id: id, device_id: this.device, request_hash, result: 'failed', time },
+      { command_id: id, device_id: this.device, request_hash, result: data ? 'refused' : 'failed', data, time },
       this.#key,
     );
   }

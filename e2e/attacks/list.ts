@@ -11,7 +11,10 @@ import { anotherClient, greedyScopes } from './11-greedy-token-requests.js';
 import { forgedTokens } from './13-forged-tokens.js';
 import { afterRevocation } from './14-after-revocation.js';
 import { resumedSession } from './15-resumed-session.js';
+import { commandsOutOfTime } from './16-commands-out-of-time.js';
 import { commandsToTheVehicle } from './16-commands-to-the-vehicle.js';
+import { floodedVehicle } from './16-flooded-vehicle.js';
+import { forgedOutcomes } from './16-forged-outcomes.js';
 import { reusedIdempotencyKey, sameRequestManyTimes } from './17-idempotency-keys.js';
 import { uninvitedEnrolment } from './19-uninvited-enrolment.js';
 import { poisonedRequests } from './20-poisoned-requests.js';
@@ -41,6 +44,9 @@ export const ATTACKS: readonly Attack[] = [
   afterRevocation,
   resumedSession,
   commandsToTheVehicle,
+  commandsOutOfTime,
+  forgedOutcomes,
+  floodedVehicle,
   sameRequestManyTimes,
   reusedIdempotencyKey,
   uninvitedEnrolment,

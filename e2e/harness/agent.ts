@@ -11,6 +11,16 @@ export interface AgentEvent {
   readonly [member: string]: unknown;
 }
 
+/** For an agent whose clock is off by so many seconds. */
+export function clockOff(seconds: number): string {
+  const code = `const Real = Date, off = ${seconds * 1000};
+    globalThis.Date = class extends Real {
+      constructor(...given) { given.length > 0 ? super(...given) : super(Real.now() + off); }
+      static now() { return Real.now() + off; }
+    };`;
+  return `--import=data:text/javascript,${encodeURIComponent(code)}`;
+}
+
 export class Agent {
   readonly events: AgentEvent[] = [];
   readonly ended: Promise<number | null>;
@@ -18,11 +28,16 @@ export class Agent {
   #rest = '';
   #said = '';
 
-  /** `args`: `run` or `simulate` and its options; `--json` is added, and `--endpoints` where it is not among them. */
+  /**
+   * `args`: `run` or `simulate` and its options; `--json` is added, and `--endpoints` where it is not among them. What begins with
+   * `--import=` is for Node.
+   */
   constructor(...args: string[]) {
     const program = join(PROJECT, 'apps/vehicle/dist/main.js');
     const platform = args.includes('--endpoints') ? [] : ['--endpoints', ENDPOINTS_FILE];
-    const child = spawn(process.execPath, [program, ...args, ...platform, '--json'], {
+    const forNode = args.filter((arg) => arg.startsWith('--import='));
+    const own = args.filter((arg) => !forNode.includes(arg));
+    const child = spawn(process.execPath, [...forNode, program, ...own, ...platform, '--json'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child.stdout.on('data', (chunk: Buffer) => this.#take(chunk.toString()));

@@ -38,6 +38,15 @@ const Endpoints = z.object({
     user: z.string(),
     passwordFile: path.optional(),
   }),
+  edge: z.object({
+    authorization: z.url(),
+    certificate: path,
+    key: path,
+    vehicleCas: path,
+    ports: z.object({ nginx: z.number(), haproxy: z.number(), api: z.number() }),
+    hosts: z.object({ api: z.string(), vehicles: z.string() }),
+    api: z.object({ audience: z.string(), scopes: z.array(z.string()) }),
+  }),
   nats: z.object({ url: z.string(), user: z.string(), passwordFile: path }),
 });
 
