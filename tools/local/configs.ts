@@ -58,6 +58,14 @@ function configOf(settings: Settings, { name }: ServiceSpec): object {
         : {}),
       ...(faces?.operator ? { operator: { host: HOST, port: faces.operator, ...certificate } } : {}),
     },
+    // Everybody is 127.0.0.1 here, as a fleet is one address behind a carrier's NAT.
+    connectionLimits: {
+      connections: 20_000,
+      connectionsPerAddress: 10_000,
+      handshakes: 512,
+      handshakesPerAddress: 256,
+      exempt: [],
+    },
     nats: {
       url: settings.natsUrl ?? `nats://${HOST}:${ports.nats}`,
       user: name,

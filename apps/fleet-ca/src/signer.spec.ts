@@ -47,6 +47,7 @@ const GOOD = {
   trust: { fleetRootFile: 'x', vehicleCaFile: 'x', infrastructureCaFile: 'x', controlCaFile: 'x' },
   identity: { certificateFile: 'x', keyFile: 'x' },
   listeners: { http: { host: '127.0.0.1', port: 1 } },
+  connectionLimits: { connections: 1, connectionsPerAddress: 1, handshakes: 1, handshakesPerAddress: 1, exempt: [] },
   nats: { url: 'nats://127.0.0.1:4222', user: 'fleet-ca', passwordFile: 'x' },
   database: { host: '127.0.0.1', port: 1, name: 'x', passwordFile: 'x', ownerPasswordFile: 'x', poolSize: 1 },
   tokenIssuer: 'https://127.0.0.1:8442',

@@ -42,6 +42,13 @@ export async function testServiceConfig(service: Service, { fleet, database, nat
       vehicle: { ...(await tls()), clientAnchorFiles: [vehicleCaFile] },
       operator: await tls(),
     },
+    connectionLimits: {
+      connections: 20_000,
+      connectionsPerAddress: 10_000,
+      handshakes: 512,
+      handshakesPerAddress: 256,
+      exempt: [],
+    },
     nats: { url: nats.url, user: service, passwordFile: nats.passwordFile },
     database: {
       host: database.host,

@@ -5,6 +5,7 @@ export const AUTH_CODES = {
   'tls.certificate_required': { status: 401, title: 'A client certificate is required here.', retry: 'changed' },
   'tls.certificate_invalid': { status: 401, title: 'The client certificate is not acceptable here.', retry: 'changed' },
   'tls.certificate_expired': { status: 401, title: 'The client certificate has expired.', retry: 'changed' },
+  'tls.too_many_connections': { status: 429, title: 'Too many connections of one address, or of all.', retry: 'later' },
   'tls.handshake_failed': { status: 401, title: 'The TLS handshake failed.', retry: 'changed' },
   'denylist.certificate': { status: 403, title: 'The certificate is out of service.', retry: 'never' },
   'denylist.key': { status: 403, title: 'The public key is out of service.', retry: 'never' },

@@ -13,6 +13,7 @@ import { Proxies } from './proxies.service.js';
 import { Refusals } from './refusals.service.js';
 import { ResourceMetadataController } from './resource-metadata.controller.js';
 import { ResourceMetadata } from './resource-metadata.service.js';
+import { Resumptions } from './resumptions.service.js';
 import { RouteRules } from './route-rules.service.js';
 
 /** Admission as every service has it. Global: slices inject the feed, the decisions and the keys by class. */
@@ -29,6 +30,7 @@ import { RouteRules } from './route-rules.service.js';
     Decisions,
     ResourceMetadata,
     Refusals,
+    Resumptions,
     RouteRules,
     Proxies,
     DpopProofRepository,

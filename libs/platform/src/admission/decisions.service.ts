@@ -3,6 +3,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import { type AggregatedDecision, DecisionAggregator, type DecisionFacts } from '@outrider/admission';
 import { decisionMade } from '@outrider/contracts';
 import type { Logger } from 'pino';
+import { ConnectionLimiter } from '../http/connection-limits.service.js';
 import { Listeners } from '../http/listeners.service.js';
 import { Nats } from '../nats/nats.client.js';
 import { Metrics } from '../service/metrics.service.js';
@@ -35,6 +36,7 @@ export class Decisions implements OnApplicationBootstrap, OnApplicationShutdown 
   constructor(
     private readonly nats: Nats,
     listeners: Listeners,
+    limiter: ConnectionLimiter,
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
@@ -46,6 +48,18 @@ export class Decisions implements OnApplicationBootstrap, OnApplicationShutdown 
       'code',
     ]);
     this.dropped = metrics.counter('outrider_decisions_dropped_total', 'Decisions lost while NATS was away.');
+    limiter.events.on('refused', ({ listener, remoteAddress, reason }) => {
+      // A listener of a service's own is one of vehicles' edges.
+      const name = listener === 'operator' || listener === 'http' ? listener : 'vehicle';
+      this.record({
+        decision: 'deny',
+        code: 'tls.too_many_connections',
+        listener: name,
+        action: 'connection',
+        remoteAddress,
+        detail: reason === 'address' ? 'of this address' : 'of all addresses',
+      });
+    });
     listeners.events.on('tlsFailure', ({ listener, remoteAddress, reason }) =>
       this.record({
         decision: 'deny',

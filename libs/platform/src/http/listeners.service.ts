@@ -13,6 +13,7 @@ import type { TlsListenerConfig, VehicleListenerConfig } from '../service/config
 import { Readiness } from '../service/readiness.service.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { TrustFiles } from '../service/trust-files.service.js';
+import { ConnectionLimiter } from './connection-limits.service.js';
 import type { ListenerName } from './on.provider.js';
 import type { Peer } from './peer.js';
 import { isAuthorized, isTrustedProxy, peerOfSocket, type TrustedProxies } from './peer.provider.js';
@@ -44,6 +45,10 @@ export const CONTEXT_OPTIONS = {
   ciphers: TLS12_CIPHERS,
   honorCipherOrder: true,
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  // No finite fields, which OpenSSL offers under TLS 1.3, and no curve that nobody brings.
+  ecdhCurve: 'X25519MLKEM768:X25519:P-256:P-384',
+  // A session is resumed for so long, and each time looked at anew (admission's `Resumptions`).
+  sessionTimeout: 300,
 } as const;
 const TLS_OPTIONS = { ...TIMEOUTS, ...CONTEXT_OPTIONS, handshakeTimeout: 10_000, maxHeaderSize: 16_384 } as const;
 /** Asked for, not insisted on: `peerOfSocket` validates the path, and admission refuses whom it did not lead to an anchor. */
@@ -101,6 +106,7 @@ export class Listeners implements BeforeApplicationShutdown {
     private readonly adapterHost: HttpAdapterHost,
     private readonly readiness: Readiness,
     private readonly trustFiles: TrustFiles,
+    private readonly limiter: ConnectionLimiter,
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -238,6 +244,7 @@ export class Listeners implements BeforeApplicationShutdown {
       if (!socket.writable || answering) socket.destroy();
       else socket.end(answerToUnparsed(error.code), () => socket.destroy());
     });
+    this.limiter.guard(name, server, { isTls: name !== 'http' });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, () => {

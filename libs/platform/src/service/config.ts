@@ -1,5 +1,6 @@
 /** The configuration every service shares; each app adds its own keys. Strict: an unknown key is refused, nothing security-relevant has a default. */
 import { readFileSync } from 'node:fs';
+import { parseNetwork } from '@outrider/admission';
 import { Service, Thumbprint, TrustDomain } from '@outrider/ids';
 import { z } from 'zod';
 
@@ -55,6 +56,17 @@ const common = {
     http: z.strictObject({ host: z.string().min(1), port: Port }),
     vehicle: VehicleListener.optional(),
     operator: TlsListener.optional(),
+  }),
+  /** Of each listener by itself. What is beyond the first two is closed; handshakes beyond the others wait their turn. */
+  connectionLimits: z.strictObject({
+    connections: z.int().min(1),
+    /** An IPv4 address, an IPv6 /64. Many vehicles share one address behind a carrier's NAT. */
+    connectionsPerAddress: z.int().min(1),
+    /** Handshakes under way at once. */
+    handshakes: z.int().min(1),
+    handshakesPerAddress: z.int().min(1),
+    /** Addresses and networks that no limit per address holds for: proxies, load balancers. */
+    exempt: z.array(z.string().refine((text) => parseNetwork(text) !== undefined, 'an address or a CIDR')).max(256),
   }),
   nats: z.strictObject({
     url: z.string().min(1),

@@ -3,6 +3,7 @@ import { type DynamicModule, Global, Module, type OnApplicationShutdown } from '
 import { APP_FILTER } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { AdmissionModule } from '../admission/admission.module.js';
+import { ConnectionLimiter } from '../http/connection-limits.service.js';
 import { ErrorShapes } from '../http/error-shapes.service.js';
 import { Listeners } from '../http/listeners.service.js';
 import { ProblemFilter } from '../http/problem.filter.js';
@@ -45,6 +46,7 @@ export class PlatformModule implements OnApplicationShutdown {
       Schedule,
       TrustFiles,
       ErrorShapes,
+      ConnectionLimiter,
       Listeners,
       Database,
       Outbox,
