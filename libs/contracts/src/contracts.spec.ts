@@ -85,16 +85,22 @@ describe('permissions', () => {
   });
 
   it('read a flood by a user that answers nobody: each reply that it might send would cost the server', () => {
-    expect(readerPermissions('gateway')).toEqual({
-      publish: [
-        '$JS.ACK.EVENTS.gateway-telemetry-message-accepted-v1.>',
-        '$JS.API.CONSUMER.INFO.EVENTS.gateway-telemetry-message-accepted-v1',
-        '$JS.API.CONSUMER.MSG.NEXT.EVENTS.gateway-telemetry-message-accepted-v1',
-      ],
-      subscribe: ['_INBOX.gateway-reader.>'],
-    });
+    const { publish, subscribe } = readerPermissions('gateway');
+    expect(subscribe).toEqual(['_INBOX.gateway-reader.>']);
+    expect(publish.filter((subject) => !/KV_DENYLIST/.test(subject))).toEqual([
+      '$JS.ACK.EVENTS.gateway-telemetry-message-accepted-v1.>',
+      '$JS.API.CONSUMER.INFO.EVENTS.gateway-telemetry-message-accepted-v1',
+      '$JS.API.CONSUMER.MSG.NEXT.EVENTS.gateway-telemetry-message-accepted-v1',
+    ]);
     expect(natsPermissions('gateway').publish.filter((subject) => subject.includes('telemetry-message'))).toEqual([]);
-    expect(readerPermissions('token')).toBeUndefined();
+    for (const service of SERVICES) {
+      // Read, and no more: neither a key put nor anything purged.
+      const reads =
+        /^\$JS\.(?:API\.(?:STREAM\.(?:INFO|MSG\.GET)|CONSUMER\.(?:CREATE|INFO|DELETE|MSG\.NEXT)|DIRECT\.GET)|FC)\.KV_DENYLIST(?:_SNAPSHOT)?(?:\.|$)/;
+      const denylist = readerPermissions(service).publish.filter((subject) => !subject.includes('EVENTS'));
+      expect(denylist).toHaveLength(16);
+      expect(denylist.filter((subject) => !reads.test(subject))).toEqual([]);
+    }
     const passwords = Object.fromEntries([...SERVICES, 'provisioner'].map((user) => [user, `${user}'s`]));
     const reader = /user: "gateway-reader"\n +password: "gateway's"\n[^}]*}[^}]*}/.exec(
       natsAuthorization(passwords as never),

@@ -50,7 +50,6 @@ function teams(users: NatsUsers): string[] {
 /** The same service, so the same password. */
 function reader(service: Service, password: string): string[] {
   const permissions = readerPermissions(service);
-  if (!permissions) return [];
   return [
     userBlock(readerOf(service), password, [
       '    permissions: {',

@@ -2,7 +2,7 @@
 import { SERVICES, type Service } from '@outrider/ids';
 import { CONTRACTS } from './all.js';
 import { type EventContract, filterOf } from './contract.js';
-import { BUCKETS, type BucketSpec, EVENTS_STREAM } from './streams.js';
+import { BUCKETS, type BucketSpec, DENYLIST_BUCKET, DENYLIST_SNAPSHOT_BUCKET, EVENTS_STREAM } from './streams.js';
 
 export interface NatsPermissions {
   readonly publish: readonly string[];
@@ -15,18 +15,19 @@ export function durableName(service: Service, contract: EventContract): string {
 }
 
 /**
- * The user by which a service reads floods of events (`latest` contracts) on a connection of its own. It answers nobody, so the server
- * keeps no list of the replies it might send: nats-server 2.9 goes through that list, a minute's messages long, at each one delivered.
+ * The user by which a service reads floods on a connection of its own: the denylist, and events of `latest` contracts. It answers nobody,
+ * so the server keeps no list of the replies it might send: nats-server 2.9 goes through that list, a minute's messages long, at each one
+ * delivered.
  */
 export function readerOf(service: Service): string {
   return `${service}-reader`;
 }
 
-/** What that user may do; undefined for a service that reads no flood. */
-export function readerPermissions(service: Service): NatsPermissions | undefined {
+/** What that user may do. */
+export function readerPermissions(service: Service): NatsPermissions {
   const floods = CONTRACTS.filter((contract) => contract.kind === 'event' && isFloodTo(contract, service));
-  if (floods.length === 0) return undefined;
   const publish = floods.flatMap((contract) => durableConsumer(durableName(service, contract as EventContract)));
+  for (const bucket of [DENYLIST_BUCKET, DENYLIST_SNAPSHOT_BUCKET]) publish.push(...bucketReads(bucket));
   return { publish: publish.sort(), subscribe: [`_INBOX.${readerOf(service)}.>`] };
 }
 
@@ -108,19 +109,22 @@ function bucketSubjects(bucket: BucketSpec, service: Service): string[] {
   if (bucket.writer === service && bucket.purged) subjects.push(`$JS.API.STREAM.PURGE.${stream}`);
   if (bucket.writer === null) subjects.push(`$KV.${bucket.name}.${service}.>`);
   const reads = bucket.readers === 'all' || bucket.readers.includes(service) || bucket.writer === service;
-  if (reads) {
-    // A watch is an ordered consumer with a name of its own. Its maker chooses the subject it delivers to, whatever he may publish himself:
-    // so every receiver refuses a message that was carried from another subject (libs/platform/src/nats/subscriptions.service.ts).
-    subjects.push(
-      `$JS.API.STREAM.INFO.${stream}`,
-      `$JS.API.CONSUMER.CREATE.${stream}.>`,
-      `$JS.API.CONSUMER.INFO.${stream}.*`,
-      `$JS.API.CONSUMER.DELETE.${stream}.*`,
-      `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
-      `$JS.API.STREAM.MSG.GET.${stream}`,
-      `$JS.API.DIRECT.GET.${stream}.>`,
-      `$JS.FC.${stream}.>`,
-    );
-  }
+  if (reads) subjects.push(...bucketReads(bucket));
   return subjects;
+}
+
+function bucketReads({ name }: BucketSpec): string[] {
+  const stream = `KV_${name}`;
+  // A watch is an ordered consumer with a name of its own. Its maker chooses the subject it delivers to, whatever he may publish himself:
+  // so every receiver refuses a message that was carried from another subject (libs/platform/src/nats/subscriptions.service.ts).
+  return [
+    `$JS.API.STREAM.INFO.${stream}`,
+    `$JS.API.CONSUMER.CREATE.${stream}.>`,
+    `$JS.API.CONSUMER.INFO.${stream}.*`,
+    `$JS.API.CONSUMER.DELETE.${stream}.*`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
+    `$JS.API.STREAM.MSG.GET.${stream}`,
+    `$JS.API.DIRECT.GET.${stream}.>`,
+    `$JS.FC.${stream}.>`,
+  ];
 }

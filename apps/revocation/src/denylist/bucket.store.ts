@@ -1,4 +1,4 @@
-import type { KV } from '@nats-io/kv';
+import { type KV, Kvm } from '@nats-io/kv';
 import { headers } from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { Denylist } from '@outrider/admission';
@@ -9,7 +9,7 @@ import {
   DenylistHeartbeat,
   denylistKey,
 } from '@outrider/contracts';
-import { Nats } from '@outrider/platform/nats';
+import { type KeptPublisher, Nats } from '@outrider/platform/nats';
 import { LOGGER } from '@outrider/platform/service';
 import type { Logger } from 'pino';
 import type { EntryName } from './claim.js';
@@ -21,6 +21,7 @@ const READ_SILENCE_MS = 3000;
 @Injectable()
 export class DenylistBucket {
   private opened: Promise<KV> | undefined;
+  private publisher: KeptPublisher | undefined;
   /** Markers of keys taken away by this process, oldest first; what a restart forgets stays: some hundred bytes each. */
   private readonly markers: { subject: string; seq: number; atMs: number }[] = [];
 
@@ -31,13 +32,22 @@ export class DenylistBucket {
 
   /** All that lies in it. What cannot be read counts as not there. Throws where it could not be read to the end. */
   async read(): Promise<BucketContent> {
-    const kv = await this.bucket();
     const expected = await this.records();
+    if (expected === 0) return { list: new Denylist(), heartbeat: undefined };
+    const connection = await this.nats.openReader();
+    try {
+      return await this.readAll(await new Kvm(connection).open(DENYLIST_BUCKET.name, { bindOnly: true }), expected);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  private async readAll(kv: KV, expected: number): Promise<BucketContent> {
     const list = new Denylist();
     let heartbeat: DenylistHeartbeat | undefined;
     let seen = 0;
-    const records = expected === 0 ? [] : await kv.watch();
-    const cut = setTimeout(() => 'stop' in records && records.stop(), READ_SILENCE_MS);
+    const records = await kv.watch();
+    const cut = setTimeout(() => records.stop(), READ_SILENCE_MS);
     for await (const { key, value, operation, delta } of records) {
       cut.refresh();
       seen += 1;
@@ -67,12 +77,14 @@ export class DenylistBucket {
     return (await (await this.bucket()).status()).values;
   }
 
-  /** Puts entries in the order given, many at a time: one connection keeps the order. */
+  /** Puts entries in the order given, all at once: one connection keeps the order. Rejects where not all of them were stored. */
   async put(entries: readonly DenylistEntry[]): Promise<void> {
-    const kv = await this.bucket();
-    await Promise.all(
-      entries.map((entry) => kv.put(denylistKey(entry.kind, entry.value), JSON.stringify(DenylistEntry.parse(entry)))),
-    );
+    this.publisher ??= this.nats.keptPublisher();
+    const messages = entries.map((entry) => ({
+      subject: `$KV.${DENYLIST_BUCKET.name}.${denylistKey(entry.kind, entry.value)}`,
+      payload: Buffer.from(JSON.stringify(entry)),
+    }));
+    await this.publisher.publishAll(undefined, messages);
   }
 
   /** @returns the bucket's revision, which grows with every write as long as it is the same bucket. */

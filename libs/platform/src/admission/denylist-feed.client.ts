@@ -46,6 +46,8 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
   private readonly state = new FeedState();
   private readonly limits: FreshnessLimits;
   private readonly applied: DenylistEntry[] = [];
+  /** A connection of its own, of a user that answers nobody: a million entries cost the server no list of replies. */
+  private reader: Nats | undefined;
   private watcher: { stop(): void } | undefined;
   private watchdog: NodeJS.Timeout | undefined;
   private stopped = false;
@@ -98,7 +100,6 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
 
   onApplicationBootstrap(): void {
     void this.watchForEver();
-    void this.restartAtReconnect();
     this.watchdog = setInterval(() => this.watch(), WATCHDOG_MS);
   }
 
@@ -106,6 +107,7 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
     this.stopped = true;
     clearInterval(this.watchdog);
     this.watcher?.stop();
+    void this.reader?.connection.close().catch(() => undefined);
   }
 
   /** What the list says of a subject now; undefined = nothing. Whoever acts on it asks `freshness` too. */
@@ -179,10 +181,11 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
     this.heardAtMs = performance.now();
     this.readBeganMs = performance.now();
     this.reading = Promise.withResolvers();
-    const bucket = await this.nats.bucket(DENYLIST_BUCKET.name);
+    this.reader ??= await this.openReader();
+    const bucket = await this.reader.bucket(DENYLIST_BUCKET.name);
     this.state.beginResync();
     this.resyncs.inc();
-    const from = this.distrustsSnapshot ? undefined : await this.readSnapshot(bucket);
+    const from = this.distrustsSnapshot ? undefined : await this.readSnapshot(this.reader, bucket);
     const watcher = await bucket.watch({ key: '>', ...(from === undefined ? {} : { resumeFromRevision: from }) });
     if (this.stopped) {
       watcher.stop();
@@ -202,12 +205,12 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   /** @returns from which revision to watch: that of a heartbeat, so that there is always one to come. */
-  private async readSnapshot(bucket: KV): Promise<number | undefined> {
+  private async readSnapshot(reader: Nats, bucket: KV): Promise<number | undefined> {
     try {
       const record = await bucket.get(DENYLIST_HEARTBEAT_KEY);
       const { data: heartbeat } = DenylistHeartbeat.safeParse(record?.operation === 'PUT' ? record.json() : undefined);
       if (!heartbeat) return undefined;
-      const revision = await readSnapshot(this.nats, heartbeat.generation, (chunk) => {
+      const revision = await readSnapshot(reader, heartbeat.generation, (chunk) => {
         this.heardAtMs = performance.now();
         this.state.chunk(chunk);
       });
@@ -325,13 +328,21 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
 
   private watch(): void {
     this.observe();
-    if (!this.nats.connected || performance.now() - this.heardAtMs < this.silenceMs) return;
+    if (!this.reader?.connected || performance.now() - this.heardAtMs < this.silenceMs) return;
     this.silenceMs = Math.min(MAX_SILENCE_MS, this.silenceMs * 2);
     this.restart();
   }
 
-  private async restartAtReconnect(): Promise<void> {
-    for await (const status of this.nats.connection.status()) {
+  private async openReader(): Promise<Nats> {
+    const connection = await this.nats.openReader();
+    if (this.stopped) await connection.close();
+    const reader = new Nats(connection, this.runtime, this.logger);
+    void this.restartAtReconnect(reader);
+    return reader;
+  }
+
+  private async restartAtReconnect({ connection }: Nats): Promise<void> {
+    for await (const status of connection.status()) {
       if (status.type !== 'reconnect') continue;
       this.silenceMs = MIN_SILENCE_MS;
       this.restart();

@@ -78,7 +78,11 @@ async function startFeed() {
   const runtime = {
     service: 'telemetry',
     instance: INSTANCE,
-    config: { trustDomain: TRUST_DOMAIN, revocation: { controlStaleMs: 5000, staleMs: 60_000 } },
+    config: {
+      trustDomain: TRUST_DOMAIN,
+      nats: { url: nats.url, user: 'telemetry', passwordFile: nats.passwordFile },
+      revocation: { controlStaleMs: 5000, staleMs: 60_000 },
+    },
     logger,
   } as unknown as Runtime;
   const metrics = new Metrics();

@@ -53,9 +53,9 @@ export class KeptPublisher {
 
   /**
    * Resolves when the stream has acknowledged them all. Message `n` is named `<id>.<n>` (`Nats-Msg-Id`): sent again under the same id, it is
-   * dropped as a duplicate. Rejects when one is refused or an acknowledgement is late; others may be kept all the same.
+   * dropped as a duplicate; without an id it is stored again. Rejects when one is refused or an acknowledgement is late; others may be kept all the same.
    */
-  publishAll(id: string, messages: readonly KeptMessage[]): Promise<void> {
+  publishAll(id: string | undefined, messages: readonly KeptMessage[]): Promise<void> {
     if (messages.length === 0) return Promise.resolve();
     const key = String(this.next++);
     const reply = `${this.inbox}.${key}`;
@@ -69,7 +69,8 @@ export class KeptPublisher {
       this.pending.set(key, { left: messages.length, resolve, reject, timeout });
       try {
         for (const [n, { subject, payload }] of messages.entries()) {
-          const headers = encoded(`NATS/1.0\r\nNats-Msg-Id: ${id}.${n}\r\n${common}`);
+          const named = id === undefined ? '' : `Nats-Msg-Id: ${id}.${n}\r\n`;
+          const headers = encoded(`NATS/1.0\r\n${named}${common}`);
           this.connection.publish(subject, payload, { reply, headers });
         }
       } catch (error) {
