@@ -85,6 +85,11 @@ export class Suite {
     return `${this.origin(service, 'vehicle')}${path}`;
   }
 
+  /** On its plain listener. */
+  httpUrl(service: string, path: string): string {
+    return `${this.origin(service, 'http')}${path}`;
+  }
+
   operatorUrl(service: string, path: string): string {
     return `${this.origin(service, 'operator')}${path}`;
   }
