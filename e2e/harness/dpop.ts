@@ -16,7 +16,7 @@ export class Prover {
 
   /** `claims` and `header` replace what a good proof would say. */
   proof({ service, method, path, token }: Ask, claims: Members = {}, header: Members = {}): string {
-    const url = new URL(`${at(service, 'vehicle')}${path}`);
+    const url = new URL(claims.htu === undefined ? `${at(service, 'vehicle')}${path}` : String(claims.htu));
     const ath = token === undefined ? {} : { ath: createHash('sha256').update(token).digest('base64url') };
     const good = { jti: randomUUID(), htm: method, htu: `${url.origin}${url.pathname}`, iat: now(), ...ath };
     return signedJws(

@@ -19,7 +19,10 @@ export const HAPROXY = ['/usr/sbin/haproxy', '/usr/bin/haproxy'].find((program) 
 
 export type EdgeName = 'nginx' | 'haproxy';
 /** Those that this machine has; the others' tests are skipped, and say so. */
-export const EDGES: readonly EdgeName[] = [...(NGINX ? (['nginx'] as const) : []), ...(HAPROXY ? (['haproxy'] as const) : [])];
+export const EDGES: readonly EdgeName[] = [
+  ...(NGINX ? (['nginx'] as const) : []),
+  ...(HAPROXY ? (['haproxy'] as const) : []),
+];
 
 export interface Running {
   readonly process: ChildProcess;
@@ -207,4 +210,3 @@ export interface ToldToApi {
 export function toldToApi({ body }: Answered): ToldToApi {
   return JSON.parse(body) as ToldToApi;
 }
-

@@ -1,8 +1,9 @@
 /** Writes the configuration of every service: the local default, spelled out where a reader can see it. */
 import { join } from 'node:path';
 import { DATABASE, rolePasswordFiles } from './database.ts';
+import { edgeId, urlsAtEdges } from './edge.ts';
 import { secret, writeWhole } from './files.ts';
-import { fleetFiles, TRUST_DOMAIN } from './fleet.ts';
+import { EDGE, fleetFiles, TRUST_DOMAIN } from './fleet.ts';
 import { portsOf } from './ports.ts';
 import { natsPasswordFile } from './secrets.ts';
 import { appSettings } from './service-settings.ts';
@@ -86,10 +87,11 @@ function configOf(settings: Settings, { name }: ServiceSpec): object {
   };
 }
 
-/** Vehicles come directly: no proxy is believed. Those that bind their tokens to a key reach this listener by these names. */
+/** Vehicles come directly, or through an edge before this suite (deploy/edge). Those that bind their tokens to a key reach this listener by these names. */
 function edge(settings: Settings, port: number): object {
   const nonceKeyFile = join(places(settings).secrets, 'dpop-nonce');
   secret(nonceKeyFile);
-  const publicUrls = [`https://${HOST}:${port}`, `https://localhost:${port}`];
-  return { trustedProxies: [], dpop: { nonceKeyFile, publicUrls } };
+  const behind = urlsAtEdges(settings, EDGE.vehicles);
+  const publicUrls = [`https://${HOST}:${port}`, `https://localhost:${port}`, ...behind];
+  return { trustedProxies: [edgeId()], dpop: { nonceKeyFile, publicUrls } };
 }

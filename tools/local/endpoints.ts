@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { DATABASE } from './database.ts';
+import { edgeEndpoints } from './edge.ts';
 import { writeWhole } from './files.ts';
 import { fleetFiles } from './fleet.ts';
 import { keyFileOf, SERVICE_ACCOUNTS, tokenFileOf } from './operator-token.ts';
@@ -34,6 +35,17 @@ export interface Endpoints {
     readonly name: string;
     readonly user: string;
     readonly passwordFile?: string;
+  };
+  /** For an edge proxy before this suite: where it asks, who it is, where it is expected, and the API that it may have behind it. */
+  readonly edge: {
+    readonly authorization: string;
+    readonly certificate: string;
+    readonly key: string;
+    /** PEM: all that certify vehicles. */
+    readonly vehicleCas: string;
+    readonly ports: { readonly nginx: number; readonly haproxy: number; readonly api: number };
+    readonly hosts: { readonly api: string; readonly vehicles: string };
+    readonly api: { readonly audience: string; readonly scopes: readonly string[] };
   };
   /** The user that may make streams and read them through the JetStream API. */
   readonly nats: { readonly url: string; readonly user: string; readonly passwordFile: string };
@@ -89,6 +101,7 @@ function endpointsOf(settings: Settings, adminUrl: string): Endpoints {
       user: decodeURIComponent(admin.username),
       ...(existsSync(passwordFile) ? { passwordFile: path(passwordFile) } : {}),
     },
+    edge: edgeEndpoints(settings, path),
     nats: {
       url: settings.natsUrl ?? `nats://127.0.0.1:${ports.nats}`,
       user: PROVISIONER,

@@ -6,6 +6,12 @@ import { runProduct } from './product.ts';
 import { places, type Settings } from './settings.ts';
 
 export const TRUST_DOMAIN = 'fleet.example.com';
+/** The proxy that the services of a suite believe about client certificates; the hosts that it answers for. */
+export const EDGE = {
+  name: 'edge-local',
+  api: `api.${TRUST_DOMAIN}`,
+  vehicles: `vehicles.${TRUST_DOMAIN}`,
+} as const;
 const CEREMONY = 'apps/fleet-ca/dist/ceremony.command.js';
 
 /** Where the ceremony leaves what. */
@@ -47,8 +53,13 @@ export function runCeremony(settings: Settings, verb: string, ...more: string[])
 
 /** Renews server certificates that are due, and puts their chains right; the services take them up by themselves. Returns which. */
 export async function renewServers(settings: Settings): Promise<string[]> {
-  const answer = await runCeremony(settings, 'issue-server', '--to', fleetFiles(settings).services);
-  return (JSON.parse(answer) as { made: string[] }).made;
+  const to = ['--to', fleetFiles(settings).services];
+  const edge = ['--service', EDGE.name, '--dns', EDGE.api, '--dns', EDGE.vehicles];
+  const answers = [
+    await runCeremony(settings, 'issue-server', ...to),
+    await runCeremony(settings, 'issue-server', ...to, ...edge),
+  ];
+  return answers.flatMap((answer) => (JSON.parse(answer) as { made: string[] }).made);
 }
 
 /** Makes what is missing; says which. */

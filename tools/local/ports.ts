@@ -15,8 +15,10 @@ export function portsOf({ portOffset }: Pick<Settings, 'portOffset'>) {
   return {
     postgres: 15_432 + portOffset,
     nats: 14_222 + portOffset,
-    /** Envoy and nginx ask the gateway here, over mTLS. */
+    /** Edge proxies ask the gateway here, over mTLS. */
     externalAuthorization: 8446 + portOffset,
+    /** Kept for edges before this suite, and an API behind them: `npm start` starts none (deploy/edge). */
+    edges: { nginx: 8460 + portOffset, haproxy: 8461 + portOffset, api: 8462 + portOffset },
     services: Object.fromEntries(
       SERVICES.map(({ name, n, vehicle, operator }): [string, ServicePorts] => [
         name,

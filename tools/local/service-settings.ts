@@ -1,5 +1,6 @@
 /** The keys that one service alone has, beside those that all share. */
 import { join } from 'node:path';
+import { authorization, demoApi } from './edge.ts';
 import { EST_LABELS } from './est-labels.ts';
 import { secret } from './files.ts';
 import { fleetFiles } from './fleet.ts';
@@ -45,6 +46,7 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
           origins: [`https://localhost:${portsOf(settings).services.token?.operator}`],
         },
       },
+      apis: [demoApi()],
       operatorUrl: `https://127.0.0.1:${portsOf(settings).services.token?.operator}`,
     };
   },
@@ -69,7 +71,8 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
     ocsp: { validitySeconds: 3600, signaturesPerSecond: 500 },
     denylist: { renewalGraceSeconds: DAY_SECONDS, skewSeconds: BACKDATE_SECONDS },
   }),
-  gateway: () => ({
+  gateway: (settings) => ({
+    authorization: authorization(settings),
     enforcementWaitMs: 1000,
     decisions: { retentionDays: 400 },
     policies: { folder: join(PROJECT, 'policies') },

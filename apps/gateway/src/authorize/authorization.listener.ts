@@ -15,9 +15,12 @@ import { readEnvoyQuestion } from './dialects/envoy-http.js';
 import { readNginxQuestion } from './dialects/nginx.js';
 import { readTraefikQuestion } from './dialects/traefik.js';
 import { EdgeConnections } from './edge-connections.service.js';
+import { EdgeFeed } from './edge-feed.service.js';
 import type { ReadQuestion } from './edge-question.js';
 import type { Identity } from './identity.js';
 
+/** For an edge that denies by itself (edge-map.command.js). */
+const FEED_PATH = '/v1/edge/denylist';
 const ENVOY_PREFIX = '/authorize/envoy';
 const MAX_HEADER_BYTES = 65_536;
 const DRAIN_MS = 5_000;
@@ -52,6 +55,7 @@ export class AuthorizationListener implements OnApplicationBootstrap, BeforeAppl
     @Inject(CONFIG) { authorization }: Config,
     private readonly authorizer: Authorizer,
     private readonly connections: EdgeConnections,
+    private readonly feed: EdgeFeed,
     private readonly decisions: Decisions,
     private readonly trustFiles: TrustFiles,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -144,26 +148,35 @@ export class AuthorizationListener implements OnApplicationBootstrap, BeforeAppl
     try {
       const edge = this.connections.peerOf(request.socket);
       const dialect = dialectOf(request.url ?? '');
-      send(response, await this.answerOf(request, edge, dialect));
+      const refused = this.refusalOf(request, edge, dialect);
+      if (refused) send(response, refused);
+      else if (dialect) send(response, await this.answerOf(request, edge, dialect));
+      else if (request.url === FEED_PATH && request.method === 'GET') this.feed.stream(response);
+      else send(response, plainRefusal('request.not_found', 'no dialect of external authorization'));
     } catch (error) {
       this.logger.error({ err: error }, 'a question of an edge failed');
       send(response, plainRefusal('service.internal', ''));
     }
   }
 
-  private async answerOf(request: IncomingMessage, edge: Peer, dialect: Dialect | undefined): Promise<EdgeAnswer> {
-    const refuse = (code: ErrorCode, reason: string) => {
-      this.record(code, reason, request, edge);
-      return dialect ? dialect.refuse(bare(code, reason)) : plainRefusal(code, reason);
-    };
-    if (!edge.isProxy) return refuse('gateway.edge_unknown', 'no configured edge');
+  /** Whether the edge may ask at all. */
+  private refusalOf(request: IncomingMessage, edge: Peer, dialect: Dialect | undefined): EdgeAnswer | undefined {
+    if (!edge.isProxy) return this.refuse('gateway.edge_unknown', 'no configured edge', request, edge, dialect);
     const entry = this.connections.denied(request.socket);
-    if (entry) return refuse(denylistCode(entry.kind), `the edge: ${entry.reason}`);
-    if (!dialect) return plainRefusal('request.not_found', 'no dialect of external authorization');
+    if (!entry) return undefined;
+    return this.refuse(denylistCode(entry.kind), `the edge: ${entry.reason}`, request, edge, dialect);
+  }
+
+  private async answerOf(request: IncomingMessage, edge: Peer, dialect: Dialect): Promise<EdgeAnswer> {
     const question = dialect.read(request.url ?? '', request.method ?? '', request.headers);
-    if (!question) return refuse('gateway.edge_request_invalid', 'a field is missing');
+    if (!question) return this.refuse('gateway.edge_request_invalid', 'a field is missing', request, edge, dialect);
     const verdict = await this.authorizer.decide(question, edge);
     return verdict.decision === 'allow' ? dialect.allow(verdict.identity, verdict.nonce) : dialect.refuse(verdict);
+  }
+
+  private refuse(code: ErrorCode, reason: string, request: IncomingMessage, edge: Peer, dialect?: Dialect): EdgeAnswer {
+    this.record(code, reason, request, edge);
+    return dialect ? dialect.refuse(bare(code, reason)) : plainRefusal(code, reason);
   }
 
   private record(code: ErrorCode, detail: string, { url }: IncomingMessage, edge: Peer): void {

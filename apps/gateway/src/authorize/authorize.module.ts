@@ -5,6 +5,7 @@ import { AuthorizationListener } from './authorization.listener.js';
 import { Authorizer } from './authorizer.service.js';
 import { EdgeCallers } from './edge-callers.service.js';
 import { EdgeConnections } from './edge-connections.service.js';
+import { EdgeFeed } from './edge-feed.service.js';
 import { EdgeLimits } from './edge-limits.service.js';
 import { Manufacturers } from './manufacturers.service.js';
 
@@ -17,6 +18,7 @@ import { Manufacturers } from './manufacturers.service.js';
     EdgeLimits,
     EdgeCallers,
     EdgeConnections,
+    EdgeFeed,
     Authorizer,
     AuthorizationListener,
   ],
