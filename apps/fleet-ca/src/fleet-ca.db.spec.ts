@@ -1,16 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { certificateGet, certificatesSign, crlSign } from '@outrider/contracts';
+import { certificateGet, certificatesSign } from '@outrider/contracts';
 import { Readiness } from '@outrider/platform/service';
 import { issueService, type Party } from '@outrider/testing';
-import {
-  OID,
-  parseCertificate,
-  parseCertificationRequest,
-  parseCrl,
-  revocationOf,
-  validateChain,
-} from '@outrider/x509';
+import { OID, parseCertificate, parseCertificationRequest, validateChain } from '@outrider/x509';
 import {
   app,
   ask,
@@ -40,7 +33,7 @@ afterAll(stopFleetCa);
 describe('before the first heartbeat of the denylist', () => {
   it('certifies nobody, and signs CRLs all the same', async () => {
     expect(await sign('provisioning', vehicleRequest())).toEqual({ code: 'revocation.stale' });
-    expect(await signCrl('revocation', crlRequest(1))).toHaveProperty('crl');
+    expect(await signCrl('revocation', crlRequest(1))).toHaveProperty('tail');
     await deny();
     expect(await sign('provisioning', vehicleRequest())).toHaveProperty('certificate');
   });
@@ -221,25 +214,6 @@ describe('the log of issued certificates', () => {
     expect(await ask('revocation', certificateGet.subject, { serialNumber: '0badc0de' })).toEqual({
       code: 'ca.certificate_unknown',
     });
-  });
-});
-
-describe('ca.crl.sign.v1', () => {
-  it('signs a list under the vehicle CA, and its number only goes forward', async () => {
-    const issued = await sign('provisioning', vehicleRequest('device-revoked'));
-    const request = crlRequest(10, issued.ref.serialNumber);
-    const { crl } = crlSign.reply.parse(await signCrl('revocation', request));
-    const leaf = parseCertificate(issued.certificate);
-    const entry = revocationOf(leaf, parseCrl(crl), fleet.vehicleCa.certificate, new Date());
-    expect(entry).toMatchObject({ serialNumber: issued.ref.serialNumber, reason: 'keyCompromise' });
-    expect(await signCrl('revocation', request)).toHaveProperty('crl');
-    expect(await signCrl('revocation', crlRequest(10))).toEqual({ code: 'ca.request_refused' });
-    expect(await signCrl('revocation', crlRequest(9))).toEqual({ code: 'ca.request_refused' });
-    expect(await signCrl('revocation', crlRequest(11))).toHaveProperty('crl');
-  });
-
-  it('signs none for another service', async () => {
-    expect(await signCrl('provisioning', crlRequest(100))).toEqual({ code: 'ca.requester_refused' });
   });
 });
 

@@ -1,6 +1,6 @@
 /** A fleet-ca under test, on PostgreSQL and NATS of its own, and what its neighbours would ask of it. */
 import 'reflect-metadata';
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -16,7 +16,7 @@ import {
   SignedCertificate,
 } from '@outrider/contracts';
 import { JWS_TYP, signJws } from '@outrider/crypto';
-import { InstanceId, type SerialNumber, type Service } from '@outrider/ids';
+import { InstanceId, type Service } from '@outrider/ids';
 import { DenylistFeed } from '@outrider/platform/admission';
 import { migrate } from '@outrider/platform/postgres';
 import { createApplication, createLogger } from '@outrider/platform/service';
@@ -35,13 +35,14 @@ import { createCertificationRequest } from '@outrider/x509';
 import { Config } from './config.js';
 import { FleetCaModule } from './fleet-ca.module.js';
 import { IssuedCertificates1763801000000 } from './migrations/1763801000000-issued-certificates.migration.js';
+import { SignedDeltas1764400200000 } from './migrations/1764400200000-signed-deltas.migration.js';
 
 const PASSPHRASE = 'a passphrase of forty-one characters 2718';
 export const CRL_BASE = 'http://127.0.0.1:9105/crl';
 
 export let fleet: TestFleet;
 let database: TestDatabase;
-let nats: TestNats;
+export let nats: TestNats;
 export let app: NestFastifyApplication;
 export const identities = new Map<Service, Party>();
 
@@ -87,7 +88,7 @@ export async function startFleetCa(): Promise<void> {
   const config = await configuration();
   const instance = InstanceId.parse('fleet-ca-00000001');
   const logger = createLogger('fleet-ca', instance, config.logLevel);
-  await migrate(config, [IssuedCertificates1763801000000], logger);
+  await migrate(config, [IssuedCertificates1763801000000, SignedDeltas1764400200000], logger);
   app = await createApplication(
     { module: FleetCaModule, entities: [] },
     { service: 'fleet-ca', instance, config, logger },
@@ -112,7 +113,7 @@ export function signedBy(service: Service, payload: object): string {
 export async function ask(service: Service, subject: string, payload: object): Promise<unknown> {
   const connection = await nats.connectAs(service);
   try {
-    const reply = await connection.request(subject, JSON.stringify(payload), { timeout: 5000 });
+    const reply = await connection.request(subject, JSON.stringify(payload), { timeout: 20_000 });
     const { ok, error } = reply.json<{ ok?: unknown; error?: { code: string } }>();
     return ok ?? { code: error?.code };
   } finally {
@@ -189,17 +190,26 @@ export async function sign(service: Service, item: object) {
   return (code === undefined ? rest : { code }) as ReturnType<typeof signedReply>;
 }
 
-export const crlRequest = (number: number, serialNumber?: SerialNumber) => ({
-  aud: 'ca.crl.sign.v1',
+const NO_SHA256 = createHash('sha256').digest('hex');
+
+/** A list of nothing, unless told otherwise. */
+export const crlRequest = (number: number, changes: object = {}) => ({
+  aud: 'ca.crl.sign.v2',
   issuerKeyId: fleet.vehicleCa.certificate.subjectKeyId,
   distributionPoint: `${CRL_BASE}/0.crl`,
   number,
+  hasDeltas: false,
   thisUpdate: new Date(Math.floor(Date.now() / 1000) * 1000).toISOString(),
   nextUpdate: new Date(Math.floor(Date.now() / 1000) * 1000 + 3_600_000).toISOString(),
-  entries: serialNumber ? [{ serialNumber, revokedAt: new Date().toISOString(), reason: 'keyCompromise' }] : [],
+  draft: randomUUID(),
+  entries: { count: 0, bytes: 0, sha256: NO_SHA256 },
+  ...changes,
 });
-export const signCrl = (service: Service, request: object) =>
-  ask('revocation', crlSign.subject, { request: signedBy(service, request) });
+export const signCrl = (service: Service, request: object, entries?: Uint8Array) =>
+  ask('revocation', crlSign.subject, {
+    request: signedBy(service, request),
+    ...(entries ? { entries: Buffer.from(entries).toString('base64') } : {}),
+  });
 
 export async function rows(sql: string, parameters: unknown[] = []): Promise<Record<string, unknown>[]> {
   const client = await database.admin();

@@ -8,6 +8,7 @@ import { CertificateSigner } from './sign-certificate/certificate-signer.service
 import { IssuedCertificates } from './sign-certificate/issued-certificates.repository.js';
 import { SignCertificateConsumer } from './sign-certificate/sign-certificate.consumer.js';
 import { SignCertificate } from './sign-certificate/sign-certificate.service.js';
+import { DraftEntries } from './sign-crl/draft-entries.client.js';
 import { SignCrlConsumer } from './sign-crl/sign-crl.consumer.js';
 import { SignCrl } from './sign-crl/sign-crl.service.js';
 import { SignedCrls } from './sign-crl/signed-crls.repository.js';
@@ -24,6 +25,7 @@ import { SignedCrls } from './sign-crl/signed-crls.repository.js';
     SignCertificateConsumer,
     GetCertificateConsumer,
     SignedCrls,
+    DraftEntries,
     SignCrl,
     SignCrlConsumer,
   ],

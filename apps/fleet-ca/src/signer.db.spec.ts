@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import {
   type TestNats,
   testServiceConfig,
 } from '@outrider/testing';
-import { createCertificationRequest, parseCertificate, toPem } from '@outrider/x509';
+import { createCertificationRequest, encodeCrlEntries, parseCertificate, toPem } from '@outrider/x509';
 import { makeSoftToken, missingForTokens, type SoftToken } from './keys/soft-token.fixture.js';
 
 const CRL_BASE = 'http://127.0.0.1:9105/crl';
@@ -110,6 +110,7 @@ describe.each(missing === undefined ? ['file', 'token'] : ['file'])(`fleet-ca wi
     service: Service,
     subject: string,
     payload: object,
+    beside: object = {},
   ): Promise<{ ok?: R; error?: { code: string } }> {
     const { certificate, privateKey } = identities.get(service) as Party;
     const x5c = [Buffer.from(certificate.der).toString('base64')];
@@ -117,7 +118,7 @@ describe.each(missing === undefined ? ['file', 'token'] : ['file'])(`fleet-ca wi
     const request = signJws({ header: { typ: JWS_TYP.request, x5c }, payload: body, key: privateKey });
     const connection = await nats.connectAs(service);
     try {
-      return (await connection.request(subject, JSON.stringify({ request }), { timeout: 10_000 })).json();
+      return (await connection.request(subject, JSON.stringify({ request, ...beside }), { timeout: 20_000 })).json();
     } finally {
       await connection.close();
     }
@@ -149,17 +150,25 @@ describe.each(missing === undefined ? ['file', 'token'] : ['file'])(`fleet-ca wi
     expect(execFileSync('openssl', verify).toString()).toContain('OK');
     const seconds = Math.floor(Date.now() / 1000) * 1000;
     const issuer = parseCertificate(readFileSync(trust('vehicle-ca.1.crt'), 'utf8'));
-    const list = await ask<{ crl: string }>('revocation', crlSign.subject, {
-      aud: 'ca.crl.sign.v1',
+    const { der: entries } = encodeCrlEntries([
+      { serialNumber: leaf.serialNumber, revokedAt: new Date(seconds), reason: 'superseded' },
+    ]);
+    const request = {
+      aud: 'ca.crl.sign.v2',
       issuerKeyId: issuer.subjectKeyId,
       distributionPoint: leaf.crlDistributionPoints[0],
       number: 1,
       thisUpdate: new Date(seconds).toISOString(),
       nextUpdate: new Date(seconds + 3_600_000).toISOString(),
-      entries: [{ serialNumber: leaf.serialNumber, revokedAt: new Date(seconds).toISOString(), reason: 'superseded' }],
-    });
+      hasDeltas: false,
+      draft: randomUUID(),
+      entries: { count: 1, bytes: entries.length, sha256: createHash('sha256').update(entries).digest('hex') },
+    };
+    const inline = { entries: Buffer.from(entries).toString('base64') };
+    const list = await ask<{ head: string; tail: string }>('revocation', crlSign.subject, request, inline);
+    const { head = '', tail = '' } = list.ok ?? {};
     const crl = join(folder, 'list.der');
-    writeFileSync(crl, Buffer.from(list.ok?.crl ?? '', 'base64'));
+    writeFileSync(crl, Buffer.concat([Buffer.from(head, 'base64'), entries, Buffer.from(tail, 'base64')]));
     const check = ['crl', '-inform', 'DER', '-in', crl, '-CAfile', trust('vehicle-ca.crt'), '-noout', '-text'];
     // openssl says "verify OK" on its standard error.
     const text = execFileSync('sh', ['-c', `openssl ${check.join(' ')} 2>&1`]).toString();

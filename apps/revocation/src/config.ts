@@ -11,6 +11,12 @@ export const Config = serviceConfig({
     intervalSeconds: z.int().min(5).max(86_400),
     /** nextUpdate - thisUpdate: how long a relying party may go on with one list. */
     validitySeconds: z.int().min(60).max(2_592_000),
+    /** What has changed since a full list, as `/<shard>-delta.crl`; without it there are no deltas. */
+    delta: z
+      .strictObject({ intervalSeconds: z.int().min(5).max(86_400), validitySeconds: z.int().min(60).max(2_592_000) })
+      .optional(),
+    /** A folder where the lists also lie as files, for a web server or a CDN to take; each replica writes its own. */
+    directory: z.string().min(1).optional(),
   }),
   ocsp: z.strictObject({
     /** nextUpdate - thisUpdate of an answer; it is replaced at the half of that. */
@@ -25,8 +31,21 @@ export const Config = serviceConfig({
     renewalGraceSeconds: z.int().min(0).max(31_536_000),
     skewSeconds: z.int().min(0).max(3600),
   }),
-}).refine(({ crl }) => crl.intervalSeconds * 2 <= crl.validitySeconds, {
-  path: ['crl', 'validitySeconds'],
-  message: 'at least twice intervalSeconds, or a late list is no list',
-});
+})
+  .refine(({ crl }) => crl.intervalSeconds * 2 <= crl.validitySeconds, {
+    path: ['crl', 'validitySeconds'],
+    message: 'at least twice intervalSeconds, or a late list is no list',
+  })
+  .refine(({ crl: { delta, intervalSeconds } }) => isOfUse(delta, intervalSeconds), {
+    path: ['crl', 'delta'],
+    message: 'no rarer than full lists, and valid for at least twice their own interval',
+  });
 export type Config = z.infer<typeof Config>;
+
+function isOfUse(
+  delta: { intervalSeconds: number; validitySeconds: number } | undefined,
+  fullIntervalSeconds: number,
+): boolean {
+  if (delta === undefined) return true;
+  return delta.intervalSeconds <= fullIntervalSeconds && delta.intervalSeconds * 2 <= delta.validitySeconds;
+}

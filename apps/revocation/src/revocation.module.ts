@@ -7,8 +7,14 @@ import { Certificates } from './certificate/certificates.repository.js';
 import { Config } from './config.js';
 import { CrlController } from './crl/crl.controller.js';
 import { Crls } from './crl/crl.repository.js';
+import { CrlBytes } from './crl/crl-bytes.service.js';
+import { CrlDraftConsumer } from './crl/crl-draft.consumer.js';
+import { CrlDrafts } from './crl/crl-drafts.service.js';
+import { CrlEntries } from './crl/crl-entries.repository.js';
+import { CrlFiles } from './crl/crl-files.store.js';
 import { CrlIssuers } from './crl/crl-issuers.service.js';
 import { CrlPublisher } from './crl/crl-publisher.service.js';
+import { CrlSigner } from './crl/crl-signer.client.js';
 import { DenylistBucket } from './denylist/bucket.store.js';
 import { DenylistConsumer } from './denylist/denylist.consumer.js';
 import { DenylistRepository } from './denylist/denylist.repository.js';
@@ -28,6 +34,7 @@ import { CrlsByIssuer1764000200000 } from './migrations/1764000200000-crls-by-is
 import { Recovery1764300000000 } from './migrations/1764300000000-recovery.migration.js';
 import { StatusChanges1764400000000 } from './migrations/1764400000000-status-changes.migration.js';
 import { KeysAndJobs1764400100000 } from './migrations/1764400100000-keys-and-jobs.migration.js';
+import { CrlParts1764400200000 } from './migrations/1764400200000-crl-parts.migration.js';
 import { OcspResponses1764400300000 } from './migrations/1764400300000-ocsp-responses.migration.js';
 import { BulkEntries1764400400000 } from './migrations/1764400400000-bulk-entries.migration.js';
 import { IssuanceService } from './ocsp/issuance.service.js';
@@ -63,8 +70,14 @@ import { Targets } from './revoke/targets.service.js';
     DenylistConsumer,
     EnforcementService,
     Crls,
+    CrlBytes,
+    CrlDraftConsumer,
+    CrlDrafts,
+    CrlEntries,
+    CrlFiles,
     CrlIssuers,
     CrlPublisher,
+    CrlSigner,
     Revocations,
     Targets,
     OutOfServicePolicy,
@@ -97,6 +110,7 @@ export const definition: ServiceDefinition<Config> = {
     Recovery1764300000000,
     StatusChanges1764400000000,
     KeysAndJobs1764400100000,
+    CrlParts1764400200000,
     OcspResponses1764400300000,
     BulkEntries1764400400000,
   ],

@@ -11,16 +11,15 @@ import {
   authorityList,
   type CertificateRef,
   CertificatesSignRequest,
-  CrlSignRequest,
+  type CrlSignRequest,
   certificateGet,
   certificatesSign,
-  crlSign,
   denylistEnforced,
   type EventContract,
   INSTANCES_BUCKET,
   subjectOf,
 } from '@outrider/contracts';
-import { JWS_TYP, keyThumbprint, parseJws, signDer, verificationKey, verifyJws } from '@outrider/crypto';
+import { keyThumbprint, parseJws, signDer } from '@outrider/crypto';
 import { DeviceId, InstanceId, SerialNumber } from '@outrider/ids';
 import { JwksKeys } from '@outrider/platform/admission';
 import { Listeners } from '@outrider/platform/http';
@@ -35,15 +34,9 @@ import {
   type TestNats,
   until,
 } from '@outrider/testing';
-import {
-  createCrl,
-  issueCertificate,
-  OID,
-  type ParsedCertificate,
-  parseCertificate,
-  parseCertificationRequest,
-} from '@outrider/x509';
+import { issueCertificate, OID, type ParsedCertificate, parseCertificationRequest } from '@outrider/x509';
 import { Config } from './config.js';
+import { answerCrls } from './crl/crl-clerk.fixture.js';
 import { definition } from './revocation.module.js';
 
 export { until };
@@ -74,14 +67,18 @@ export interface Answer {
   readonly body: any;
 }
 
-export async function startSuite(): Promise<Suite> {
+export async function startSuite(crl: Partial<Config['crl']> = {}): Promise<Suite> {
   const ground = await startGround('revocation');
   const { config: common, database, fleet, nats } = ground;
   const { vehicle: _, ...listeners } = common.listeners;
   const config = Config.parse({
     ...common,
     listeners,
-    crl: { baseUrl: 'http://127.0.0.1:9105/crl', shardCount: 2, intervalSeconds: 3600, validitySeconds: 7200 },
+    crl: {
+      ...{ baseUrl: 'http://127.0.0.1:9105/crl', shardCount: 2, intervalSeconds: 3600, validitySeconds: 7200 },
+      delta: { intervalSeconds: 3600, validitySeconds: 7200 },
+      ...crl,
+    },
     ocsp: { validitySeconds: 600, signaturesPerSecond: 50 },
     denylist: { renewalGraceSeconds: 3600, skewSeconds: 60 },
   });
@@ -169,13 +166,7 @@ async function startCaClerk(fleet: TestFleet, nats: TestNats): Promise<CaClerk> 
       msg.respond(JSON.stringify({ ok: { issuers: [...issuers, ...clerk.furtherIssuers] } }));
     },
   });
-  connection.subscribe(crlSign.subject, {
-    callback: (_error, msg) =>
-      void signCrl(fleet, crlSign.payload.parse(msg.json()).request).then(({ crl, request }) => {
-        clerk.crlRequests.push(request);
-        msg.respond(JSON.stringify({ ok: { crl: base64(crl) } }));
-      }),
-  });
+  answerCrls(connection, fleet, clerk.crlRequests);
   return clerk;
 }
 
@@ -200,27 +191,6 @@ async function certifyOcspSigner(fleet: TestFleet, msg: Msg): Promise<void> {
   const chain = [base64(issuer.der)];
   const signed = { requestId: item?.requestId, certificate: base64(certificate.der), chain, ref: refOf(certificate) };
   msg.respond(JSON.stringify({ ok: { items: [signed] } }));
-}
-
-async function signCrl(fleet: TestFleet, compact: string) {
-  const jws = parseJws(compact, 1_048_576);
-  const [leaf] = jws.header.x5c as string[];
-  const key = verificationKey(parseCertificate(leaf ?? '').spkiDer);
-  const verdict = verifyJws(jws, key, { typ: JWS_TYP.request, allowedHeaders: ['x5c'] });
-  if (!verdict.ok) throw new Error(`the CRL request: ${verdict.reason}`);
-  const request = CrlSignRequest.parse(JSON.parse(Buffer.from(jws.payload).toString()));
-  const crl = await createCrl(
-    {
-      issuer: fleet.vehicleCa.certificate,
-      crlNumber: request.number,
-      thisUpdate: new Date(request.thisUpdate),
-      nextUpdate: new Date(request.nextUpdate),
-      distributionPoint: request.distributionPoint,
-      revoked: request.entries.map((entry) => ({ ...entry, revokedAt: new Date(entry.revokedAt) })),
-    },
-    (tbs) => signDer(fleet.vehicleCa.privateKey, tbs),
-  );
-  return { crl, request };
 }
 
 /** An instance of another service: a lease, a watch of the bucket, an acknowledgement for what it sees. */

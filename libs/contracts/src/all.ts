@@ -13,6 +13,7 @@ export const CONTRACTS: readonly Contract[] = [
   ca.certificateGet,
   ca.authorityList,
   ca.crlSign,
+  ca.crlDraftRead,
   ca.certificateIssued,
   provisioning.deviceChanged,
   provisioning.deviceGet,

@@ -2,7 +2,7 @@
 import { DeviceId, SerialNumber, Thumbprint } from '@outrider/ids';
 import { z } from 'zod';
 import { event, request } from './contract.js';
-import { CertificateRef, DerBase64, Instant, IssuerKeyId, RevocationReason, ServiceRequestJws } from './values.js';
+import { CertificateRef, DerBase64, Instant, IssuerKeyId, ServiceRequestJws } from './values.js';
 
 /** `vehicle`, or any other profile that this fleet-ca was given: fleet-ca alone knows which there are. */
 export const CertificateProfileName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
@@ -91,27 +91,54 @@ export const authorityList = request({
   }),
 });
 
-/** What the JWS in `crlSign` carries. */
+/** How much of a CRL's entries travels at once: with the request for its signature, or as one part of a draft. */
+export const CRL_PART_BYTES_MAX = 262_144;
+/** Some five million entries: beyond that a fleet needs more shards. */
+export const CRL_ENTRIES_BYTES_MAX = 268_435_456;
+const CrlPart = z.base64().max(4 * Math.ceil(CRL_PART_BYTES_MAX / 3));
+
+/** What the JWS in `crlSign` carries: everything that the list says, its entries by their hash. */
 export const CrlSignRequest = z.strictObject({
-  aud: z.literal('ca.crl.sign.v1'),
+  aud: z.literal('ca.crl.sign.v2'),
   iat: z.int(),
   /** The generation whose certificates the list is about, and by whose key it is signed. */
   issuerKeyId: IssuerKeyId,
   /** The URI in the issuing distribution point (RFC 5280 §5.2.5). */
   distributionPoint: z.url(),
   number: z.int().positive(),
+  /** Of a delta: the number of the full list that it goes on from (§5.2.4). */
+  baseNumber: z.int().positive().optional(),
+  /** Whether a full list says where its deltas are (§5.2.6): beside it. */
+  hasDeltas: z.boolean(),
   thisUpdate: Instant,
   nextUpdate: Instant,
-  entries: z.array(z.strictObject({ serialNumber: SerialNumber, revokedAt: Instant, reason: RevocationReason })),
+  /** Under which revocation gives the entries out, part by part. */
+  draft: z.uuid(),
+  /** The entries, DER, one behind the other, in ascending order of their serial numbers' bytes. */
+  entries: z.strictObject({
+    count: z.int().nonnegative(),
+    bytes: z.int().nonnegative().max(CRL_ENTRIES_BYTES_MAX),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  }),
 });
 export type CrlSignRequest = z.infer<typeof CrlSignRequest>;
 
+/** Short entries come with the request; long ones fleet-ca asks for while it signs. The list is `head`, the entries, `tail`. */
 export const crlSign = request({
-  subject: 'ca.crl.sign.v1',
+  subject: 'ca.crl.sign.v2',
   from: ['revocation'],
   to: 'fleet-ca',
-  payload: z.strictObject({ request: ServiceRequestJws }),
-  reply: z.strictObject({ crl: z.base64() }),
+  payload: z.strictObject({ request: ServiceRequestJws, entries: CrlPart.optional() }),
+  reply: z.strictObject({ head: z.base64().max(65_536), tail: z.base64().max(65_536) }),
+});
+
+/** Whole entries of a CRL that is being made, from the first part (0) on. */
+export const crlDraftRead = request({
+  subject: 'revocation.crl_draft.read.v1',
+  from: ['fleet-ca'],
+  to: 'revocation',
+  payload: z.strictObject({ draft: z.uuid(), part: z.int().nonnegative() }),
+  reply: z.strictObject({ entries: CrlPart }),
 });
 
 export const certificateIssued = event({

@@ -33,8 +33,9 @@ const REASONS = new Set<number>(Object.values(CRL_REASONS));
 const ENTRY_BYTES_MAX = 2 + 22 + 17 + REASON.length + 1;
 const SERIAL_OCTETS_MAX = 20;
 
-/** Whether a certificate can have it: at most 20 octets with the sign (§4.1.2.2). No list can say anything of another. */
+/** Whether a certificate can have it: at most 20 octets with the sign (§4.1.2.2), none of them padding. No list can name another. */
 export function isListable(serialNumber: SerialNumber): boolean {
+  if (serialNumber.length > 2 && serialNumber.startsWith('00')) return false;
   return serialNumber.length < 2 * SERIAL_OCTETS_MAX || serialNumber < '8';
 }
 

@@ -10,6 +10,17 @@ export interface CaKey {
    * @throws DomainError `ca.key_unavailable`, at once or by the promise: the token is away; asking again later may help.
    */
   sign(message: Uint8Array): Uint8Array | Promise<Uint8Array>;
+  /** The same for a message that nobody holds whole. The key is used by `finish` alone. */
+  signParts(): RunningSignature;
   /** Of a key that can go away. @throws DomainError `ca.key_unavailable` when it has. */
   readonly check?: () => void;
 }
+
+export interface RunningSignature {
+  update(part: Uint8Array): void;
+  /** As `CaKey.sign`; called once. */
+  finish(): Uint8Array | Promise<Uint8Array>;
+}
+
+/** The digest that a curve fixes (RFC 5758 §3.2). */
+export const CA_DIGEST = { 'P-256': 'sha256', 'P-384': 'sha384' } as const;

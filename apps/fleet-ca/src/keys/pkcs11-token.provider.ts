@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { keyThumbprint, p1363ToDer } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { keyAlgorithmOf } from '@outrider/x509';
-import type { CaKey } from './ca-key.js';
+import { CA_DIGEST, type CaKey } from './ca-key.js';
 import { CK, CKR, type Cryptoki, codeOf, loadCryptoki, type Template } from './cryptoki.provider.js';
 import { CURVE_PARAMETERS, type Curve, spkiOfPoint } from './ec-point.js';
 
@@ -14,7 +14,6 @@ export interface TokenPlace {
   readonly pinFile: string;
 }
 
-const DIGEST = { 'P-256': 'sha256', 'P-384': 'sha384' } as const;
 const SIGNATURE_BYTES = { 'P-256': 64, 'P-384': 96 } as const;
 /** A token that is slower than this many signatures are asked for says so, instead of letting all wait for ever. */
 const MAX_WAITING = 256;
@@ -39,10 +38,20 @@ export class Pkcs11Token {
     if (algorithm !== 'P-256' && algorithm !== 'P-384') {
       throw new DomainError('ca.key_unavailable', { detail: `${label}: no P-256 or P-384 key` });
     }
+    const signParts = () => {
+      const hash = createHash(CA_DIGEST[algorithm]);
+      const finish = () => this.inTurn(() => this.signDigest(label, algorithm, hash.digest()));
+      return { update: (part: Uint8Array) => void hash.update(part), finish };
+    };
     return {
       algorithm,
       spkiDer,
-      sign: (message) => this.inTurn(() => this.sign(label, algorithm, message)),
+      sign: (message) => {
+        const signature = signParts();
+        signature.update(message);
+        return signature.finish();
+      },
+      signParts,
       check: () => this.check(label),
     };
   }
@@ -108,8 +117,7 @@ export class Pkcs11Token {
     return done;
   }
 
-  private async sign(label: string, algorithm: Curve, message: Uint8Array): Promise<Uint8Array> {
-    const digest = createHash(DIGEST[algorithm]).update(message).digest();
+  private async signDigest(label: string, algorithm: Curve, digest: Buffer): Promise<Uint8Array> {
     const once = () => {
       const session = this.open();
       this.driver().C_SignInit(session, { mechanism: CK.ecdsa }, this.privateKey(session, label));

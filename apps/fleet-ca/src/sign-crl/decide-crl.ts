@@ -2,12 +2,21 @@
 import type { CrlSignRequest } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { Service } from '@outrider/ids';
-import { type CrlDescription, crlShardUrl, type ParsedCertificate } from '@outrider/x509';
+import { type CrlForm, crlShardUrl, deltaCrlUrl, type ParsedCertificate } from '@outrider/x509';
 
-/** The highest number signed for this issuer and distribution point, and of what request. */
-export interface LastCrl {
-  readonly number: number;
-  readonly requestSha256: string;
+/** What was signed before for this issuer and distribution point. */
+export interface SignedBefore {
+  /** The highest number, and of what request. */
+  readonly last: { readonly number: number; readonly requestSha256: string } | undefined;
+  /** Whether the number that a delta goes on from is that of a full list. */
+  readonly hasBase: boolean;
+}
+
+/** Where an issuer's lists are. */
+export interface CrlPlace {
+  readonly baseUrl: string;
+  readonly shardCount: number;
+  readonly prefix: string;
 }
 
 const CLOCK_MS = 300_000;
@@ -21,11 +30,11 @@ export function decideCrl(
   requester: Service,
   request: CrlSignRequest,
   requestSha256: string,
-  last: LastCrl | undefined,
+  { last, hasBase }: SignedBefore,
   issuer: ParsedCertificate,
-  place: { readonly baseUrl: string; readonly shardCount: number; readonly prefix: string },
+  place: CrlPlace,
   now: Date,
-): CrlDescription {
+): CrlForm {
   if (requester !== 'revocation') {
     throw new DomainError('ca.requester_refused', { detail: `${requester} may not ask for a CRL` });
   }
@@ -35,29 +44,29 @@ export function decideCrl(
   if (nextUpdate <= thisUpdate || nextUpdate.getTime() - thisUpdate.getTime() > MAX_VALIDITY_MS) {
     throw refused('nextUpdate is not after thisUpdate, or more than 30 days after it');
   }
-  if (!isShard(request.distributionPoint, place)) throw refused('the distribution point is none of this issuer');
+  const shard = shardOf(request.distributionPoint, place);
+  if (shard === undefined) throw refused('the distribution point is none of this issuer');
   // RFC 5280 §5.2.3: numbers only go forward. The very same request again is a retry.
   const isRetry = last?.number === request.number && last.requestSha256 === requestSha256;
   if (last !== undefined && request.number <= last.number && !isRetry) {
     throw refused(`CRL number ${request.number} is not above ${last.number}`);
   }
-  return {
-    issuer,
-    crlNumber: request.number,
-    thisUpdate,
-    nextUpdate,
-    distributionPoint: request.distributionPoint,
-    revoked: request.entries.map(({ serialNumber, revokedAt, reason }) => ({
-      serialNumber,
-      revokedAt: new Date(revokedAt),
-      reason,
-    })),
-  };
+  checkBase(request, hasBase);
+  const { number: crlNumber, distributionPoint, baseNumber: baseCrlNumber } = request;
+  const freshestCrl = request.hasDeltas ? deltaCrlUrl(place.baseUrl, shard, place.prefix) : undefined;
+  return { issuer, crlNumber, thisUpdate, nextUpdate, distributionPoint, baseCrlNumber, freshestCrl };
 }
 
-function isShard(url: string, { baseUrl, shardCount, prefix }: Parameters<typeof decideCrl>[5]): boolean {
+/** §5.2.4: a delta goes on from a full list of the same scope, which was issued before it, and has no deltas itself. */
+function checkBase({ number, baseNumber, hasDeltas }: CrlSignRequest, hasBase: boolean): void {
+  if (baseNumber === undefined) return;
+  if (hasDeltas) throw refused('a delta has no deltas');
+  if (baseNumber >= number || !hasBase) throw refused(`no full list ${baseNumber} that ${number} could go on from`);
+}
+
+function shardOf(url: string, { baseUrl, shardCount, prefix }: CrlPlace): number | undefined {
   const shard = Number(/(0|[1-9][0-9]{0,4})\.crl$/.exec(url)?.[1] ?? Number.NaN);
-  return shard < shardCount && url === crlShardUrl(baseUrl, shard, prefix);
+  return shard < shardCount && url === crlShardUrl(baseUrl, shard, prefix) ? shard : undefined;
 }
 
 function refused(detail: string): DomainError {

@@ -11,8 +11,14 @@ export class SignCrlConsumer implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.subscriptions.answer(crlSign, async ({ request }) => ({
-      crl: Buffer.from(await this.signCrl.sign(request, new Date())).toString('base64'),
-    }));
+    this.subscriptions.answer(crlSign, async ({ request, entries }) => {
+      const inline = entries === undefined ? undefined : Buffer.from(entries, 'base64');
+      const { head, tail } = await this.signCrl.sign(request, inline, new Date());
+      return { head: base64(head), tail: base64(tail) };
+    });
   }
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
 }

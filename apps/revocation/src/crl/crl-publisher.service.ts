@@ -1,39 +1,54 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { crlSign } from '@outrider/contracts';
-import { Nats, ServiceIdentity } from '@outrider/platform/nats';
-import { Database } from '@outrider/platform/postgres';
 import { CONFIG, LOGGER, Metrics } from '@outrider/platform/service';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
-import { type CrlIssuer, crlSignRequest } from './crl.js';
-import { Crls } from './crl.repository.js';
+import { type CrlIssuer, type CrlKind, type CrlPlan, crlSignRequest, fileOf, thisUpdateOf } from './crl.js';
+import { Crls, type DueCrl } from './crl.repository.js';
+import { CrlDrafts } from './crl-drafts.service.js';
 import { CrlIssuers } from './crl-issuers.service.js';
+import { CrlSigner } from './crl-signer.client.js';
 
 const TICK_MS = 1000;
+const PURGE_EVERY_MS = 60_000;
 const BATCH = 64;
-const SIGN_TIMEOUT_MS = 5000;
+/** A list that failed is not tried again before. */
+const AGAIN_MS = 5000;
 
-/** Has fleet-ca sign the lists: on a cadence, and at once where a key is compromised. Nothing waits for it. */
+/** Has fleet-ca sign the lists: on a cadence, and at once where a key is compromised or a hold released. Nothing waits for it. */
 @Injectable()
 export class CrlPublisher implements OnApplicationBootstrap, OnApplicationShutdown {
-  /** By `<prefix><shard>`, so that none is waited for twice. */
-  private readonly soon = new Map<string, { readonly issuer: CrlIssuer; readonly shard: number }>();
   private running: Promise<void> | undefined;
+  private isAskedAgain = false;
   private stopped = false;
   private timer: NodeJS.Timeout | undefined;
-  private readonly published;
+  private readonly failedAt = new Map<string, number>();
+  private purgedAt = 0;
+  private readonly metrics;
 
   constructor(
-    private readonly database: Database,
     private readonly crls: Crls,
+    private readonly drafts: CrlDrafts,
+    private readonly signer: CrlSigner,
     private readonly issuers: CrlIssuers,
-    private readonly nats: Nats,
-    private readonly identity: ServiceIdentity,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
   ) {
-    this.published = metrics.counter('outrider_crls_published_total', 'Certificate revocation lists published.');
+    this.metrics = {
+      published: metrics.counter('outrider_crls_published_total', 'Certificate revocation lists published.', ['kind']),
+      failed: metrics.counter('outrider_crls_failed_total', 'Lists that could not be published just then.', ['kind']),
+      seconds: metrics.histogram(
+        'outrider_crl_publish_seconds',
+        'From the first entry read to the list that is served.',
+        [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60],
+        ['kind'],
+      ),
+      left: metrics.gauge(
+        'outrider_crl_seconds_to_next_update',
+        'How long the list that ends first is still good for; an alert below the half of its validity.',
+        ['kind'],
+      ),
+    };
   }
 
   onApplicationBootstrap(): void {
@@ -47,58 +62,96 @@ export class CrlPublisher implements OnApplicationBootstrap, OnApplicationShutdo
     await this.running;
   }
 
-  publishSoon(lists: readonly { readonly issuerKeyId: string; readonly shard: number }[]): void {
-    for (const { issuerKeyId, shard } of lists) {
-      const issuer = this.issuers.current().find((each) => each.issuerKeyId === issuerKeyId);
-      if (issuer) this.soon.set(`${issuer.prefix}${shard}`, { issuer, shard });
-    }
+  /** After a commit that no list should wait for; which lists they are stands in the database. */
+  publishSoon(_lists?: readonly { readonly issuerKeyId: string; readonly shard: number }[]): void {
+    this.isAskedAgain = this.running !== undefined;
     this.run();
   }
 
   private run(): void {
     if (this.stopped) return;
     this.running ??= this.publishDue()
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'the CRLs wait: PostgreSQL or fleet-ca is away'))
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'the CRLs wait: PostgreSQL is away'))
       .finally(() => {
         this.running = undefined;
+        if (!this.isAskedAgain) return;
+        this.isAskedAgain = false;
+        this.run();
       });
   }
 
   private async publishDue(): Promise<void> {
-    const { shardCount, intervalSeconds } = this.config.crl;
+    const { shardCount, intervalSeconds, delta } = this.config.crl;
     const issuers = this.issuers.current();
-    const due = await this.crls.due(issuers, shardCount, new Date(Date.now() - intervalSeconds * 1000), BATCH);
-    for (const { prefix, shard } of due) {
-      const issuer = issuers.find((each) => each.prefix === prefix);
-      if (issuer) this.soon.set(`${prefix}${shard}`, { issuer, shard });
-    }
-    for (const [name, { issuer, shard }] of this.soon) {
+    const cadence = { shardCount, intervalSeconds, deltaIntervalSeconds: delta?.intervalSeconds };
+    const now = new Date();
+    for (const due of await this.crls.due(issuers, cadence, now, BATCH)) {
       if (this.stopped) return;
-      // Out first: one that is asked for again meanwhile is published again.
-      this.soon.delete(name);
-      await this.publish(issuer, shard, new Date());
+      const issuer = issuers.find((each) => each.prefix === due.prefix);
+      if (issuer && now.getTime() - (this.failedAt.get(fileOf(due)) ?? 0) >= AGAIN_MS) await this.tryOne(issuer, due);
+    }
+    await this.measure(issuers);
+    if (now.getTime() - this.purgedAt < PURGE_EVERY_MS) return;
+    this.purgedAt = now.getTime();
+    await this.crls.purge(now, 2 * this.config.crl.validitySeconds);
+  }
+
+  /** One list that cannot be published keeps none of the others from it. */
+  private async tryOne(issuer: CrlIssuer, due: DueCrl): Promise<void> {
+    const file = fileOf(due);
+    try {
+      await this.crls.exclusively(due, async () => {
+        if (await this.crls.isStillDue(due)) await this.publish(issuer, due, new Date());
+      });
+      this.failedAt.delete(file);
+    } catch (error) {
+      this.failedAt.set(file, Date.now());
+      this.metrics.failed.inc({ kind: due.kind });
+      this.logger.warn({ err: error, file }, 'a CRL waits: PostgreSQL or fleet-ca is away, or refuses it');
     }
   }
 
-  private async publish(issuer: CrlIssuer, shard: number, now: Date): Promise<void> {
-    const list = { prefix: issuer.prefix, shard };
-    const { baseUrl, validitySeconds } = this.config.crl;
-    await this.database.transaction(async (tx) => {
-      await this.crls.lock(tx, list);
-      const entries = await this.crls.entries(
-        tx,
-        issuer.issuerKeyId,
-        shard,
-        new Date(now.getTime() - validitySeconds * 1000),
-      );
-      const number = await this.crls.takeNumber(list, now);
-      const request = crlSignRequest({ issuer, baseUrl, shard, validitySeconds }, number, entries, now);
-      const signed = this.identity.signRequest(request);
-      const { crl } = await this.nats.request(crlSign, { request: signed }, { timeoutMs: SIGN_TIMEOUT_MS });
-      const der = Buffer.from(crl, 'base64');
-      await this.crls.save(tx, list, { number, der, nextUpdate: request.nextUpdate }, now);
-      this.published.inc();
-      this.logger.info({ ...list, number, entries: entries.length }, 'CRL published');
+  private async publish(issuer: CrlIssuer, list: DueCrl, now: Date): Promise<void> {
+    const begun = performance.now();
+    const { crl } = this.config;
+    const { shard, kind } = list;
+    const ago = (seconds: number) => new Date(now.getTime() - seconds * 1000);
+    const base = kind === 'delta' ? await this.crls.base(list, ago(crl.intervalSeconds)) : undefined;
+    if (kind === 'delta' && base === undefined) return;
+    const { issuerKeyId } = issuer;
+    // A certificate that is over stays for as long as a list is good: it has been in one full list at least (RFC 5280 §3.3).
+    const entries = { issuerKeyId, shard, after: ago(crl.validitySeconds), base };
+    const written = await this.drafts.write(entries, thisUpdateOf(now));
+    const number = await this.crls.takeNumber(list, now);
+    const plan = this.plan(issuer, shard, kind, base?.number);
+    const request = crlSignRequest(plan, number, written, now);
+    const { head, tail } = await this.signer.sign(plan, request, written);
+    const tookMs = Math.round(performance.now() - begun);
+    await this.crls.add(list, {
+      ...{ number, baseNumber: base?.number, head, tail, tookMs, publishedAt: now },
+      ...{ draft: written.draft, parts: written.parts, upTo: written.upTo, entries: written.entries.count },
+      bytes: head.length + written.entries.bytes + tail.length,
+      ...{ thisUpdate: request.thisUpdate, nextUpdate: request.nextUpdate },
     });
+    this.metrics.published.inc({ kind });
+    this.metrics.seconds.observe({ kind }, tookMs / 1000);
+    this.logger.info({ file: fileOf(list), number, entries: written.entries.count, ms: tookMs }, 'CRL published');
+  }
+
+  private plan(issuer: CrlIssuer, shard: number, kind: CrlKind, baseNumber: number | undefined): CrlPlan {
+    const { baseUrl, validitySeconds, delta } = this.config.crl;
+    const isDelta = kind === 'delta' && delta !== undefined;
+    return {
+      ...{ issuer, baseUrl, shard, baseNumber },
+      validitySeconds: isDelta ? delta.validitySeconds : validitySeconds,
+      hasDeltas: delta !== undefined,
+    };
+  }
+
+  /** What tells that a cadence cannot be kept, before a list is over. */
+  private async measure(issuers: readonly CrlIssuer[]): Promise<void> {
+    for (const { kind, leftSeconds } of await this.crls.freshness(issuers, new Date())) {
+      this.metrics.left.set({ kind }, leftSeconds);
+    }
   }
 }

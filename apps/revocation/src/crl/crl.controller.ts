@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { Controller, Get, Headers, Inject, Param, Res } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { AdmitAnyone } from '@outrider/platform/admission';
@@ -6,18 +7,20 @@ import { CONFIG, LOGGER } from '@outrider/platform/service';
 import type { FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
-import { type CrlName, crlOfFile } from './crl.js';
-import { Crls, type PublishedCrl } from './crl.repository.js';
+import { type CrlFile, crlOfFile } from './crl.js';
+import { Crls, type CrlVersion } from './crl.repository.js';
+import { CrlBytes } from './crl-bytes.service.js';
 
 const MAX_AGE_SECONDS = 60;
 
-/** RFC 5280 §4.2.1.13: over plain HTTP, the list carries its own signature. */
+/** RFC 5280 §4.2.1.13: over plain HTTP, the list carries its own signature. What a cache may do with it: RFC 5019 §6 holds as well here. */
 @Controller('crl')
 export class CrlController {
-  private readonly last = new Map<string, PublishedCrl>();
+  private readonly last = new Map<string, CrlVersion>();
 
   constructor(
     private readonly crls: Crls,
+    private readonly bytes: CrlBytes,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -28,22 +31,27 @@ export class CrlController {
   async get(
     @Param('file') file: string,
     @Headers('if-none-match') known: string | undefined,
+    @Headers('if-modified-since') knownSince: string | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const name = crlOfFile(file, this.config.crl.shardCount);
-    if (name === undefined) throw new DomainError('revocation.crl_not_found');
+    if (name === undefined || (name.kind === 'delta' && !this.config.crl.delta)) throw notFound();
     const crl = await this.find(name, file);
-    if (!crl && name.prefix !== '') throw new DomainError('revocation.crl_not_found');
+    if (!crl && name.prefix !== '') throw notFound();
     if (!crl) throw new DomainError('service.unavailable', { detail: 'not yet published', retryAfterSeconds: 1 });
-    const etag = `"${name.prefix}${name.shard}-${crl.number}"`;
+    const etag = `"${file.slice(0, -4)}-${crl.number}"`;
     reply.header('etag', etag).header('cache-control', `public, max-age=${MAX_AGE_SECONDS}`);
-    reply.header('expires', crl.nextUpdate.toUTCString());
-    if (known?.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag)) return reply.status(304).send();
-    return reply.type('application/pkix-crl').send(crl.der);
+    reply.header('last-modified', crl.thisUpdate.toUTCString()).header('expires', crl.nextUpdate.toUTCString());
+    if (isKnown(crl, etag, known, knownSince)) return reply.status(304).send();
+    reply.type('application/pkix-crl').header('content-length', crl.bytes);
+    // As a stream: of anything else the framework would say the length itself.
+    if (reply.request.method === 'HEAD') return reply.send(Readable.from([]));
+    const whole = await this.bytes.whole(file, crl);
+    return reply.send(whole ?? Readable.from(this.bytes.parts(crl), { objectMode: false }));
   }
 
   /** From PostgreSQL, so that every replica serves the same; from memory while it is away. */
-  private async find(name: CrlName, file: string): Promise<PublishedCrl | undefined> {
+  private async find(name: CrlFile, file: string): Promise<CrlVersion | undefined> {
     try {
       const crl = await this.crls.find(name);
       if (crl) this.last.set(file, crl);
@@ -55,4 +63,14 @@ export class CrlController {
       return last;
     }
   }
+}
+
+/** RFC 9110 §13.2.2: a tag, where there is one, is all that counts. */
+function isKnown(crl: CrlVersion, etag: string, known: string | undefined, since: string | undefined): boolean {
+  if (known !== undefined) return known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+  return since !== undefined && Date.parse(since) >= crl.thisUpdate.getTime();
+}
+
+function notFound(): DomainError {
+  return new DomainError('revocation.crl_not_found');
 }

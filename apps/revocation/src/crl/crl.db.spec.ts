@@ -33,6 +33,14 @@ describe('GET /crl/<shard>.crl', () => {
       expect(crl.scope?.uris).toEqual([`${suite.config.crl.baseUrl}/${shard}.crl`]);
       const etag = response.headers.get('etag') ?? '';
       expect((await get(shard, { 'if-none-match': etag })).response.status).toBe(304);
+      expect((await get(shard, { 'if-none-match': '"0-1"' })).response.status).toBe(200);
+      const modified = response.headers.get('last-modified') ?? '';
+      expect(new Date(modified)).toEqual(crl.thisUpdate);
+      expect((await get(shard, { 'if-modified-since': modified })).response.status).toBe(304);
+      const before = new Date(crl.thisUpdate.getTime() - 1000).toUTCString();
+      expect((await get(shard, { 'if-modified-since': before })).response.status).toBe(200);
+      const head = await fetch(`${suite.httpUrl}/crl/${shard}.crl`, { method: 'HEAD' });
+      expect([head.status, head.headers.get('content-length')]).toEqual([200, String(der.length)]);
     }
   });
 
@@ -75,8 +83,8 @@ describe('GET /crl/<shard>.crl', () => {
     await until(async () => (await get(`${crlPrefix}0`)).response.status === 200);
     const crl = parseCrl((await get(`${crlPrefix}0`)).der);
     expect(crl.scope?.uris).toEqual([`${suite.config.crl.baseUrl}/${crlPrefix}0.crl`]);
-    expect(suite.caClerk.crlRequests.at(-1)).toMatchObject({ issuerKeyId, entries: [] });
-    expect(suite.caClerk.crlRequests.some(({ entries }) => entries.length > 0)).toBe(true);
+    expect(suite.caClerk.crlRequests.at(-1)).toMatchObject({ issuerKeyId, entries: { count: 0 } });
+    expect(suite.caClerk.crlRequests.some(({ entries }) => entries.count > 0)).toBe(true);
   });
 
   it('goes on from memory and table alone while fleet-ca is away', async () => {

@@ -1,15 +1,7 @@
-/** Decides what a CRL says: its number, its times, and one entry for each certificate. */
+/** Decides what a CRL says: its name, its number, its times, and one entry for each certificate. */
 import type { CrlSignRequest, RevocationReason } from '@outrider/contracts';
 import type { SerialNumber } from '@outrider/ids';
-import { crlShardUrl } from '@outrider/x509';
-
-export interface CrlEntry {
-  readonly serialNumber: SerialNumber;
-  /** Of the first revocation. */
-  readonly revokedAt: Date;
-  /** Of all revocations of this certificate, in order. */
-  readonly reasons: readonly RevocationReason[];
-}
+import { crlShardUrl, type RevokedEntry } from '@outrider/x509';
 
 /** An issuing CA, and what stands before the shard in the names of its lists. */
 export interface CrlIssuer {
@@ -18,10 +10,22 @@ export interface CrlIssuer {
   readonly prefix: string;
 }
 
-/** One list among all of them. */
+/** The lists of one shard of one issuer: one full one and, where there are any, its deltas. They share a row of numbers. */
 export interface CrlName {
   readonly prefix: string;
   readonly shard: number;
+}
+
+export type CrlKind = 'full' | 'delta';
+
+/** What stands in the place of a serial number in a list: as it is now, or no longer revoked. */
+export interface CertificateStatus {
+  readonly serialNumber: SerialNumber;
+  /** Of the first revocation; null where none stands. */
+  readonly revokedAt: Date | null;
+  readonly reason: RevocationReason | null;
+  /** Of the last change, where a delta lists it. */
+  readonly changedAt?: Date;
 }
 
 export interface CrlPlan {
@@ -29,38 +33,71 @@ export interface CrlPlan {
   readonly baseUrl: string;
   readonly shard: number;
   readonly validitySeconds: number;
+  readonly hasDeltas: boolean;
+  /** Of a delta: the number of the full list that it goes on from. */
+  readonly baseNumber?: number | undefined;
 }
+
+/** The entries of a list, where they lie and what they are. */
+export type CrlDraft = Pick<CrlSignRequest, 'draft' | 'entries'>;
 
 /** Numbers only go forward (RFC 5280 §5.2.3), also after a restored backup: the clock is their floor. */
 export function nextCrlNumber(last: number, now: Date): number {
   return Math.max(last + 1, Math.floor(now.getTime() / 1000));
 }
 
-/** The request to fleet-ca. Times in whole seconds, as DER has them. */
-export function crlSignRequest(plan: CrlPlan, number: number, entries: readonly CrlEntry[], now: Date): CrlSignRequest {
-  const seconds = Math.floor(now.getTime() / 1000);
+/** In whole seconds, as DER has them. */
+export function thisUpdateOf(now: Date): Date {
+  return new Date(Math.floor(now.getTime() / 1000) * 1000);
+}
+
+/**
+ * What a list says of a certificate. No revocation is of after the list, whatever another replica's clock says. A certificate that
+ * does not stand revoked was held and released: `removeFromCRL`, in a delta alone (§5.3.1).
+ */
+export function crlEntry(
+  { serialNumber, revokedAt, reason, changedAt }: CertificateStatus,
+  thisUpdate: Date,
+): RevokedEntry {
+  const since = revokedAt ?? changedAt ?? thisUpdate;
   return {
-    aud: 'ca.crl.sign.v1',
-    iat: seconds,
-    issuerKeyId: plan.issuer.issuerKeyId,
-    distributionPoint: crlShardUrl(plan.baseUrl, plan.shard, plan.issuer.prefix),
-    number,
-    thisUpdate: instant(seconds),
-    nextUpdate: instant(seconds + plan.validitySeconds),
-    entries: entries.map(({ serialNumber, revokedAt, reasons }) => ({
-      serialNumber,
-      revokedAt: instant(Math.floor(revokedAt.getTime() / 1000)),
-      reason: reasons.includes('keyCompromise') ? 'keyCompromise' : (reasons[0] ?? 'unspecified'),
-    })),
+    serialNumber,
+    revokedAt: since < thisUpdate ? since : thisUpdate,
+    reason: revokedAt === null ? 'removeFromCRL' : (reason ?? 'unspecified'),
   };
 }
 
-function instant(seconds: number): string {
-  return new Date(seconds * 1000).toISOString();
+/** The request to fleet-ca. */
+export function crlSignRequest(plan: CrlPlan, number: number, draft: CrlDraft, now: Date): CrlSignRequest {
+  const thisUpdate = thisUpdateOf(now);
+  const isDelta = plan.baseNumber !== undefined;
+  return {
+    aud: 'ca.crl.sign.v2',
+    iat: thisUpdate.getTime() / 1000,
+    issuerKeyId: plan.issuer.issuerKeyId,
+    distributionPoint: crlShardUrl(plan.baseUrl, plan.shard, plan.issuer.prefix),
+    number,
+    ...(isDelta ? { baseNumber: plan.baseNumber } : {}),
+    hasDeltas: plan.hasDeltas && !isDelta,
+    thisUpdate: thisUpdate.toISOString(),
+    nextUpdate: new Date(thisUpdate.getTime() + plan.validitySeconds * 1000).toISOString(),
+    draft: draft.draft,
+    entries: draft.entries,
+  };
 }
 
-/** The list that a file name of the path `/crl/<prefix><shard>.crl` asks for; undefined where there can be none. */
-export function crlOfFile(file: string, shardCount: number): CrlName | undefined {
-  const [, prefix = '', digits] = /^([0-9a-f]{16}-)?(0|[1-9][0-9]{0,4})\.crl$/.exec(file) ?? [];
-  return digits !== undefined && Number(digits) < shardCount ? { prefix, shard: Number(digits) } : undefined;
+export interface CrlFile extends CrlName {
+  readonly kind: CrlKind;
+}
+
+/** `<prefix><shard>.crl`, and `<prefix><shard>-delta.crl` for a delta. */
+export function fileOf({ prefix, shard, kind }: CrlFile): string {
+  return `${prefix}${shard}${kind === 'delta' ? '-delta' : ''}.crl`;
+}
+
+/** The list that a file name of the path `/crl/...` asks for; undefined where there can be none. */
+export function crlOfFile(file: string, shardCount: number): CrlFile | undefined {
+  const [, prefix = '', digits, delta] = /^([0-9a-f]{16}-)?(0|[1-9][0-9]{0,4})(-delta)?\.crl$/.exec(file) ?? [];
+  if (digits === undefined || Number(digits) >= shardCount) return undefined;
+  return { prefix, shard: Number(digits), kind: delta === undefined ? 'full' : 'delta' };
 }
