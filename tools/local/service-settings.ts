@@ -67,7 +67,11 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
     batches: { approvalAbove: 25, approvalWindowSeconds: 3600, maxDevices: 10_000 },
   }),
   revocation: (settings) => ({
-    crl: { ...shards(settings), intervalSeconds: 60, validitySeconds: 3600 },
+    crl: {
+      ...shards(settings),
+      ...{ intervalSeconds: 60, validitySeconds: 3600 },
+      delta: { intervalSeconds: 30, validitySeconds: 3600 },
+    },
     ocsp: { validitySeconds: 3600, signaturesPerSecond: 500 },
     denylist: { renewalGraceSeconds: DAY_SECONDS, skewSeconds: BACKDATE_SECONDS },
   }),
