@@ -1,4 +1,5 @@
 export { createTestDatabase, type TestDatabase } from './database.client.js';
+export { startDenylist, type TestDenylist } from './denylist.client.js';
 export {
   createTestFleet,
   crossRoots,

@@ -1,118 +1,30 @@
-import { randomUUID } from 'node:crypto';
-import https from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Denylist, type DenylistEntry } from '@outrider/admission';
-import { DENYLIST_BUCKET, DENYLIST_HEARTBEAT_KEY, type Decision, denylistKey, jwksGet } from '@outrider/contracts';
-import { DeviceId, InstanceId } from '@outrider/ids';
-import {
-  createTestDatabase,
-  createTestFleet,
-  issueVehicle,
-  type Party,
-  startNats,
-  type TestDatabase,
-  type TestFleet,
-  type TestNats,
-  testServiceConfig,
-} from '@outrider/testing';
-import { Listeners } from '../http/listeners.service.js';
-import { migrate } from '../postgres/index.js';
-import { createApplication } from '../service/boot.provider.js';
-import { serviceConfig } from '../service/config.js';
-import { createLogger } from '../service/logger.provider.js';
-import {
-  claims,
-  hs256,
-  jwk,
-  now,
-  OPERATOR,
-  operatorClaims,
-  part,
-  sign,
-  signer,
-  stranger,
-} from './access-token.fixture.js';
-import { type Answer, type Ask, askAt } from './ask.fixture.js';
+import { type Decision } from '@outrider/contracts';
+import { createTestFleet, issueVehicle, type Party, until } from '@outrider/testing';
+import { claims, hs256, now, OPERATOR, operatorClaims, part, sign, signer, stranger } from './access-token.fixture.js';
+import { A, AdmissionGround, B, code } from './admission-ground.fixture.js';
+import { type Ask } from './ask.fixture.js';
 import { readDecisions } from './decision-log.fixture.js';
-import { DenylistFeed } from './denylist-feed.client.js';
-import { ProbeModule } from './probe.fixture.js';
 
-const A = DeviceId.parse('device-a');
-const B = DeviceId.parse('device-b');
-let fleet: TestFleet;
-let database: TestDatabase;
-let nats: TestNats;
-let app: NestFastifyApplication;
-let writer: NatsConnection;
+let ground: AdmissionGround;
 let gateway: NatsConnection;
-let bucket: KV;
 let a: Party;
 let b: Party;
-let port: { vehicle: number; operator: number; http: number };
-let beating: NodeJS.Timeout;
-const list = new Denylist();
 const decisions: Decision[] = [];
 
-const parts = async () => {
-  const { config } = await testServiceConfig('telemetry', { fleet, database, nats });
-  const parsed = serviceConfig({}).parse(config);
-  const instance = InstanceId.parse('telemetry-00000001');
-  const logger = createLogger('telemetry', instance, parsed.logLevel);
-  return { service: 'telemetry' as const, instance, config: parsed, logger };
-};
-
 beforeAll(async () => {
-  [fleet, database, nats] = await Promise.all([createTestFleet(), createTestDatabase('telemetry'), startNats()]);
-  [a, b] = await Promise.all([issueVehicle(fleet, A), issueVehicle(fleet, B)]);
-  writer = await nats.connectAs('revocation');
-  bucket = await new Kvm(writer).open(DENYLIST_BUCKET.name, { bindOnly: true });
-  const token = await nats.connectAs('token');
-  token.subscribe(jwksGet.subject, {
-    callback: (_error, msg) => void msg.respond(JSON.stringify({ ok: { keys: [jwk] } })),
-  });
-  gateway = await nats.connectAs('gateway');
-  const runtime = await parts();
-  await migrate(runtime.config, [], runtime.logger);
-  app = await createApplication({ module: ProbeModule, entities: [] }, runtime);
-  await app.get(Listeners).open();
-  const { vehicle, operator, http } = runtime.config.listeners;
-  port = { vehicle: vehicle!.port, operator: operator!.port, http: http.port };
-  beating = setInterval(() => void beat().catch(() => undefined), 200);
-  await until(() => app.get(DenylistFeed).freshness() === 'fresh');
+  ground = await AdmissionGround.start();
+  ({ a, b } = ground);
+  gateway = await ground.ground.nats.connectAs('gateway');
 }, 60_000);
 
 afterAll(async () => {
-  clearInterval(beating);
-  await app?.close();
-  await Promise.all([writer?.close(), gateway?.close()]);
-  await nats?.stop();
-  await database?.drop();
+  await gateway?.close();
+  await ground?.stop();
 });
 
-async function until(condition: () => boolean | Promise<boolean>, ms = 8000): Promise<void> {
-  const end = Date.now() + ms;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error('the condition did not come true in time');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-function beat(): Promise<number> {
-  const { sequence, count, digest } = list;
-  return bucket.put(DENYLIST_HEARTBEAT_KEY, JSON.stringify({ generation: 1, sequence, count, digest }));
-}
-
-async function deny(entry: Pick<DenylistEntry, 'kind' | 'value'> & Partial<DenylistEntry>): Promise<void> {
-  const record: DenylistEntry = { mode: 'deny', reason: 'test', sequence: list.sequence + 1, ...entry };
-  list.apply(record);
-  await bucket.put(denylistKey(record.kind, record.value), JSON.stringify(record));
-}
-
-const ask = (path: string, asked: Ask = {}): Promise<Answer> => askAt(fleet, port, path, asked);
-const code = ({ body }: Answer) => (JSON.parse(body) as { code: string }).code;
+const ask: AdmissionGround['ask'] = (path, asked) => ground.ask(path, asked);
 
 describe('a vehicle', () => {
   it('is admitted with its certificate and the token bound to it, and named to the route', async () => {
@@ -223,7 +135,7 @@ describe('a vehicle', () => {
   });
 
   it('learns without a certificate which tokens this resource takes, and each challenge says where (RFC 9728)', async () => {
-    const resource = `https://127.0.0.1:${port.vehicle}`;
+    const resource = `https://127.0.0.1:${ground.port.vehicle}`;
     const answer = await ask('/.well-known/oauth-protected-resource');
     expect(answer.status).toBe(200);
     expect(JSON.parse(answer.body)).toEqual({
@@ -263,7 +175,7 @@ describe('a vehicle', () => {
       'x-forwarded-client-cert': 'Hash=00',
     };
     expect(code(await ask('/certificate', { headers }))).toBe('tls.certificate_required');
-    const metrics = await (await fetch(`http://127.0.0.1:${port.http}/metrics`)).text();
+    const metrics = await (await fetch(`http://127.0.0.1:${ground.port.http}/metrics`)).text();
     expect(metrics).toMatch(/outrider_client_cert_headers_ignored_total\{[^}]*header="client-cert"[^}]*\} 1/);
   });
 });
@@ -296,82 +208,14 @@ describe('an operator', () => {
   });
 });
 
-describe('a new denylist entry', () => {
-  it.each(['certificate', 'key', 'device'] as const)(
-    'closes the live connection and refuses the %s (attack 14)',
-    async (kind) => {
-      const device = DeviceId.parse(`stolen-${kind}`);
-      const party = await issueVehicle(fleet, device);
-      const { thumbprint, keyThumbprint } = party.certificate;
-      const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
-      const token = sign(claims(party, device));
-      expect((await ask('/token', { party, token, agent })).status).toBe(200);
-      const socket = Object.values(agent.freeSockets)[0]![0]!;
-      const closed = new Promise<number>((resolve) => socket.once('close', () => resolve(performance.now())));
-      const startMs = performance.now();
-      await deny({ kind, value: { certificate: thumbprint, key: keyThumbprint, device: device as string }[kind] });
-      expect((await closed) - startMs).toBeLessThan(1000);
-      const answer = await ask('/token', { party, token });
-      expect({ status: answer.status, code: code(answer) }).toEqual({ status: 403, code: `denylist.${kind}` });
-      expect((await ask('/token', { party: a, token: sign(claims(a, A)) })).status).toBe(200);
-      agent.destroy();
-    },
-  );
-
-  it('leaves a device in recovery mode the routes marked so', async () => {
-    const device = DeviceId.parse('quarantined');
-    const party = await issueVehicle(fleet, device);
-    const token = sign(claims(party, device));
-    await deny({ kind: 'device', value: device, mode: 'recovery' });
-    await until(() => app.get(DenylistFeed).match({ deviceId: device }) !== undefined);
-    expect(await ask('/devices/quarantined', { party, token })).toMatchObject({
-      status: 200,
-      body: '{"deviceId":"quarantined","recovery":true}',
-    });
-    expect(code(await ask('/token', { party, token }))).toBe('denylist.device');
-  });
-
-  it("ends an operator's token", async () => {
-    const jti = randomUUID();
-    const token = sign(operatorClaims({ jti }));
-    expect((await ask('/fleet', { listener: 'operator', token })).status).toBe(200);
-    await deny({ kind: 'token', value: jti });
-    await until(async () => (await ask('/fleet', { listener: 'operator', token })).status === 401);
-  });
-});
-
-describe('a request that waits', () => {
-  it('ends when its token is withdrawn, which closes no connection', async () => {
-    const jti = randomUUID();
-    const waiting = ask('/waits', { party: a, token: sign(claims(a, A, { jti })) });
-    await deny({ kind: 'token', value: jti });
-    const answer = await waiting;
-    expect({ status: answer.status, code: code(answer) }).toEqual({ status: 401, code: 'denylist.token' });
-  });
-
-  it('ends with its token', async () => {
-    const answer = await ask('/waits', { party: a, token: sign(claims(a, A, { exp: now() + 2 })) });
-    expect({ status: answer.status, code: code(answer) }).toEqual({ status: 401, code: 'auth.token_expired' });
-  });
-
-  it('ends when the feed grows too old for control', async () => {
-    const waiting = ask('/waits', { party: a, token: sign(claims(a, A)) });
-    clearInterval(beating);
-    const answer = await waiting;
-    beating = setInterval(() => void beat().catch(() => undefined), 200);
-    expect({ status: answer.status, code: code(answer) }).toEqual({ status: 503, code: 'revocation.stale' });
-    await until(() => app.get(DenylistFeed).freshness() === 'fresh');
-  }, 20_000);
-});
-
 it('reports each first deny to the decision log, with its code', async () => {
   await until(async () => {
     decisions.push(...(await readDecisions(gateway, 'telemetry')));
-    return ['denylist.key', 'auth.token_binding_mismatch', 'auth.client_cert_header_ignored'].every((wanted) =>
+    return ['auth.token_binding_mismatch', 'auth.client_cert_header_ignored'].every((wanted) =>
       decisions.some((decision) => decision.code === wanted),
     );
   });
   expect(decisions).toContainEqual(
-    expect.objectContaining({ decision: 'deny', code: 'denylist.certificate', deviceId: 'stolen-certificate' }),
+    expect.objectContaining({ decision: 'deny', code: 'auth.token_binding_mismatch', deviceId: B }),
   );
 });
