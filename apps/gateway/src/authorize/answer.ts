@@ -76,3 +76,15 @@ function challengeOf({ code, presented, scopes, takesDpop }: Refusal): string | 
   const bearer = challenge(code, scopes);
   return code === 'auth.token_missing' && takesDpop ? `${bearer}, ${dpopChallenge(code, scopes)}` : bearer;
 }
+
+/** For what has nothing to do with the client: who asks, and how. */
+export function bareRefusal(code: Denied['code'], reason: string): Refusal {
+  const nothing = {
+    presented: undefined,
+    scopes: [],
+    takesDpop: false,
+    nonce: undefined,
+    retryAfterSeconds: undefined,
+  };
+  return { code, reason, ...nothing };
+}

@@ -5,11 +5,19 @@ import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationB
 import { denylistCode } from '@outrider/admission';
 import type { ErrorCode } from '@outrider/errors';
 import { Decisions } from '@outrider/platform/admission';
-import { CONTEXT_OPTIONS, type Peer } from '@outrider/platform/http';
+import { CONTEXT_OPTIONS, ConnectionLimiter, type Peer } from '@outrider/platform/http';
 import { CONFIG, LOGGER, type Logger, TrustFiles } from '@outrider/platform/service';
 import { toPem } from '@outrider/x509';
 import type { AuthorizationConfig, Config } from '../config.js';
-import { allowed, allowedForEnvoy, type EdgeAnswer, type Refusal, refused, refusedForNginx } from './answer.js';
+import {
+  allowed,
+  allowedForEnvoy,
+  bareRefusal,
+  type EdgeAnswer,
+  type Refusal,
+  refused,
+  refusedForNginx,
+} from './answer.js';
 import { Authorizer } from './authorizer.service.js';
 import { readEnvoyQuestion } from './dialects/envoy-http.js';
 import { readNginxQuestion } from './dialects/nginx.js';
@@ -58,6 +66,7 @@ export class AuthorizationListener implements OnApplicationBootstrap, BeforeAppl
     private readonly feed: EdgeFeed,
     private readonly decisions: Decisions,
     private readonly trustFiles: TrustFiles,
+    private readonly limiter: ConnectionLimiter,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.config = authorization;
@@ -100,6 +109,7 @@ export class AuthorizationListener implements OnApplicationBootstrap, BeforeAppl
     this.trustFiles.events.on('changed', () => {
       if (this.config) server.setSecureContext({ ...CONTEXT_OPTIONS, ...this.secureContext(this.config) });
     });
+    this.limiter.guard('edge', server, { isTls: true });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, () => resolve());
@@ -175,13 +185,13 @@ export class AuthorizationListener implements OnApplicationBootstrap, BeforeAppl
   }
 
   private refuse(code: ErrorCode, reason: string, request: IncomingMessage, edge: Peer, dialect?: Dialect): EdgeAnswer {
-    this.record(code, reason, request, edge);
-    return dialect ? dialect.refuse(bare(code, reason)) : plainRefusal(code, reason);
+    this.record(code, reason, request.url?.split('/', 3).join('/') ?? '', edge);
+    return dialect ? dialect.refuse(bareRefusal(code, reason)) : plainRefusal(code, reason);
   }
 
-  private record(code: ErrorCode, detail: string, { url }: IncomingMessage, edge: Peer): void {
-    const action = `external authorization ${url?.split('/', 3).join('/') ?? ''}`;
-    const { remoteAddress, certificate } = edge;
+  /** A refusal of the edge itself. `what`: the dialect, as the decision log names it. */
+  record(code: ErrorCode, detail: string, what: string, { remoteAddress, certificate }: Peer): void {
+    const action = `external authorization ${what}`;
     const facts = { decision: 'deny', code, listener: 'vehicle', action, detail, remoteAddress } as const;
     this.decisions.record({ ...facts, thumbprint: certificate?.thumbprint });
   }
@@ -193,20 +203,8 @@ function dialectOf(url: string): Dialect | undefined {
   return url.startsWith(`${ENVOY_PREFIX}/`) ? ENVOY : undefined;
 }
 
-function bare(code: ErrorCode, reason: string): Refusal {
-  return {
-    code,
-    reason,
-    presented: undefined,
-    scopes: [],
-    takesDpop: false,
-    nonce: undefined,
-    retryAfterSeconds: undefined,
-  };
-}
-
 function plainRefusal(code: ErrorCode, reason: string): EdgeAnswer {
-  return refused(bare(code, reason));
+  return refused(bareRefusal(code, reason));
 }
 
 function send(response: ServerResponse, { status, headers, body }: EdgeAnswer): void {

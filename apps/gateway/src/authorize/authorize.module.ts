@@ -3,6 +3,7 @@ import { Devices } from '../device/devices.repository.js';
 import { Apis } from './apis.store.js';
 import { AuthorizationListener } from './authorization.listener.js';
 import { Authorizer } from './authorizer.service.js';
+import { CheckListener } from './check.listener.js';
 import { EdgeCallers } from './edge-callers.service.js';
 import { EdgeConnections } from './edge-connections.service.js';
 import { EdgeFeed } from './edge-feed.service.js';
@@ -21,6 +22,7 @@ import { Manufacturers } from './manufacturers.service.js';
     EdgeFeed,
     Authorizer,
     AuthorizationListener,
+    CheckListener,
   ],
 })
 export class AuthorizeModule {}

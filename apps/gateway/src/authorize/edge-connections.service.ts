@@ -13,6 +13,7 @@ export class EdgeConnections {
     Socket,
     { readonly peer: Peer; readonly certificate: ClientCertificate | undefined }
   >();
+  private readonly byAddress = new Map<string, Socket>();
   private readonly names: readonly string[];
 
   constructor(
@@ -32,7 +33,12 @@ export class EdgeConnections {
     if (!peer) return undefined;
     this.peers.set(socket, { peer, certificate: clientCertificate(peer, this.runtime.config.trustDomain) });
     this.connections.add(socket, peer);
-    socket.once('close', () => this.peers.delete(socket));
+    const address = addressOf(socket);
+    this.byAddress.set(address, socket);
+    socket.once('close', () => {
+      this.peers.delete(socket);
+      if (this.byAddress.get(address) === socket) this.byAddress.delete(address);
+    });
     return peer;
   }
 
@@ -41,6 +47,11 @@ export class EdgeConnections {
     const known = this.peers.get(socket as Socket);
     if (!known) throw new Error('a question on a connection of nobody');
     return known.peer;
+  }
+
+  /** The connection from `address:port`, while it is open. */
+  socketOf(address: string): object | undefined {
+    return this.byAddress.get(address);
   }
 
   /** What the denylist says of the edge itself, now; asked at each question, since an entry closes only what was open when it came. */
@@ -56,4 +67,8 @@ export class EdgeConnections {
     for (const [socket, { peer }] of this.peers)
       if (isTrustedProxy(peer, proxies) !== (peer.isProxy === true)) socket.destroy();
   }
+}
+
+function addressOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress}:${remotePort}`;
 }
