@@ -1,16 +1,9 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
-import { ACR, Denylist, OPERATOR_AUDIENCE, vehicleAudience } from '@outrider/admission';
-import {
-  DENYLIST_BUCKET,
-  DENYLIST_HEARTBEAT_KEY,
-  type DenylistEntry,
-  denylistKey,
-  jwksGet,
-  vehicleCertificateGet,
-} from '@outrider/contracts';
+import { ACR, OPERATOR_AUDIENCE, vehicleAudience } from '@outrider/admission';
+import { type DenylistEntry, jwksGet, vehicleCertificateGet } from '@outrider/contracts';
 import { JWS_TYP, signJws } from '@outrider/crypto';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
-import type { TestNats } from '@outrider/testing';
+import { startDenylist, type TestDenylist, type TestNats } from '@outrider/testing';
 
 export const TOKEN_KEY_ID = 'test-key';
 const ISSUER = 'https://127.0.0.1:8442';
@@ -31,30 +24,27 @@ export class Authority {
   readonly certificates = new Map<string, KnownCertificate>();
   /** How often provisioning was asked. */
   asked = 0;
-  private readonly denylist = new Denylist();
   private readonly keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  private beat: NodeJS.Timeout | undefined;
 
   private constructor(
     private readonly token: Connection,
-    private readonly revocation: Connection,
+    private readonly denylist: TestDenylist,
     private readonly provisioning: Connection,
   ) {}
 
   static async start(nats: TestNats): Promise<Authority> {
-    const [token, revocation, provisioning] = await Promise.all(
-      ['token', 'revocation', 'provisioning'].map((user) => nats.connectAs(user)),
-    );
-    const authority = new Authority(token!, revocation!, provisioning!);
+    const [token, denylist, provisioning] = await Promise.all([
+      nats.connectAs('token'),
+      startDenylist(nats),
+      nats.connectAs('provisioning'),
+    ]);
+    const authority = new Authority(token, denylist, provisioning);
     authority.serve();
-    authority.heartbeat();
-    authority.beat = setInterval(() => authority.heartbeat(), 1000);
     return authority;
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.beat);
-    await Promise.all([this.token.close(), this.revocation.close(), this.provisioning.close()]);
+    await Promise.all([this.token.close(), this.denylist.stop(), this.provisioning.close()]);
   }
 
   deviceToken(deviceId: DeviceId, thumbprint: Thumbprint, scope: string): string {
@@ -68,13 +58,8 @@ export class Authority {
     return this.sign({ sub, client_id: 'local-admin', aud: OPERATOR_AUDIENCE, scope, roles: ['admin'], ...signIn });
   }
 
-  /** Puts an entry on the denylist and lets the next heartbeat prove it. */
-  deny(kind: DenylistEntry['kind'], value: string): void {
-    const sequence = this.denylist.sequence + 1;
-    const entry: DenylistEntry = { kind, value, mode: 'deny', reason: 'test', sequence };
-    this.denylist.apply(entry);
-    this.put(denylistKey(kind, value), entry);
-    this.heartbeat();
+  deny(kind: DenylistEntry['kind'], value: string): Promise<void> {
+    return this.denylist.deny({ kind, value });
   }
 
   private sign(claims: object): string {
@@ -102,14 +87,5 @@ export class Authority {
         message.respond(JSON.stringify(reply));
       },
     });
-  }
-
-  private heartbeat(): void {
-    const { sequence, count, digest } = this.denylist;
-    this.put(DENYLIST_HEARTBEAT_KEY, { generation: 1, sequence, count, digest });
-  }
-
-  private put(key: string, value: object): void {
-    this.revocation.publish(`$KV.${DENYLIST_BUCKET.name}.${key}`, JSON.stringify(value));
   }
 }

@@ -4,17 +4,7 @@ import https from 'node:https';
 import { createServer, connect as netConnect, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Denylist } from '@outrider/admission';
-import {
-  DENYLIST_BUCKET,
-  DENYLIST_HEARTBEAT_KEY,
-  type DenylistEntry,
-  type DeviceSnapshot,
-  denylistKey,
-  deviceChanged,
-  deviceGet,
-  subjectOf,
-} from '@outrider/contracts';
+import { type DenylistEntry, type DeviceSnapshot, deviceChanged, deviceGet, subjectOf } from '@outrider/contracts';
 import { DeviceId, InstanceId } from '@outrider/ids';
 import { DenylistFeed } from '@outrider/platform/admission';
 import { Listeners } from '@outrider/platform/http';
@@ -26,9 +16,11 @@ import {
   createTestFleet,
   freePort,
   type Party,
+  startDenylist,
   startNats,
   startPolicyOwner,
   type TestDatabase,
+  type TestDenylist,
   type TestFleet,
   type TestNats,
   type TestPolicyOwner,
@@ -94,7 +86,7 @@ export async function startService(
   const logger = createLogger('token', instance, config.logLevel);
   const app = await createApplication(definition, { service: 'token', instance, config, logger });
   if (listen) await app.get(Listeners).open();
-  neighbours.beat();
+  neighbours.denylist.beat();
   await until(() => app.get(DenylistFeed).freshness() === 'fresh');
   if (policies) await until(() => app.get(Policies).version !== undefined);
   return app;
@@ -149,16 +141,14 @@ export class Neighbours {
   /** Devices that provisioning was asked for. */
   asked: string[] = [];
   registryAway = false;
-  private readonly denylist = new Denylist();
-  private beating: NodeJS.Timeout | undefined;
 
   private constructor(
     private readonly provisioning: Awaited<ReturnType<TestNats['connectAs']>>,
-    private readonly revocation: Awaited<ReturnType<TestNats['connectAs']>>,
+    readonly denylist: TestDenylist,
   ) {}
 
   static async start(nats: TestNats): Promise<Neighbours> {
-    const made = new Neighbours(await nats.connectAs('provisioning'), await nats.connectAs('revocation'));
+    const made = new Neighbours(await nats.connectAs('provisioning'), await startDenylist(nats));
     made.provisioning.subscribe(deviceGet.subject, {
       callback: (_error, msg) => {
         const { deviceId } = msg.json<{ deviceId: string }>();
@@ -169,7 +159,6 @@ export class Neighbours {
         msg.respond(JSON.stringify(device ? found : { error: { code: 'provisioning.device_not_found' } }));
       },
     });
-    made.startBeating();
     return made;
   }
 
@@ -187,33 +176,12 @@ export class Neighbours {
     this.provisioning.publish(subjectOf(deviceChanged, device.deviceId), JSON.stringify(device));
   }
 
-  deny(kind: DenylistEntry['kind'], value: string, mode: DenylistEntry['mode'] = 'deny'): void {
-    const entry: DenylistEntry = { kind, value, mode, reason: 'test', sequence: this.denylist.sequence + 1 };
-    this.denylist.apply(entry);
-    this.put(denylistKey(kind, value), entry);
-    this.beat();
-  }
-
-  beat(): void {
-    const { sequence, count, digest } = this.denylist;
-    this.put(DENYLIST_HEARTBEAT_KEY, { generation: 1, sequence, count, digest });
-  }
-
-  startBeating(): void {
-    this.beating = setInterval(() => this.beat(), 500);
-  }
-
-  stopBeating(): void {
-    clearInterval(this.beating);
+  deny(kind: DenylistEntry['kind'], value: string, mode: DenylistEntry['mode'] = 'deny'): Promise<void> {
+    return this.denylist.deny({ kind, value, mode });
   }
 
   async stop(): Promise<void> {
-    this.stopBeating();
-    await Promise.all([this.provisioning.close(), this.revocation.close()]);
-  }
-
-  private put(key: string, value: object): void {
-    this.revocation.publish(`$KV.${DENYLIST_BUCKET.name}.${key}`, JSON.stringify(value));
+    await Promise.all([this.provisioning.close(), this.denylist.stop()]);
   }
 }
 

@@ -5,18 +5,13 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Kvm } from '@nats-io/kv';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Denylist } from '@outrider/admission';
 import {
   type CertificateSignItem,
   CertificatesSignRequest,
   certificatesSign,
-  DENYLIST_BUCKET,
-  DENYLIST_HEARTBEAT_KEY,
   type DenylistKind,
   denylistAdd,
-  denylistKey,
 } from '@outrider/contracts';
 import { JWS_TYP, parseJws, signDer, verificationKey, verifyJws } from '@outrider/crypto';
 import { deviceSpiffeId, InstanceId, SerialNumber } from '@outrider/ids';
@@ -26,6 +21,7 @@ import { migrate } from '@outrider/platform/postgres';
 import { createApplication, createLogger } from '@outrider/platform/service';
 import {
   type Party,
+  startDenylist,
   startGround,
   startTokenService,
   type TestDatabase,
@@ -212,38 +208,17 @@ export interface Revocation {
   stop(): Promise<void>;
 }
 
-/** Writes the denylist as revocation does: entries, and a heartbeat that proves them. */
+/** Answers what provisioning asks of revocation, and writes the denylist. */
 async function startRevocation(nats: TestNats): Promise<Revocation> {
-  const connection = await nats.connectAs('revocation');
-  const bucket = await new Kvm(connection).open(DENYLIST_BUCKET.name, { bindOnly: true });
-  const list = new Denylist();
+  const denylist = await startDenylist(nats);
   const added: string[] = [];
-  const subscription = connection.subscribe(denylistAdd.subject);
-  void (async () => {
-    for await (const msg of subscription) {
+  denylist.connection.subscribe(denylistAdd.subject, {
+    callback: (_error, msg) => {
       for (const { kind, value } of denylistAdd.payload.parse(msg.json()).entries) added.push(`${kind} ${value}`);
-      msg.respond(JSON.stringify({ ok: { sequence: list.sequence, enforcedBy: [], pending: [] } }));
-    }
-  })();
-  const beat = () => {
-    const { sequence, count, digest } = list;
-    return bucket.put(DENYLIST_HEARTBEAT_KEY, JSON.stringify({ generation: 1, sequence, count, digest }));
-  };
-  await beat();
-  const timer = setInterval(() => void beat().catch(() => undefined), 500);
-  return {
-    added,
-    deny: async (kind, value) => {
-      const entry = { kind, value, mode: 'deny', reason: 'test', sequence: list.sequence + 1 } as const;
-      list.apply(entry);
-      await bucket.put(denylistKey(kind, value), JSON.stringify(entry));
-      await beat();
+      msg.respond(JSON.stringify({ ok: { sequence: 0, enforcedBy: [], pending: [] } }));
     },
-    stop: async () => {
-      clearInterval(timer);
-      await connection.close();
-    },
-  };
+  });
+  return { added, deny: (kind, value) => denylist.deny({ kind, value }), stop: () => denylist.stop() };
 }
 
 export interface Answer {

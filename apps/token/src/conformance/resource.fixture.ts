@@ -56,7 +56,7 @@ export async function startResource(
     const runtime = { service: 'telemetry' as const, instance, config, logger };
     const app = await createApplication({ module: ResourceModule, entities: [] }, runtime);
     await app.get(Listeners).open();
-    neighbours.beat();
+    neighbours.denylist.beat();
     await until(() => app.get(DenylistFeed).freshness() === 'fresh');
     apps.push(app);
     ports.push(port);

@@ -121,12 +121,12 @@ describe('introspection', () => {
 
   it('cannot be asked on a stale denylist: nobody knows what was revoked since', async () => {
     const token = await tokenOf(vehicle, 'device-12345');
-    ground.neighbours.stopBeating();
+    ground.neighbours.denylist.stopBeating();
     await until(async () => {
       const { status, body } = await post('/oauth2/introspect', 'platform', { token });
       return status === 503 && body.error === 'temporarily_unavailable';
     });
-    ground.neighbours.startBeating();
+    ground.neighbours.denylist.startBeating();
     await until(async () => (await introspect(token)).active === true);
   });
 });

@@ -112,7 +112,7 @@ it('tells provisioning of a certificate once, however many tokens it gets and wh
 it('gives no control token on a denylist older than five seconds, and telemetry tokens still', async () => {
   const party = await tokens.vehicle('vehicle-stale', { grants: ['command:receive'] });
   expect((await tokens.control(party, 'vehicle-stale')).status).toBe(200);
-  ground.neighbours.stopBeating();
+  ground.neighbours.denylist.stopBeating();
   await until(async () => (await tokens.control(party, 'vehicle-stale')).status !== 200);
   expect(await tokens.control(party, 'vehicle-stale')).toMatchObject({
     status: 503,
@@ -120,7 +120,7 @@ it('gives no control token on a denylist older than five seconds, and telemetry 
     body: { error: 'temporarily_unavailable', code: 'revocation.stale' },
   });
   expect((await tokens.ask(party, 'vehicle-stale')).status).toBe(200);
-  ground.neighbours.startBeating();
+  ground.neighbours.denylist.startBeating();
   await until(async () => (await tokens.control(party, 'vehicle-stale')).status === 200);
 });
 
