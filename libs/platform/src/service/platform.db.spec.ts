@@ -1,99 +1,23 @@
-import { generateKeyPairSync } from 'node:crypto';
 import https from 'node:https';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Controller, Get, Injectable, Module, Post } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { deviceChanged, deviceGet, jwksChanged } from '@outrider/contracts';
-import { DomainError } from '@outrider/errors';
-import { DeviceId, InstanceId } from '@outrider/ids';
-import {
-  createTestDatabase,
-  createTestFleet,
-  startNats,
-  type TestDatabase,
-  type TestFleet,
-  type TestNats,
-  testServiceConfig,
-} from '@outrider/testing';
-import { z } from 'zod';
-import { AdmitAnyone } from '../admission/decorators.provider.js';
-import { JsonBody, On } from '../http/index.js';
+import { type TestFleet } from '@outrider/testing';
 import { Listeners } from '../http/listeners.service.js';
-import { Nats, Subscriptions } from '../nats/index.js';
-import { Database, migrate, Outbox } from '../postgres/index.js';
-import { createApplication } from './boot.provider.js';
-import { serviceConfig } from './config.js';
-import { createLogger } from './logger.provider.js';
+import { type PlatformGround, startPlatform } from './platform.fixture.js';
 
-const DEVICE = DeviceId.parse('device-12345');
-const snapshot = {
-  deviceId: DEVICE,
-  state: 'active' as const,
-  grants: [],
-  attestation: 'none' as const,
-  minEpoch: 0,
-  version: 1,
-  changedAt: new Date(0).toISOString(),
-};
-
-@Injectable()
-@Controller()
-class ProbeController {
-  @Post('/probe')
-  @On('http')
-  @AdmitAnyone()
-  echo(@JsonBody(z.strictObject({ n: z.int() })) body: { n: number }): { n: number } {
-    return body;
-  }
-
-  @Get('/operator-only')
-  @On('operator')
-  @AdmitAnyone()
-  operator(): string {
-    return 'operator';
-  }
-
-  @Get('/bug')
-  @On('http')
-  @AdmitAnyone()
-  bug(): never {
-    throw new Error('secret detail');
-  }
-}
-
-@Module({ controllers: [ProbeController] })
-class ProbeModule {}
-
+let ground: PlatformGround;
 let fleet: TestFleet;
-let database: TestDatabase;
-let nats: TestNats;
 let app: NestFastifyApplication;
 let httpUrl: string;
 let operatorUrl: string;
-let secrets: { error: string }[] = [];
 
 beforeAll(async () => {
-  [fleet, database, nats] = await Promise.all([createTestFleet(), createTestDatabase('provisioning'), startNats()]);
-  const { config } = await testServiceConfig('provisioning', { fleet, database, nats });
-  const parsed = serviceConfig({}).parse(config);
-  const instance = InstanceId.parse('provisioning-00000001');
-  const logger = createLogger('provisioning', instance, parsed.logLevel);
-  await migrate(parsed, [], logger);
-  app = await createApplication(
-    { module: ProbeModule, entities: [] },
-    { service: 'provisioning', instance, config: parsed, logger },
-  );
-  await app.get(Listeners).open();
-  httpUrl = `http://127.0.0.1:${parsed.listeners.http.port}`;
-  operatorUrl = `https://127.0.0.1:${parsed.listeners.operator!.port}`;
-});
+  ground = await startPlatform();
+  ({ fleet, app, httpUrl, operatorUrl } = ground);
+}, 60_000);
 
-afterAll(async () => {
-  await app?.close();
-  await nats?.stop();
-  await database?.drop();
-});
+afterAll(() => ground?.stop());
 
 function operatorGet(path: string): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -237,124 +161,3 @@ it('outlives a connection that it fails to take', async () => {
   expect(events.listeners('connection')).not.toContain(fail);
   expect((await fetch(`${httpUrl}/livez`)).status).toBe(200);
 });
-
-describe('NATS', () => {
-  it('carries a request, its answer and its coded refusal', async () => {
-    app.get(Subscriptions).answer(deviceGet, async ({ deviceId }) => {
-      if (deviceId !== DEVICE) throw new DomainError('provisioning.device_not_found');
-      return { device: snapshot, certificates: [] };
-    });
-    const caller = new Nats(
-      await nats.connectAs('token'),
-      { instance: 'token-00000001' } as never,
-      createLogger('token', 'token-00000001' as never, 'fatal'),
-    );
-    expect((await caller.request(deviceGet, { deviceId: DEVICE })).device.state).toBe('active');
-    await expect(caller.request(deviceGet, { deviceId: 'device-other' })).rejects.toMatchObject({
-      code: 'provisioning.device_not_found',
-    });
-    await caller.connection.close();
-  });
-
-  it('publishes the outbox after the commit, hears it once, and sets a malformed message aside', async () => {
-    const heard: string[] = [];
-    const token = await nats.connectAs('token');
-    const messages: string[] = [];
-    const service = new Subscriptions(
-      new Nats(
-        token,
-        { instance: 'token-00000001' } as never,
-        createLogger('token', 'token-00000001' as never, 'fatal'),
-      ),
-      app.get(Database),
-      { service: 'token' } as never,
-      createLogger('token', 'token-00000001' as never, 'fatal'),
-      { counter: () => ({ inc: () => messages.push('malformed') }) } as never,
-    );
-    service.consume(deviceChanged, async (device, meta) => void heard.push(`${device.deviceId} ${meta.routing}`));
-    await app.get(Nats).publishKept(`${deviceChanged.subject}.device-12345`, 'not json');
-    await app.get(Database).transaction((tx) => app.get(Outbox).add(tx, deviceChanged, snapshot, DEVICE));
-    await expect(
-      app.get(Database).transaction(async (tx) => {
-        await app.get(Outbox).add(tx, deviceChanged, { ...snapshot, version: 2 }, DEVICE);
-        throw new Error('rolled back');
-      }),
-    ).rejects.toThrow('rolled back');
-    await until(() => heard.length > 0);
-    expect(heard).toEqual(['device-12345 device-12345']);
-    expect(messages).toEqual(['malformed']);
-    const client = await database.admin();
-    secrets = (await client.query('SELECT error FROM set_aside_messages')).rows;
-    expect(secrets).toHaveLength(1);
-    expect((await client.query('SELECT * FROM outbox')).rowCount).toBe(0);
-    await client.end();
-    await service.onApplicationShutdown();
-    await token.close();
-  });
-
-  it('takes no message of another subject, though the server delivers it to one that it hears', async () => {
-    const heard: number[] = [];
-    app.get(Subscriptions).hear(jwksChanged, ({ keys }) => void heard.push(keys.length));
-    await app.get(Nats).connection.flush();
-    const jwk = { ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }) };
-    const keys = [{ ...jwk, kid: 'k', use: 'sig', alg: 'ES256' }];
-    const [provisioner, gateway, token] = await Promise.all(
-      ['provisioner', 'gateway', 'token'].map((user) => nats.connectAs(user)),
-    );
-    const consumer = { filter_subject: 'gateway.decision.made.v1', ack_policy: 'none', deliver_policy: 'new' };
-    const config = { ...consumer, name: 'deputy', deliver_subject: jwksChanged.subject, mem_storage: true };
-    const created = await provisioner!.request(
-      '$JS.API.CONSUMER.CREATE.EVENTS.deputy.gateway.decision.made.v1',
-      JSON.stringify({ stream_name: 'EVENTS', config }),
-    );
-    expect(created.json()).not.toHaveProperty('error');
-    await gateway!.request('gateway.decision.made.v1', JSON.stringify({ keys: [...keys, ...keys] }));
-    token!.publish(jwksChanged.subject, JSON.stringify({ keys }));
-    await until(() => heard.length > 0);
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(heard).toEqual([1]);
-    await Promise.all([provisioner, gateway, token].map((connection) => connection!.close()));
-  });
-
-  it('sets an event aside whose content PostgreSQL cannot hold, and goes on with the next', async () => {
-    const heard: string[] = [];
-    const [token, logger] = [await nats.connectAs('token'), createLogger('token', 'token-00000001' as never, 'fatal')];
-    const runtime = { service: 'token', instance: 'token-00000001' } as never;
-    const metrics = { counter: () => ({ inc: () => undefined }) } as never;
-    const service = new Subscriptions(new Nats(token, runtime, logger), app.get(Database), runtime, logger, metrics);
-    const count = async () => (await app.get(Database).query('SELECT 1 FROM set_aside_messages')).length;
-    const before = await count();
-    service.consume(deviceChanged, async ({ version }) => {
-      if (version === 7) await app.get(Database).query('SELECT $1::text', ['a\0b']);
-      heard.push(`version ${version}`);
-    });
-    for (const version of [7, 8])
-      await app.get(Nats).publishKept(`${deviceChanged.subject}.${DEVICE}`, JSON.stringify({ ...snapshot, version }));
-    await until(() => heard.includes('version 8'));
-    expect(await count()).toBe(before + 1);
-    expect(heard).not.toContain('version 7');
-    await service.onApplicationShutdown();
-    await token.close();
-  });
-
-  it('keeps what is committed while NATS is away, and publishes it when it is back', async () => {
-    await nats.kill();
-    await app
-      .get(Database)
-      .transaction((tx) => app.get(Outbox).add(tx, deviceChanged, { ...snapshot, version: 3 }, DEVICE));
-    const report = await (await fetch(`${httpUrl}/readyz`)).status;
-    expect([200, 503]).toContain(report);
-    await nats.restart();
-    const client = await database.admin();
-    await until(async () => (await client.query('SELECT 1 FROM outbox')).rowCount === 0, 15_000);
-    await client.end();
-  });
-});
-
-async function until(condition: () => boolean | Promise<boolean>, ms = 5000): Promise<void> {
-  const end = Date.now() + ms;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error('the condition did not come true in time');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
