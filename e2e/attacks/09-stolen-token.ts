@@ -2,8 +2,10 @@ import { deniedInLog } from '../harness/decisions.js';
 import { Prover, proven } from '../harness/dpop.js';
 import { file } from '../harness/folder.js';
 import { newKey } from '../harness/openssl.js';
+import { operator } from '../harness/operator.js';
 import { must } from '../harness/run.js';
 import { type Ask, Thief } from '../harness/thief.js';
+import { until } from '../harness/until.js';
 import { attack } from './attack.js';
 import { attacker, type Party, unharmed, victim } from './cast.js';
 import { said } from './said.js';
@@ -26,12 +28,17 @@ export const stolenToken = attack(
   '401 invalid_token (cnf mismatch)',
   async (trial) => {
     const [car, thief] = [await victim(), await attacker()];
-    for (const ask of await whatItOpens(car))
+    const stolen = await whatItOpens(car);
+    for (const ask of stolen)
       trial.check(`${ask.method} ${ask.path}`, '401 auth.token_binding_mismatch', said(await thief.client.ask(ask)));
     const answer = await thief.vehicle.sendTelemetry(thief.message(), await car.token());
     const challenge = answer.headers['www-authenticate'] ?? 'none';
     trial.must('WWW-Authenticate says invalid_token', /error="invalid_token"/.test(challenge), challenge);
     await deniedInLog('auth.token_binding_mismatch', { device: thief.id, service: 'telemetry' });
+    const { jti } = JSON.parse(Buffer.from(stolen[0]?.token?.split('.')[1] ?? '', 'base64url').toString());
+    const log = `/v1/decisions?token=${jti}&code=auth.token_binding_mismatch&device=${thief.id}`;
+    const named = async () => (await operator('gateway', 'GET', log)).body.items.length > 0;
+    await until('the log names the stolen token', named, { withinMs: 20_000 });
     const [key, another] = [new Prover(), new Prover()];
     const bound = await key.token(car.client, car.id, 'telemetry:write');
     const ask: Ask = { service: 'telemetry', method: 'GET', path: '/v1/telemetry/window', token: bound };

@@ -6,9 +6,11 @@ import { endpoints, PROJECT, type Service } from '../harness/endpoints.js';
 import { file } from '../harness/folder.js';
 import { newKey } from '../harness/openssl.js';
 import { operator, operatorToken } from '../harness/operator.js';
+import { outriderJson } from '../harness/outrider.js';
 import { must } from '../harness/run.js';
 import { configFileOf, configOf } from '../harness/service-config.js';
 import { partsOf, signedJws, tokenSigningKey } from '../harness/token-signing-key.js';
+import { until } from '../harness/until.js';
 import { attack } from './attack.js';
 import { unharmed, victim } from './cast.js';
 import { said } from './said.js';
@@ -28,7 +30,11 @@ function calls(device: string): readonly Call[] {
     ['revocation', 'POST', '/revoke', { device_id: device, reason: 'key-compromise' }],
     ['gateway', 'POST', '/admin/block', { device_id: device }],
     ['gateway', 'POST', '/admin/unblock', { device_id: device, reason: 'mine' }],
+    ['gateway', 'POST', '/admin/block', { network: '192.0.2.0/24' }],
+    ['gateway', 'POST', '/admin/block', { token_id: 'mine' }],
+    ['gateway', 'GET', '/v1/blocks/history'],
     ['gateway', 'GET', '/v1/decisions'],
+    ['gateway', 'GET', '/v1/decisions/stream?after=0'],
   ];
 }
 
@@ -53,9 +59,27 @@ async function viewerToken(): Promise<string> {
   return (JSON.parse(stdout) as { access_token: string }).access_token;
 }
 
+/** Of an elevation that was approved, used, and ended before its time. */
+async function endedElevation(): Promise<string> {
+  const asked = ['--scope', 'policy:write', '--reason', 'an attack on an ended elevation', '--minutes', '5'];
+  const { elevation_id: id } = await outriderJson<{ elevation_id: string }>('elevation', 'request', ...asked);
+  await outriderJson('login', '--as', 'local-officer');
+  await outriderJson('elevation', 'approve', id, '--as', 'local-officer');
+  const { access_token: token } = await outriderJson<{ access_token: string }>('token', '--elevation', id);
+  const before = await operator('provisioning', 'GET', '/v1/devices?limit=1', { token });
+  if (before.status !== 200) throw new Error(`the elevated token is refused before its end: ${before.status}`);
+  await outriderJson('elevation', 'revoke', id);
+  await until(
+    'the end of the elevation is known everywhere',
+    async () => (await operator('gateway', 'GET', '/v1/blocks?limit=1', { token })).status === 401,
+    { withinMs: 20_000 },
+  );
+  return token;
+}
+
 export const operatorApis = attack(
   25,
-  'calls operator APIs with a device token, an expired operator token, a role without the right',
+  'calls operator APIs with a device token, an expired operator token, a role without the right, an ended elevation',
   '401 or 403 each',
   async (trial) => {
     const car = await victim();
@@ -85,6 +109,9 @@ export const operatorApis = attack(
     };
     for (const [what, token, wanted] of tokens)
       for (const call of calls(car.id)) trial.check(`${what}: ${call[1]} ${call[2]}`, wanted, await ask(token, call));
+    const ended = await endedElevation();
+    for (const call of calls(car.id))
+      trial.check(`an ended elevation: ${call[1]} ${call[2]}`, '401 denylist.token', await ask(ended, call));
     const viewer = await viewerToken();
     for (const call of calls(car.id)) {
       const wanted = call[1] === 'GET' && call[0] !== 'gateway' ? /^200$/ : /^403 auth\.(scope|role)_insufficient$/;

@@ -13,6 +13,7 @@ const CLIENTS = {
   openssl: works('openssl', ['version']),
   ocsptool: works('ocsptool', ['--version']),
   'python3-nacl': PYTHON !== undefined,
+  sslscan: works('sslscan', ['--version']),
   'strongswan-pki': printed('pki', ['--help']).includes('--est'),
 } as const;
 export type Client = keyof typeof CLIENTS;

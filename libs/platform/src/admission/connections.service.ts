@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import {
@@ -24,6 +25,8 @@ interface Live {
  */
 @Injectable()
 export class Connections implements OnModuleInit {
+  /** Certificates, keys or vehicles were taken out of service, whether or not they were connected. */
+  readonly events = new EventEmitter<{ denied: [] }>();
   private readonly all = new Set<Live>();
   private readonly byName = new Map<string, Set<Live>>();
   private readonly closed;
@@ -74,6 +77,7 @@ export class Connections implements OnModuleInit {
 
   /** Ends every connection that one of `entries` names, whatever its mode: it may come back where recovery is open. Returns how many. */
   closeNamed(entries: readonly DenylistEntry[], nowMs: number): number {
+    if (entries.some(takesOut)) this.events.emit('denied');
     const doomed = new Set<Live>();
     for (const entry of entries) {
       if (entry.removed || (entry.until !== undefined && Date.parse(entry.until) <= nowMs)) continue;
@@ -85,6 +89,7 @@ export class Connections implements OnModuleInit {
 
   /** Closes every connection that the list names now; for a list that was swapped in whole. */
   closeMatching(list: Pick<Denylist, 'match'>, nowMs: number): number {
+    this.events.emit('denied');
     return this.close([...this.all].filter(({ subject }) => list.match(subject, nowMs)?.mode === 'deny'));
   }
 
@@ -107,6 +112,11 @@ export class Connections implements OnModuleInit {
       if (group?.size === 0) this.byName.delete(name);
     }
   }
+}
+
+/** A certificate that gave way to its successor is nobody's whom a session should not let in. */
+function takesOut({ kind, mode, reason, removed }: DenylistEntry): boolean {
+  return !removed && mode === 'deny' && kind !== 'token' && kind !== 'network' && reason !== 'superseded';
 }
 
 function namesOf({ thumbprint, serial, keyThumbprint, deviceId }: DenylistSubject): string[] {

@@ -1,54 +1,51 @@
-import { TLSSocket } from 'node:tls';
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { connectionSubject, denylistCode } from '@outrider/admission';
+import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Listeners } from '../http/listeners.service.js';
 import { Metrics } from '../service/metrics.service.js';
-import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
-import { clientCertificate } from './client-certificate.js';
-import { Decisions } from './decisions.service.js';
-import { DenylistFeed } from './denylist-feed.client.js';
+import { Connections } from './connections.service.js';
+
+/** At once after a revocation that comes alone; of many, once in so long. */
+const AT_MOST_EVERY_MS = 10_000;
 
 /**
- * Looks anew at whoever resumes a TLS session: the certificate was proven in a handshake of the past. One that is out of service, or has
- * expired, gets no connection by it; by a handshake of its own it would, and be told why it is refused.
+ * No TLS session outlives a revocation: what takes vehicles out of service makes every ticket worthless, and the next handshake of each is
+ * a whole one. Until then, and for all that, admission judges each request by the certificate that the session was begun with.
  */
 @Injectable()
-export class Resumptions implements OnModuleInit {
-  private readonly refused;
+export class Resumptions implements OnModuleInit, OnApplicationShutdown {
+  private renewedMs = Number.NEGATIVE_INFINITY;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly renewed;
 
   constructor(
     private readonly listeners: Listeners,
-    private readonly feed: DenylistFeed,
-    private readonly decisions: Decisions,
-    @Inject(RUNTIME) private readonly runtime: Runtime,
+    private readonly connections: Connections,
     metrics: Metrics,
   ) {
-    this.refused = metrics.counter('outrider_resumptions_refused_total', 'TLS sessions that outlived their client.');
+    this.renewed = metrics.counter(
+      'outrider_ticket_keys_renewed_total',
+      'Times that revocations made all TLS session tickets worthless.',
+    );
   }
 
   onModuleInit(): void {
-    this.listeners.events.on('connection', (socket, peer) => {
-      if (!(socket instanceof TLSSocket) || !socket.isSessionReused()) return;
-      const certificate = clientCertificate(peer, this.runtime.config.trustDomain);
-      if (!certificate) return;
-      const now = Date.now();
-      const { listener, remoteAddress } = peer;
-      const entry = this.feed.match(connectionSubject({ certificate, remoteAddress }), now);
-      const expired = now > certificate.notAfter.getTime();
-      // What is open in recovery mode stays open to it.
-      if (!expired && entry?.mode !== 'deny') return;
-      socket.destroy();
-      this.refused.inc();
-      this.decisions.record({
-        decision: 'deny',
-        code: entry ? denylistCode(entry.kind) : 'tls.certificate_expired',
-        listener,
-        action: 'TLS resumption',
-        deviceId: certificate.deviceId,
-        thumbprint: certificate.thumbprint,
-        remoteAddress,
-        detail: entry?.reason ?? 'expired',
-      });
-    });
+    this.connections.events.on('denied', () => this.denied());
+  }
+
+  onApplicationShutdown(): void {
+    clearTimeout(this.timer);
+  }
+
+  private denied(): void {
+    if (this.timer) return;
+    const waitMs = Math.max(0, this.renewedMs + AT_MOST_EVERY_MS - performance.now());
+    if (waitMs === 0) this.renew();
+    else this.timer = setTimeout(() => this.renew(), waitMs).unref();
+  }
+
+  private renew(): void {
+    this.timer = undefined;
+    this.renewedMs = performance.now();
+    this.listeners.forgetSessions();
+    this.renewed.inc();
   }
 }

@@ -1,9 +1,9 @@
-import { constants } from 'node:crypto';
+import { constants, randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
-import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import { type SecureContextOptions, type TLSSocket, Server as TlsServer } from 'node:tls';
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { type ParsedCertificate, toPem } from '@outrider/x509';
@@ -36,6 +36,8 @@ const TLS12_CIPHERS = [
 export const MAX_BODY_BYTES = 1_048_576;
 
 const DRAIN_MS = 10_000;
+/** Of Node: a name, and the keys that encrypt and authenticate. */
+const TICKET_KEY_BYTES = 48;
 /** Node looks for requests that take too long twice a minute unless told otherwise: a timeout of ten seconds would be one of forty. */
 const TIMEOUTS = { connectionsCheckingInterval: 2_000 } as const;
 
@@ -47,7 +49,7 @@ export const CONTEXT_OPTIONS = {
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   // No finite fields, which OpenSSL offers under TLS 1.3, and no curve that nobody brings.
   ecdhCurve: 'X25519MLKEM768:X25519:P-256:P-384',
-  // A session is resumed for so long, and each time looked at anew (admission's `Resumptions`).
+  // So long a session is resumed, if no revocation comes before (admission's `Resumptions`).
   sessionTimeout: 300,
 } as const;
 const TLS_OPTIONS = { ...TIMEOUTS, ...CONTEXT_OPTIONS, handshakeTimeout: 10_000, maxHeaderSize: 16_384 } as const;
@@ -175,6 +177,12 @@ export class Listeners implements BeforeApplicationShutdown {
   clientAnchors(): ParsedCertificate[] {
     const files = this.runtime.config.listeners.vehicle?.clientAnchorFiles ?? [];
     return files.flatMap((file) => [...this.trustFiles.certificates(file)]);
+  }
+
+  /** Tickets of before are worth nothing from now on: whoever comes back with one makes a whole handshake. */
+  forgetSessions(): void {
+    for (const server of this.servers)
+      if (server instanceof TlsServer) server.setTicketKeys(randomBytes(TICKET_KEY_BYTES));
   }
 
   /** An anchor that went away takes its connections with it; one that came lets its own try again. */
