@@ -1,7 +1,7 @@
 /** Jest runs what tsc built (one compiler, one truth); `*.db.spec.js` need the PostgreSQL and NATS that tools/test starts. */
 export default {
   testEnvironment: 'node',
-  roots: ['<rootDir>/libs', '<rootDir>/apps'],
+  roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/bench'],
   testMatch: ['**/dist/**/*.spec.js'],
   modulePathIgnorePatterns: ['<rootDir>/.outrider', '<rootDir>/.nx'],
   haste: { enableSymlinks: false },
