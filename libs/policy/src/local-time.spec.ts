@@ -11,6 +11,14 @@ test.each([
   expect(localTime(new Date(instant), zone)).toEqual(expected);
 });
 
+it('keeps each zone’s minute, and no other', () => {
+  const at = (time: string, zone: string) => localTime(new Date(`2026-07-01T${time}Z`), zone).minuteOfDay;
+  expect([at('10:00:00', 'UTC'), at('10:00:59.999', 'UTC'), at('10:01:00', 'UTC'), at('10:00:30', 'UTC')]).toEqual([
+    600, 600, 601, 600,
+  ]);
+  expect([at('10:01:00', 'Europe/Berlin'), at('10:01:00', 'UTC')]).toEqual([721, 601]);
+});
+
 it('knows a zone from a guess', () => {
   expect([isTimeZone('America/New_York'), isTimeZone('Mars/Olympus'), isTimeZone('')]).toEqual([true, false, false]);
 });

@@ -9,8 +9,13 @@ export interface LocalTime {
   readonly weekday: number;
 }
 
+/** A zone comes from an operator; what they write must not grow memory without bound. */
+const MOST_ZONES = 600;
 const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
+const MINUTE_MS = 60_000;
 const formats = new Map<string, Intl.DateTimeFormat>();
+/** Each zone's last: within a minute a thousand decisions ask for the same, and the calendar takes its time. */
+const latest = new Map<string, { readonly minute: number; readonly time: LocalTime }>();
 
 /** Whether the runtime knows the zone, e.g. `Europe/Berlin`. */
 export function isTimeZone(zone: string): boolean {
@@ -24,6 +29,16 @@ export function isTimeZone(zone: string): boolean {
 
 /** @throws RangeError for a zone that `isTimeZone` does not know */
 export function localTime(instant: Date, zone: string): LocalTime {
+  const minute = Math.floor(instant.getTime() / MINUTE_MS);
+  const known = latest.get(zone);
+  if (known?.minute === minute) return known.time;
+  const time = inZone(instant, zone);
+  if (latest.size >= MOST_ZONES) latest.clear();
+  latest.set(zone, { minute, time });
+  return time;
+}
+
+function inZone(instant: Date, zone: string): LocalTime {
   const parts = formatOf(zone).formatToParts(instant);
   const part = (type: Intl.DateTimeFormatPartTypes): string => parts.find((one) => one.type === type)?.value ?? '';
   const hour = Number(part('hour'));
@@ -40,8 +55,7 @@ function formatOf(zone: string): Intl.DateTimeFormat {
       weekday: 'short',
       hourCycle: 'h23',
     });
-    // A zone comes from an operator; what they write must not grow memory without bound.
-    if (formats.size >= 600) formats.clear();
+    if (formats.size >= MOST_ZONES) formats.clear();
     formats.set(zone, format);
   }
   return format;
