@@ -5,6 +5,8 @@ import { JWS_TYP, signJws } from '@outrider/crypto';
 import { Agent } from 'undici';
 import type { EnrolledVehicle, Suite } from '../suite/suite.client.js';
 
+const KNOWN_MS = 20_000;
+
 /** Milliseconds of the monotonic clock. */
 export interface Heard {
   received(id: string, at: number): void;
@@ -36,8 +38,20 @@ export class StreamingVehicle {
 
   /** Resolves once the stream is open; it is opened again whenever it ends. */
   async connect(): Promise<void> {
-    this.token = await this.suite.token(this.vehicle, 'command:receive', this.agent);
+    this.token = await this.firstToken();
     await new Promise<void>((opened, failed) => void this.stream(opened).catch(failed));
+  }
+
+  /** What was just enrolled is known to the policies a moment later. */
+  private async firstToken(): Promise<string> {
+    for (const end = performance.now() + KNOWN_MS; ; ) {
+      try {
+        return await this.suite.token(this.vehicle, 'command:receive', this.agent);
+      } catch (error) {
+        if (performance.now() > end || !String(error).includes('policy.denied')) throw error;
+        await sleep(200);
+      }
+    }
   }
 
   async close(): Promise<void> {

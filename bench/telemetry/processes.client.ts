@@ -11,10 +11,11 @@ export interface Spent {
   readonly generator: number;
 }
 
-export function spent(suite: Suite): Spent {
+/** `service`: whose own CPU is told. */
+export function spent(suite: Suite, service = 'telemetry'): Spent {
   const { user, system } = process.cpuUsage();
   return {
-    service: own(fieldsOf(suite.pid('telemetry'))),
+    service: own(fieldsOf(suite.pid(service))),
     postgres: tree(suite.pid('postgres')),
     nats: own(fieldsOf(suite.pid('nats'))),
     generator: (user + system) / 1e6,
