@@ -19,3 +19,4 @@ export { freePort, startNats, type TestNats } from './nats.client.js';
 export { startPolicyOwner, type TestPolicyOwner } from './policy-owner.client.js';
 export { type TestServiceParts, testServiceConfig } from './service.client.js';
 export { startTokenService, type TestTokenService } from './token-service.client.js';
+export { startWire, type TestWire } from './wire.client.js';

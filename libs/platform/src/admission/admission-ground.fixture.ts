@@ -25,9 +25,9 @@ export const A = DeviceId.parse('device-a');
 export const B = DeviceId.parse('device-b');
 
 /** telemetry's listeners before the probe's routes. @param config as a ground gives it, or changed */
-export async function startProbe(config: unknown): Promise<NestFastifyApplication> {
+export async function startProbe(config: unknown, name = 'telemetry-00000001'): Promise<NestFastifyApplication> {
   const parsed = serviceConfig({}).parse(config);
-  const instance = InstanceId.parse('telemetry-00000001');
+  const instance = InstanceId.parse(name);
   const logger = createLogger('telemetry', instance, parsed.logLevel);
   await migrate(parsed, [], logger);
   const runtime = { service: 'telemetry' as const, instance, config: parsed, logger };
