@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { InstanceId, TrustDomain } from '@outrider/ids';
 import { createLogger, Metrics, Readiness, Schedule } from '@outrider/platform/service';
 import { createAuthorities, createVehicleAuthority } from '../ceremony/create-authorities.command.js';
-import { activateGeneration, rollOver } from '../ceremony/roll-over.command.js';
+import { activateGeneration, retireGeneration, rollOver } from '../ceremony/roll-over.command.js';
 import type { Config } from '../config.js';
 import { Authorities } from './authorities.service.js';
 
@@ -47,6 +47,33 @@ describe('Authorities', () => {
     expect(authorities.signing('vehicle-ca').generation).toBe(2);
     expect(authorities.byKeyId(before.certificate.subjectKeyId as string).generation).toBe(1);
     expect(authorities.isAuthorityKey(before.certificate.keyThumbprint)).toBe(true);
+  });
+
+  it('signs the lists of one that was retired early, which nobody trusts, until its certificates are over', async () => {
+    const keyId = authorities.signing('vehicle-ca').certificate.subjectKeyId as string;
+    await rollOver(vehicleCa());
+    await activateGeneration({ ...vehicleCa(), generation: 2, minWaitSeconds: 0 });
+    const retirement = { generation: 1, relianceSeconds: undefined, force: true, distrust: false };
+    await retireGeneration({ ...vehicleCa(), ...retirement });
+    authorities.look();
+    expect(authorities.trusted('vehicle-ca').map(({ subjectKeyId }) => subjectKeyId)).not.toContain(keyId);
+    expect(authorities.byKeyId(keyId).generation).toBe(1);
+    expect(authorities.issuers().map(({ generation }) => generation)).toEqual([1, 2]);
+    const withoutKey = readFileSync(manifestFile(), 'utf8').replace('keys/vehicle-ca.key', 'keys/destroyed.key');
+    const good = readFileSync(manifestFile(), 'utf8');
+    writeFileSync(manifestFile(), withoutKey);
+    authorities.look();
+    expect(authorities.issuers().map(({ generation }) => generation)).toEqual([2]);
+    writeFileSync(manifestFile(), good);
+    authorities.look();
+    expect(authorities.byKeyId(keyId).generation).toBe(1);
+    const over = readFileSync(manifestFile(), 'utf8').replace(
+      /"listsUntil": "[^"]*"/,
+      '"listsUntil": "2026-01-01T00:00:00.000Z"',
+    );
+    writeFileSync(manifestFile(), over);
+    authorities.look();
+    expect(() => authorities.byKeyId(keyId)).toThrow(expect.objectContaining({ code: 'ca.authority_unknown' }));
   });
 
   it('takes up a further authority', async () => {

@@ -46,7 +46,7 @@ export class Authorities {
     );
     const { pkcs11 } = config.authorities;
     this.token = pkcs11 && new Pkcs11Token(pkcs11);
-    this.opened = this.open(readManifestFiles(config.authorities.manifestFile));
+    this.opened = this.open(readManifestFiles(config.authorities.manifestFile, new Date()));
     readiness.add('ca-certificates', () => this.expiry(new Date()));
     readiness.add('ca-manifest', () => ({ ok: this.broken === undefined, detail: this.broken ?? this.generations() }));
     if (pkcs11) readiness.add('ca-token', () => this.checkToken());
@@ -65,7 +65,7 @@ export class Authorities {
   }
 
   /**
-   * The generation with that subject key identifier (hex), whatever its state but retired: for its CRLs.
+   * The generation with that subject key identifier (hex), whatever its state as long as it has lists: for those.
    * @throws DomainError `ca.authority_unknown`
    */
   byKeyId(issuerKeyId: string): OpenGeneration {
@@ -93,7 +93,7 @@ export class Authorities {
   /** Reads the manifest now. Swaps it in whole, or leaves all as it was. */
   look(): void {
     try {
-      const files = readManifestFiles(this.config.authorities.manifestFile);
+      const files = readManifestFiles(this.config.authorities.manifestFile, new Date());
       if (files.fingerprint !== this.opened.fingerprint) {
         this.opened = this.open(files);
         this.logger.info(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { AuthoritiesManifest, activeOf, byKeyId, type GenerationState, signingOf, trustedOf } from './manifest.js';
 
+const NOW = new Date('2026-03-01T12:00:00Z');
 const generation = (number: number, state: GenerationState) => ({
   generation: number,
   key: { kind: 'file', file: `keys/vehicle-ca.${number}.key` },
@@ -22,7 +23,16 @@ describe('AuthoritiesManifest', () => {
     const authority = authorityOf('retired', 'outgoing', 'active', 'published');
     expect(activeOf(authority).generation).toBe(3);
     expect(numbers(trustedOf(authority))).toEqual([3, 4, 2]);
-    expect(numbers(signingOf(authority))).toEqual([2, 3, 4]);
+    expect(numbers(signingOf(authority, NOW))).toEqual([2, 3, 4]);
+  });
+
+  it('lets one that was retired while its certificates live sign CRLs until they are over, trusted by nobody', () => {
+    const retired = { ...generation(1, 'retired'), listsUntil: '2026-03-01T12:00:00.000Z' };
+    const parsed = AuthoritiesManifest.parse(manifest(retired, generation(2, 'active')))['vehicle-ca'];
+    const authority = parsed as NonNullable<typeof parsed>;
+    expect(numbers(trustedOf(authority))).toEqual([2]);
+    expect(numbers(signingOf(authority, new Date(NOW.getTime() - 1)))).toEqual([1, 2]);
+    expect(numbers(signingOf(authority, NOW))).toEqual([2]);
   });
 
   it.each<[string, object]>([

@@ -19,7 +19,7 @@ export type KeyReference = z.infer<typeof KeyReference>;
 
 /**
  * `published`: trusted, signs no certificates yet; `active`: signs; `outgoing`: signs only CRLs for what it has issued, still trusted;
- * `retired`: neither.
+ * `retired`: trusted no more; it goes on with its lists where it was retired while certificates of it may live.
  */
 export const GenerationState = z.enum(['published', 'active', 'outgoing', 'retired']);
 export type GenerationState = z.infer<typeof GenerationState>;
@@ -31,6 +31,8 @@ export const Generation = z.strictObject({
   state: GenerationState,
   /** When it came into that state. */
   since: z.iso.datetime(),
+  /** Of a retired one: relying parties elsewhere may ask for its lists until then; its key has to be kept as long. */
+  listsUntil: z.iso.datetime().optional(),
 });
 export type Generation = z.infer<typeof Generation>;
 
@@ -67,9 +69,16 @@ export function trustedOf(authority: ManifestAuthority): Generation[] {
   return [activeOf(authority), ...others.reverse()];
 }
 
-/** Whose keys have to be at hand: all sign CRLs, also the outgoing ones, and the published ones, whose lists are there before their certificates. */
-export function signingOf(authority: ManifestAuthority): Generation[] {
-  return authority.generations.filter(({ state }) => state !== 'retired');
+/**
+ * Whose keys have to be at hand: all sign CRLs, also the outgoing ones, the published ones, whose lists are there before their
+ * certificates, and those that were retired while certificates of them may live.
+ */
+export function signingOf(authority: ManifestAuthority, now: Date): Generation[] {
+  return authority.generations.filter((generation) => signsLists(generation, now));
+}
+
+export function signsLists({ state, listsUntil }: Generation, now: Date): boolean {
+  return state !== 'retired' || (listsUntil !== undefined && now < new Date(listsUntil));
 }
 
 /**

@@ -33,7 +33,7 @@ export interface OpenedAuthorities {
   readonly fingerprint: string;
   /** By name, those that sign here. */
   readonly active: ReadonlyMap<string, OpenGeneration>;
-  /** Those, and the published and outgoing ones, which sign CRLs alone. */
+  /** Those, and the published and outgoing ones and some that were retired early, which sign CRLs alone. */
   readonly signing: readonly OpenGeneration[];
   /** By name, of every authority: what stands in its bundle. */
   readonly trusted: ReadonlyMap<string, readonly ParsedCertificate[]>;
@@ -42,24 +42,26 @@ export interface OpenedAuthorities {
 }
 
 export interface ManifestFiles {
+  /** When they were read: what is over by then is not among them. */
+  readonly readAt: Date;
   readonly manifest: AuthoritiesManifest;
   readonly fingerprint: string;
   readonly certificates: ReadonlyMap<string, ParsedCertificate>;
 }
 
 /** @throws Error naming the file that is missing or wrong. */
-export function readManifestFiles(file: string): ManifestFiles {
+export function readManifestFiles(file: string, now: Date): ManifestFiles {
   const manifest = readManifest(file);
   const certificates = new Map<string, ParsedCertificate>();
   const parts = [JSON.stringify(manifest)];
   for (const [name, authority] of Object.entries(manifest)) {
-    for (const generation of authority.generations.filter(({ state }) => state !== 'retired')) {
+    for (const generation of signingOf(authority, now)) {
       const certificate = readCertificate(join(dirname(file), generation.certificate));
       certificates.set(`${name}/${generation.generation}`, certificate);
       parts.push(certificate.thumbprint);
     }
   }
-  return { manifest, fingerprint: parts.join(' '), certificates };
+  return { readAt: now, manifest, fingerprint: parts.join(' '), certificates };
 }
 
 function readCertificate(file: string): ParsedCertificate {
@@ -78,7 +80,7 @@ function readCertificate(file: string): ParsedCertificate {
  * @throws DomainError `ca.key_unavailable` for a key that cannot be opened or is not its certificate's.
  */
 export function openAuthorities(
-  { manifest, fingerprint, certificates }: ManifestFiles,
+  { readAt, manifest, fingerprint, certificates }: ManifestFiles,
   open: (reference: KeyReference, certificate: ParsedCertificate) => CaKey,
 ): OpenedAuthorities {
   const certificateOf = (name: string, { generation }: Generation) =>
@@ -92,6 +94,15 @@ export function openAuthorities(
     }
     return { authority: name, profile, generation: generation.generation, certificate, key };
   };
+  /** Whoever destroys the key of a retired generation ends its lists, and nothing else. */
+  const openKept = (name: string, authority: ManifestAuthority, generation: Generation): OpenGeneration | undefined => {
+    try {
+      return openGeneration(name, authority, generation);
+    } catch (error) {
+      if (generation.state === 'retired') return undefined;
+      throw error;
+    }
+  };
   const active = new Map<string, OpenGeneration>();
   const signing: OpenGeneration[] = [];
   const trusted = new Map<string, readonly ParsedCertificate[]>();
@@ -101,8 +112,9 @@ export function openAuthorities(
       trustedOf(authority).map((generation) => certificateOf(name, generation)),
     );
     if (!ONLINE_PROFILES.includes(authority.profile)) continue;
-    for (const generation of signingOf(authority)) {
-      const opened = openGeneration(name, authority, generation);
+    for (const generation of signingOf(authority, readAt)) {
+      const opened = openKept(name, authority, generation);
+      if (opened === undefined) continue;
       signing.push(opened);
       if (generation === activeOf(authority)) active.set(name, opened);
     }

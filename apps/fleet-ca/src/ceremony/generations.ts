@@ -66,7 +66,8 @@ export function activate(
 }
 
 /**
- * Trusted by nobody from now on.
+ * Trusted by nobody from now on. Where certificates of an issuing CA may still live, its lists go on until then: the fleet refuses them by
+ * itself, but relying parties elsewhere may not have heard of it.
  * @param relianceSeconds how long its certificates may live on; undefined: the longest of its profile.
  * @throws Error for the active generation, and while something may still rely on it unless `force`.
  */
@@ -87,15 +88,22 @@ export function retire(
       `certificates of ${name} ${wanted} may live until ${until.toISOString()}: retire it then, or --force`,
     );
   }
-  return moved(authority, wanted, 'retired', now);
+  const lives = old.state === 'outgoing' && authority.profile === 'vehicle-ca' && now < until;
+  return moved(authority, wanted, 'retired', now, lives ? { listsUntil: until.toISOString() } : {});
 }
 
-function moved(authority: ManifestAuthority, wanted: number, state: GenerationState, now: Date): ManifestAuthority {
+function moved(
+  authority: ManifestAuthority,
+  wanted: number,
+  state: GenerationState,
+  now: Date,
+  more: Pick<Generation, 'listsUntil'> = {},
+): ManifestAuthority {
   const since = now.toISOString();
-  return {
-    ...authority,
-    generations: authority.generations.map((each) => (each.generation === wanted ? { ...each, state, since } : each)),
-  };
+  const generations = authority.generations.map((each) =>
+    each.generation === wanted ? { ...each, state, since, ...more } : each,
+  );
+  return { ...authority, generations };
 }
 
 function secondsSince({ since }: Generation, now: Date): number {

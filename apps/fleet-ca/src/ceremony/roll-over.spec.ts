@@ -84,7 +84,19 @@ describe('an issuing CA', () => {
     await expect(retire('vehicle-ca')).rejects.toThrow('may live until');
     await expect(retire('vehicle-ca', { seconds: 59 + 30 * 86_400 })).rejects.toThrow('may live until');
     await retire('vehicle-ca', { seconds: 60 + 30 * 86_400 });
+    expect(new ManifestFile(out).read()['vehicle-ca']?.generations[0]).not.toHaveProperty('listsUntil');
     expect(trust('vehicle-ca.crt').map(({ thumbprint }) => thumbprint)).toEqual([second!.thumbprint]);
+  });
+
+  it('keeps the lists of an issuing CA that is retired early until the last of its certificates is over', async () => {
+    const listsUntil = (name: string) => new ManifestFile(out).read()[name]?.generations[0]?.listsUntil;
+    for (const name of ['vehicle-ca', 'infrastructure-ca']) {
+      await rollover(name);
+      await activate(name);
+      await retire(name, { force: true });
+    }
+    expect(listsUntil('vehicle-ca')).toBe(later(60 + 30 * 86_400).toISOString());
+    expect(listsUntil('infrastructure-ca')).toBeUndefined();
   });
 
   it('makes nothing twice, whatever is run again', async () => {
