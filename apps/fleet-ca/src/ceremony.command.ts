@@ -19,7 +19,7 @@ import { readPassphrase } from './ceremony/ca-files.store.js';
 import { createAuthorities, createVehicleAuthority } from './ceremony/create-authorities.command.js';
 import { issueServers } from './ceremony/issue-server.command.js';
 import { activateGeneration, retireGeneration, rollOver } from './ceremony/roll-over.command.js';
-import { ServerName } from './ceremony/service-certificate.js';
+import { OCSP_SIGNER, ServerName } from './ceremony/service-certificate.js';
 import { Pkcs11Token } from './keys/pkcs11-token.provider.js';
 
 /** Until every service has looked at its trust files many times over. */
@@ -45,7 +45,7 @@ const VERBS = {
   'issue-server': z.strictObject({
     ...Common,
     to: z.string().min(1),
-    service: z.array(ServerName).default([...SERVICES]),
+    service: z.array(ServerName).default([...SERVICES, OCSP_SIGNER]),
     dns: z.array(z.hostname()).default([]),
     ip: z.array(z.string().refine((address) => isIP(address) !== 0, 'no IP address')).default([]),
   }),

@@ -7,6 +7,7 @@ import factoryCa from './profiles/factory-ca.json' with { type: 'json' };
 import factoryDevice from './profiles/factory-device.json' with { type: 'json' };
 import infrastructureCa from './profiles/infrastructure-ca.json' with { type: 'json' };
 import issuingCa from './profiles/issuing-ca.json' with { type: 'json' };
+import infrastructureOcspSigner from './profiles/infrastructure-ocsp-signer.json' with { type: 'json' };
 import ocspSigner from './profiles/ocsp-signer.json' with { type: 'json' };
 import root from './profiles/root.json' with { type: 'json' };
 import rootCross from './profiles/root-cross.json' with { type: 'json' };
@@ -31,6 +32,7 @@ const FILES = {
   'service-server': serviceServer,
   'command-signer': commandSigner,
   'ocsp-signer': ocspSigner,
+  'infrastructure-ocsp-signer': infrastructureOcspSigner,
 } as const;
 
 export type ProfileName = keyof typeof FILES;

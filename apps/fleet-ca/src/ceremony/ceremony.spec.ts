@@ -151,6 +151,16 @@ describe('issueServers', () => {
     ).toEqual([true, true, ...Array(4).fill(false)]);
   });
 
+  it('makes who answers OCSP for the others: no name, no other use, nobody to ask about itself', async () => {
+    await createAuthorities(ceremony());
+    expect(await servers(['ocsp-signer'])).toEqual(['ocsp-signer']);
+    expect(await servers(['ocsp-signer'])).toEqual([]);
+    const [leaf] = chainOf('ocsp-signer');
+    expect(leaf).toMatchObject({ sanUris: [], sanDns: [], sanIps: [], extendedKeyUsages: [OID.ocspSigning] });
+    expect(leaf?.extensions.map(({ oid }) => oid)).toContain(OID.ocspNoCheck);
+    expect(leaf?.authorityKeyId).toBe(certificate('infrastructure-ca').subjectKeyId);
+  });
+
   it('issues again when less than a third of the life is left, or a new host is asked for', async () => {
     await createAuthorities(ceremony());
     await servers(['token']);

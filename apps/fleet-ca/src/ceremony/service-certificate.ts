@@ -3,8 +3,11 @@ import { type SerialNumber, Service, serviceSpiffeId, type TrustDomain } from '@
 import { type CertificateDescription, canonicalIpAddress, OID, type ParsedCertificate, PROFILES } from '@outrider/x509';
 import { z } from 'zod';
 
+/** Answers OCSP about all the others; revocation holds its key. */
+export const OCSP_SIGNER = 'ocsp-signer';
+
 /** A service, or a proxy that terminates TLS for vehicles: no service of ours ever has such a name. */
-export const ServerName = z.union([Service, z.string().regex(/^edge-[a-z0-9][a-z0-9-]{0,30}$/)]);
+export const ServerName = z.union([Service, z.literal(OCSP_SIGNER), z.string().regex(/^edge-[a-z0-9][a-z0-9-]{0,30}$/)]);
 export type ServerName = z.infer<typeof ServerName>;
 
 export interface ServiceHosts {
@@ -25,9 +28,9 @@ export function serviceDescription(
   now: Date,
 ): CertificateDescription {
   const notBefore = new Date(now.getTime() - BACKDATE_MS);
-  const all = withLoopback(hosts);
+  const profile = service === OCSP_SIGNER ? 'infrastructure-ocsp-signer' : 'service-server';
   return {
-    profile: 'service-server',
+    profile,
     serialNumber,
     subject: [
       { type: OID.organizationName, value: trustDomain },
@@ -35,11 +38,13 @@ export function serviceDescription(
     ],
     spkiDer,
     notBefore,
-    notAfter: new Date(notBefore.getTime() + PROFILES['service-server'].lifetimeSeconds.default * 1000),
-    sanUri: serviceSpiffeId(trustDomain, service),
-    sanDns: all.dns,
-    sanIps: all.ips,
+    notAfter: new Date(notBefore.getTime() + PROFILES[profile].lifetimeSeconds.default * 1000),
+    ...(service === OCSP_SIGNER ? {} : namesOf(service, trustDomain, withLoopback(hosts))),
   };
+}
+
+function namesOf(service: ServerName, trustDomain: TrustDomain, { dns, ips }: ServiceHosts) {
+  return { sanUri: serviceSpiffeId(trustDomain, service), sanDns: dns, sanIps: ips };
 }
 
 function withLoopback(hosts: ServiceHosts): ServiceHosts {
