@@ -72,7 +72,7 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
       ...{ intervalSeconds: 60, validitySeconds: 3600 },
       delta: { intervalSeconds: 30, validitySeconds: 3600 },
     },
-    ocsp: { validitySeconds: 3600, signaturesPerSecond: 500 },
+    ocsp: { validitySeconds: 3600, signaturesPerSecond: 500, infrastructureSigner: ocspSigner(settings) },
     denylist: { renewalGraceSeconds: DAY_SECONDS, skewSeconds: BACKDATE_SECONDS },
   }),
   gateway: (settings) => ({
@@ -82,6 +82,12 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
     policies: { folder: join(PROJECT, 'policies') },
   }),
 };
+
+/** Made with the certificates of the services. */
+function ocspSigner(settings: Settings): { certificateFile: string; keyFile: string } {
+  const { certificate: certificateFile, key: keyFile } = fleetFiles(settings).service('ocsp-signer');
+  return { certificateFile, keyFile };
+}
 
 /** The same for fleet-ca, which names a shard in each certificate, and for revocation, which publishes it. */
 function shards(settings: Settings): { baseUrl: string; shardCount: number } {

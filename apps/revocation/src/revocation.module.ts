@@ -42,6 +42,7 @@ import { OcspService } from './ocsp/ocsp.service.js';
 import { OcspHttp } from './ocsp/ocsp-http.listener.js';
 import { OcspResponses } from './ocsp/ocsp-responses.repository.js';
 import { OcspSigners } from './ocsp/ocsp-signers.service.js';
+import { StapleConsumer } from './ocsp/staple.consumer.js';
 import { StatusChanges } from './ocsp/status-changes.listener.js';
 import { Recoveries } from './recovery/recoveries.repository.js';
 import { RegistryConsumer } from './recovery/registry.consumer.js';
@@ -91,6 +92,7 @@ import { Targets } from './revoke/targets.service.js';
     IssuanceService,
     OcspService,
     OcspHttp,
+    StapleConsumer,
     Recoveries,
     RegistryConsumer,
   ],

@@ -1,7 +1,9 @@
 /** revocation as it runs, on a real PostgreSQL and NATS; the services around it are real clients under their own NATS users. */
 
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import https from 'node:https';
+import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
@@ -26,11 +28,13 @@ import { Listeners } from '@outrider/platform/http';
 import { migrate } from '@outrider/platform/postgres';
 import { createApplication, createLogger } from '@outrider/platform/service';
 import {
+  issue,
   issueVehicle,
   startGround,
   startTokenService,
   type TestDatabase,
   type TestFleet,
+  type TestGround,
   type TestNats,
   until,
 } from '@outrider/testing';
@@ -79,7 +83,7 @@ export async function startSuite(crl: Partial<Config['crl']> = {}): Promise<Suit
       delta: { intervalSeconds: 3600, validitySeconds: 7200 },
       ...crl,
     },
-    ocsp: { validitySeconds: 600, signaturesPerSecond: 50 },
+    ocsp: { validitySeconds: 600, signaturesPerSecond: 50, infrastructureSigner: await ocspSigner(ground) },
     denylist: { renewalGraceSeconds: 3600, skewSeconds: 60 },
   });
   await migrate(
@@ -117,6 +121,15 @@ export async function startSuite(crl: Partial<Config['crl']> = {}): Promise<Suit
   await suite.app.get(Listeners).open();
   await until(() => suite.app.get(JwksKeys).get(tokens.keyId) !== undefined);
   return suite;
+}
+
+/** As the ceremony makes it for service certificates. */
+async function ocspSigner({ fleet, directory }: TestGround) {
+  const signer = await issue('infrastructure-ocsp-signer', fleet.infrastructureCa, { name: 'ocsp-signer' });
+  const [certificateFile, keyFile] = [join(directory, 'ocsp-signer.crt'), join(directory, 'ocsp-signer.key')];
+  writeFileSync(certificateFile, signer.certificatePem);
+  writeFileSync(keyFile, signer.privateKeyPem);
+  return { certificateFile, keyFile };
 }
 
 /** In fleet-ca's place: knows the certificates it is given, signs CRLs that are asked for by revocation's key. */

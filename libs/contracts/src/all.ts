@@ -41,6 +41,7 @@ export const CONTRACTS: readonly Contract[] = [
   revocation.denylistAdd,
   revocation.denylistRemove,
   revocation.denylistEnforced,
+  revocation.stapleGet,
   gateway.blockChanged,
   gateway.deviceContextGet,
   gateway.decisionLogged,

@@ -70,6 +70,7 @@ export {
   deviceReleased,
   deviceRevoked,
   Enforcement,
+  stapleGet,
 } from './revocation.js';
 export {
   BUCKETS,

@@ -2,7 +2,7 @@
 import { DeviceId, InstanceId } from '@outrider/ids';
 import { z } from 'zod';
 import { event, request } from './contract.js';
-import { CertificateRef, Instant, RevocationReason } from './values.js';
+import { CertificateRef, DerBase64, Instant, RevocationReason } from './values.js';
 
 /** What an entry names. `serial` is `<issuerKeyId>-<serialNumber>`; `network` is a CIDR; `token` a jti. */
 export const DenylistKind = z.enum(['certificate', 'serial', 'key', 'device', 'token', 'network']);
@@ -147,5 +147,22 @@ export const denylistEnforced = event({
     /** As in the heartbeat. */
     urgent: z.int().positive().optional(),
     closedConnections: z.int().nonnegative(),
+  }),
+});
+
+/**
+ * The OCSP answer that a listener staples to its certificate (RFC 6066 §8). The certificate proves itself: revocation believes its
+ * issuer's signature, and knows it from then on.
+ */
+export const stapleGet = request({
+  subject: 'revocation.staple.get.v1',
+  from: ['provisioning', 'token', 'telemetry', 'command', 'revocation', 'gateway'],
+  to: 'revocation',
+  payload: z.strictObject({ certificate: DerBase64 }),
+  reply: z.strictObject({
+    staple: z.base64().max(16_384),
+    /** From when on a newer one may be had. */
+    refreshAt: Instant,
+    nextUpdate: Instant,
   }),
 });

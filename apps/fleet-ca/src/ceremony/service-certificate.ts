@@ -7,7 +7,11 @@ import { z } from 'zod';
 export const OCSP_SIGNER = 'ocsp-signer';
 
 /** A service, or a proxy that terminates TLS for vehicles: no service of ours ever has such a name. */
-export const ServerName = z.union([Service, z.literal(OCSP_SIGNER), z.string().regex(/^edge-[a-z0-9][a-z0-9-]{0,30}$/)]);
+export const ServerName = z.union([
+  Service,
+  z.literal(OCSP_SIGNER),
+  z.string().regex(/^edge-[a-z0-9][a-z0-9-]{0,30}$/),
+]);
 export type ServerName = z.infer<typeof ServerName>;
 
 export interface ServiceHosts {

@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { sha256Base64url, signDer } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
+import type { SerialNumber } from '@outrider/ids';
 import { CONFIG, LOGGER, Metrics, Schedule } from '@outrider/platform/service';
 import {
   createOcspRequest,
   createOcspResponse,
+  encodeOcspCertId,
   type OcspCertId,
   type OcspCertStatus,
   type OcspFailure,
@@ -116,6 +118,11 @@ export class OcspService {
     } finally {
       this.busy -= 1;
     }
+  }
+
+  /** By SHA-1, as clients that read staples compare them. */
+  answerAbout(issuer: ParsedCertificate, serialNumber: SerialNumber): Promise<OcspAnswer> {
+    return this.answer(Buffer.from(createOcspRequest([encodeOcspCertId(issuer, serialNumber)])));
   }
 
   failure(failure: OcspFailure): PassingAnswer {

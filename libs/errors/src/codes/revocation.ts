@@ -33,4 +33,9 @@ export const REVOCATION_CODES = {
     retry: 'later',
   },
   'revocation.crl_not_found': { status: 404, title: 'There is no such CRL.', retry: 'never' },
+  'revocation.staple_unavailable': {
+    status: 503,
+    title: 'There is no OCSP answer to staple to this certificate.',
+    retry: 'later',
+  },
 } as const satisfies CodeTable;

@@ -17,6 +17,7 @@ import { ConnectionLimiter } from './connection-limits.service.js';
 import type { ListenerName } from './on.provider.js';
 import type { Peer } from './peer.js';
 import { isAuthorized, isTrustedProxy, peerOfSocket, type TrustedProxies } from './peer.provider.js';
+import { Staples } from './staples.service.js';
 import { continueLater, isStreaming } from './streamed-body.provider.js';
 import { answerToUnparsed } from './unparsed.js';
 
@@ -109,6 +110,7 @@ export class Listeners implements BeforeApplicationShutdown {
     private readonly readiness: Readiness,
     private readonly trustFiles: TrustFiles,
     private readonly limiter: ConnectionLimiter,
+    private readonly staples: Staples,
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -147,6 +149,7 @@ export class Listeners implements BeforeApplicationShutdown {
   ): Promise<void> {
     let context = this.secureContext(listener);
     const server = https.createServer({ ...options, ...context });
+    this.staples.serve(server, listener);
     this.trustFiles.events.on('changed', () => {
       const next = this.secureContext(listener);
       if (JSON.stringify(next) === JSON.stringify(context)) return;

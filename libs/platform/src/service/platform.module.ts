@@ -7,6 +7,7 @@ import { ConnectionLimiter } from '../http/connection-limits.service.js';
 import { ErrorShapes } from '../http/error-shapes.service.js';
 import { Listeners } from '../http/listeners.service.js';
 import { ProblemFilter } from '../http/problem.filter.js';
+import { Staples } from '../http/staples.service.js';
 import { Nats } from '../nats/nats.client.js';
 import { ServiceIdentity } from '../nats/service-identity.provider.js';
 import { Subscriptions } from '../nats/subscriptions.service.js';
@@ -47,6 +48,7 @@ export class PlatformModule implements OnApplicationShutdown {
       TrustFiles,
       ErrorShapes,
       ConnectionLimiter,
+      Staples,
       Listeners,
       Database,
       Outbox,
