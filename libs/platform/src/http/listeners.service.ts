@@ -230,18 +230,18 @@ export class Listeners implements BeforeApplicationShutdown {
         reason: error.code ?? error.message,
       }),
     );
-    server.on('request', (request, response) => {
+    const answer: http.RequestListener = (request, response) => {
       responseOfSocket.set(request.socket, response);
       const direct = this.directly(name, request.url);
       if (direct) direct(request, response);
       else fastify.routing(request, response);
-    });
+    };
+    server.on('request', answer);
     // A body that is too large is refused before it is sent: a client that is still sending when we close may never read why.
     server.on('checkContinue', (request, response) => {
       if (Number(request.headers['content-length']) > MAX_BODY_BYTES) continueLater(request, response);
       else response.writeContinue();
-      responseOfSocket.set(request.socket, response);
-      fastify.routing(request, response);
+      answer(request, response);
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isStreaming(socket)) return;
