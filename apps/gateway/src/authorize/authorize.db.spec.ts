@@ -244,7 +244,7 @@ describe('who asks', () => {
     const value = suite.parties.edge.certificate.thumbprint;
     await suite.denier.deny({ kind: 'certificate', value });
     await until(async () => told(await nginx(TRIPS, ofA())) === '403 403 denylist.certificate');
-    await suite.denier.lift({ kind: 'certificate', value });
+    await suite.denier.deny({ kind: 'certificate', value, removed: true });
     await until(async () => (await nginx(TRIPS, ofA())).status === 200);
   });
 });

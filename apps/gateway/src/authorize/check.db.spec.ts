@@ -149,7 +149,7 @@ describe('Envoy asks over gRPC', () => {
     expect((await check(asked())).status.code).toBe(0);
     await suite.denier.deny({ kind: 'device', value: A });
     await until(async () => told(await check(asked())) === '7 denylist.device 403');
-    await suite.denier.lift({ kind: 'device', value: A });
+    await suite.denier.deny({ kind: 'device', value: A, removed: true });
     await until(async () => (await check(asked())).status.code === 0);
   });
 

@@ -3,10 +3,7 @@ import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { join } from 'node:path';
-import { type KV, Kvm } from '@nats-io/kv';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Denylist, type DenylistEntry } from '@outrider/admission';
-import { DENYLIST_BUCKET, DENYLIST_HEARTBEAT_KEY, denylistKey } from '@outrider/contracts';
 import { JWS_TYP, sha256Base64url, signJws } from '@outrider/crypto';
 import { DeviceId, InstanceId } from '@outrider/ids';
 import { DenylistFeed, JwksKeys } from '@outrider/platform/admission';
@@ -18,6 +15,7 @@ import {
   issueService,
   issueVehicle,
   type Party,
+  startDenylist,
   startGround,
   startTokenService,
   TRUST_DOMAIN,
@@ -94,9 +92,7 @@ export async function startEdgeSuite(limits: object = {}) {
   const runtime = { service: 'gateway', instance, config, logger } as const;
   const app: NestFastifyApplication = await createApplication(definition, runtime);
   await app.get(Listeners).open();
-  const denier = await startDenier(
-    await new Kvm(await nats.connectAs('revocation')).open(DENYLIST_BUCKET.name, { bindOnly: true }),
-  );
+  const denier = await startDenylist(nats);
   const token = await startTokenService(nats, config.tokenIssuer);
   await until(() => app.get(DenylistFeed).freshness() === 'fresh' && app.get(JwksKeys).get(token.keyId) !== undefined);
   const tokenOf = (party: Party, device: DeviceId, more: object = {}, cnf: object = {}) =>
@@ -119,32 +115,11 @@ export async function startEdgeSuite(limits: object = {}) {
     tokenOf,
     denier,
     stop: async () => {
-      denier.stop();
+      await denier.stop();
       await app.close();
       await token.stop();
       await ground.stop();
     },
-  };
-}
-
-/** Writes the denylist as revocation does. */
-async function startDenier(bucket: KV) {
-  const list = new Denylist();
-  const beat = () => {
-    const { sequence, count, digest } = list;
-    return bucket.put(DENYLIST_HEARTBEAT_KEY, JSON.stringify({ generation: 1, sequence, count, digest }));
-  };
-  const timer = setInterval(() => void beat().catch(() => undefined), 200);
-  const write = async (entry: Pick<DenylistEntry, 'kind' | 'value'> & Partial<DenylistEntry>) => {
-    const record: DenylistEntry = { mode: 'deny', reason: 'test', sequence: list.sequence + 1, ...entry };
-    list.apply(record);
-    await bucket.put(denylistKey(record.kind, record.value), JSON.stringify(record));
-    await beat();
-  };
-  return {
-    deny: write,
-    lift: (entry: Pick<DenylistEntry, 'kind' | 'value'>) => write({ ...entry, removed: true }),
-    stop: () => clearInterval(timer),
   };
 }
 
