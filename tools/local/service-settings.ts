@@ -74,6 +74,7 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
     },
     ocsp: { validitySeconds: 3600, signaturesPerSecond: 500, infrastructureSigner: ocspSigner(settings) },
     denylist: { renewalGraceSeconds: DAY_SECONDS, skewSeconds: BACKDATE_SECONDS },
+    jobs: { aloneAtMost: 100 },
   }),
   gateway: (settings) => ({
     authorization: authorization(settings),

@@ -20,7 +20,8 @@ import { orderCommand } from './order/order.command.js';
 import { printable } from './output/text-table.js';
 import { personCommand } from './person/person.command.js';
 import { policyCommand } from './policy/policy.command.js';
-import { revokeCommand } from './revocation/revoke.command.js';
+import { revocationsCommand } from './revocation/revocations.command.js';
+import { releaseCommand, revokeCommand } from './revocation/revoke.command.js';
 import { telemetryCommand } from './telemetry/telemetry.command.js';
 import { tokenCommand } from './token.command.js';
 
@@ -41,6 +42,8 @@ const program = new Command('outrider')
   .addCommand(telemetryCommand())
   .addCommand(commandCommand())
   .addCommand(revokeCommand())
+  .addCommand(releaseCommand())
+  .addCommand(revocationsCommand())
   .addCommand(blockCommand())
   .addCommand(unblockCommand())
   .addCommand(blocksCommand())

@@ -31,6 +31,10 @@ export const Config = serviceConfig({
     renewalGraceSeconds: z.int().min(0).max(31_536_000),
     skewSeconds: z.int().min(0).max(3600),
   }),
+  jobs: z.strictObject({
+    /** How much one account takes out of service, or gives back, by files within an hour without a second person's elevation. */
+    aloneAtMost: z.int().min(0).max(100_000),
+  }),
 })
   .refine(({ crl }) => crl.intervalSeconds * 2 <= crl.validitySeconds, {
     path: ['crl', 'validitySeconds'],

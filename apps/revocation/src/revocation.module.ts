@@ -28,6 +28,16 @@ import { EnforcementService } from './enforcement/enforcement.service.js';
 import { ReleaseController } from './hold/release.controller.js';
 import { ReleaseService } from './hold/release.service.js';
 import { Releases } from './hold/releases.repository.js';
+import { JobChunk } from './job/job-chunk.service.js';
+import { JobLines } from './job/job-lines.repository.js';
+import { JobRunner } from './job/job-runner.service.js';
+import { JobUpload } from './job/job-upload.service.js';
+import { JobsController } from './job/jobs.controller.js';
+import { Jobs } from './job/jobs.repository.js';
+import { JobsService } from './job/jobs.service.js';
+import { WideTargets } from './job/wide-targets.client.js';
+import { RevocationList } from './list/revocation-list.repository.js';
+import { RevocationsController } from './list/revocations.controller.js';
 import { RevocationTables1764000000000 } from './migrations/1764000000000-revocation-tables.migration.js';
 import { LastingClaims1764000100000 } from './migrations/1764000100000-lasting-claims.migration.js';
 import { CrlsByIssuer1764000200000 } from './migrations/1764000200000-crls-by-issuer.migration.js';
@@ -55,7 +65,7 @@ import { Targets } from './revoke/targets.service.js';
 
 @Module({
   imports: [PolicyModule],
-  controllers: [RevokeController, ReleaseController, CrlController],
+  controllers: [RevokeController, ReleaseController, JobsController, RevocationsController, CrlController],
   providers: [
     Certificates,
     CertificateService,
@@ -84,6 +94,14 @@ import { Targets } from './revoke/targets.service.js';
     OutOfServicePolicy,
     Releases,
     ReleaseService,
+    Jobs,
+    JobLines,
+    WideTargets,
+    JobChunk,
+    JobRunner,
+    JobsService,
+    JobUpload,
+    RevocationList,
     SaveRevocation,
     RevokeService,
     StatusChanges,

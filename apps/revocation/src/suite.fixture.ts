@@ -55,14 +55,19 @@ export interface Suite {
   app: NestFastifyApplication;
   /** Another replica of the service, or the same again after `app.close()`. */
   startApp(instance?: string): Promise<NestFastifyApplication>;
+  /** Any request to the operator listener. */
+  call(method: string, path: string, body?: object | string, options?: PostOptions): Promise<Answer>;
   /** POST on the operator listener with `curl -d`'s content type, unless told otherwise. */
   post(path: string, body: object | string, options?: PostOptions): Promise<Answer>;
+  operatorToken(scope: string): string;
   stop(): Promise<void>;
 }
 
 export interface PostOptions {
   readonly scope?: string;
   readonly contentType?: string;
+  /** Instead of one of an operator nobody met before. */
+  readonly token?: string;
 }
 
 export interface Answer {
@@ -85,6 +90,7 @@ export async function startSuite(crl: Partial<Config['crl']> = {}): Promise<Suit
     },
     ocsp: { validitySeconds: 600, signaturesPerSecond: 50, infrastructureSigner: await ocspSigner(ground) },
     denylist: { renewalGraceSeconds: 3600, skewSeconds: 60 },
+    jobs: { aloneAtMost: 5 },
   });
   await migrate(
     config,
@@ -107,11 +113,14 @@ export async function startSuite(crl: Partial<Config['crl']> = {}): Promise<Suit
     httpUrl: `http://127.0.0.1:${config.listeners.http.port}`,
     app: await startApp(),
     startApp,
-    post: (path, body, { scope = 'ca:revoke', contentType = 'application/x-www-form-urlencoded' } = {}) =>
-      post(`https://127.0.0.1:${config.listeners.operator?.port}${path}`, fleet.root.certificatePem, body, {
-        authorization: `Bearer ${tokens.operatorToken(scope)}`,
-        'content-type': contentType,
+    call: (method, path, body, { scope = 'ca:revoke', contentType = 'application/json', token } = {}) =>
+      send(method, `https://127.0.0.1:${config.listeners.operator?.port}${path}`, fleet.root.certificatePem, body, {
+        authorization: `Bearer ${token ?? tokens.operatorToken(scope)}`,
+        ...(body === undefined ? {} : { 'content-type': contentType }),
       }),
+    post: (path, body, options = {}) =>
+      suite.call('POST', path, body, { contentType: 'application/x-www-form-urlencoded', ...options }),
+    operatorToken: (scope) => tokens.operatorToken(scope),
     stop: async () => {
       await suite.app.close();
       await Promise.all([caClerk.stop(), tokens.stop()]);
@@ -259,9 +268,15 @@ function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64');
 }
 
-function post(url: string, ca: string, body: object | string, headers: Record<string, string>): Promise<Answer> {
+function send(
+  method: string,
+  url: string,
+  ca: string,
+  body: object | string | undefined,
+  headers: Record<string, string>,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = https.request(url, { method: 'POST', ca, agent: false, headers }, (response) => {
+    const request = https.request(url, { method, ca, agent: false, headers }, (response) => {
       const parts: Buffer[] = [];
       response.on('data', (part: Buffer) => parts.push(part));
       response.on('end', () => {
@@ -270,6 +285,7 @@ function post(url: string, ca: string, body: object | string, headers: Record<st
       });
     });
     request.on('error', reject);
-    request.end(typeof body === 'string' ? body : JSON.stringify(body));
+    if (body === undefined) request.end();
+    else request.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
 }

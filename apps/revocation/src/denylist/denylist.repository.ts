@@ -88,13 +88,18 @@ export class DenylistRepository {
   }
 
   /** What holds claimed; of what was found in the bucket after a restore, holds alone. */
-  async withdrawHeld(tx: EntityManager, names: readonly EntryName[], now: Date): Promise<Change> {
+  async withdrawHeld(
+    tx: EntityManager,
+    names: readonly EntryName[],
+    now: Date,
+    urgency: Urgency = {},
+  ): Promise<Change> {
     await tx.query(
       `DELETE FROM denylist_claims WHERE (source = 'hold' OR (source = 'bucket' AND reason = 'certificateHold'))
        AND (kind, value) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
       [names.map((n) => n.kind), names.map((n) => n.value)],
     );
-    return this.settle(tx, once(names), now);
+    return this.settle(tx, once(names), now, urgency);
   }
 
   /**

@@ -41,8 +41,13 @@ export class DenylistService {
   }
 
   /** Within `tx`, what holds claimed of these names: they were released. */
-  async withdrawHeld(tx: EntityManager, names: readonly EntryName[], now: Date): Promise<Change> {
-    const change = await this.denylist.withdrawHeld(tx, names, now);
+  async withdrawHeld(
+    tx: EntityManager,
+    names: readonly EntryName[],
+    now: Date,
+    urgency: Urgency = {},
+  ): Promise<Change> {
+    const change = await this.denylist.withdrawHeld(tx, names, now, urgency);
     if (change.changed) afterCommit(tx, this.writer.kick);
     return change;
   }

@@ -8,9 +8,10 @@ import { Certificates } from '../certificate/certificates.repository.js';
 import type { Config } from '../config.js';
 import { CrlPublisher } from '../crl/crl-publisher.service.js';
 import type { EntryName } from '../denylist/claim.js';
-import { DenylistRepository } from '../denylist/denylist.repository.js';
+import { DenylistRepository, type Urgency } from '../denylist/denylist.repository.js';
 import { DenylistService } from '../denylist/denylist.service.js';
 import { EnforcementService } from '../enforcement/enforcement.service.js';
+import { Jobs } from '../job/jobs.repository.js';
 import { OutOfServicePolicy } from '../revoke/out-of-service-policy.service.js';
 import { requireAgreement } from '../revoke/revoke.js';
 import type { Operator } from '../revoke/revoke.service.js';
@@ -31,6 +32,8 @@ export interface ReleaseAnswer extends Partial<Enforcement> {
   }[];
   /** What is released may be denied all the same: by a block, a hold of its device or of its key. */
   readonly still_denied: readonly { readonly kind: string; readonly value: string; readonly reason: string }[];
+  /** Scheduled revocations of the same, which a release leaves as they are: jobs, and their time. */
+  readonly waiting?: readonly { readonly id: string; readonly at: Date }[];
   readonly dry_run?: true;
 }
 
@@ -48,6 +51,7 @@ export class ReleaseService {
     private readonly policy: OutOfServicePolicy,
     private readonly crls: CrlPublisher,
     private readonly outbox: Outbox,
+    private readonly jobs: Jobs,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -65,8 +69,15 @@ export class ReleaseService {
       await this.lock.lock(tx);
       const decided = release(await this.input(tx, target, isKnown, now));
       const sequence = body.dry_run ? 0 : await this.save(tx, [decided], body.note, operator.subject, now);
-      const still_denied = body.dry_run ? [] : await this.releases.denied(tx, around(decided));
-      return { released: releasedOf(decided, target), still_denied, sequence };
+      const names = around(decided);
+      const still_denied = body.dry_run ? [] : await this.releases.denied(tx, names);
+      const waiting = await this.jobs.waitingFor(tx, [...names.map(({ value }) => value), ...serialsOf(decided)]);
+      return {
+        released: releasedOf(decided, target),
+        still_denied,
+        ...(waiting.length > 0 ? { waiting } : {}),
+        sequence,
+      };
     });
     if (body.dry_run) return { released: done.released, still_denied: [], dry_run: true };
     return { ...done, ...(await this.enforcement.of(done.sequence, performance.now(), wait ? WAIT_MS : 0)) };
@@ -79,6 +90,7 @@ export class ReleaseService {
     note: string | undefined,
     by: string,
     now: Date,
+    urgency: Urgency = {},
   ): Promise<number> {
     if (decided.length === 0) return 0;
     await this.releases.add(tx, decided, note, actOf(by, now));
@@ -96,9 +108,9 @@ export class ReleaseService {
         shard: crlShard(serialNumber, this.config.crl.shardCount),
       })),
     );
-    if (lists.length > 0) afterCommit(tx, () => this.crls.publishSoon(lists));
+    if (lists.length > 0 && !urgency.bulk) afterCommit(tx, () => this.crls.publishSoon(lists));
     const names = decided.flatMap((one) => one.names);
-    return (await this.denylist.withdrawHeld(tx, names, now)).sequence;
+    return (await this.denylist.withdrawHeld(tx, names, now, urgency)).sequence;
   }
 
   private async input(tx: EntityManager, target: RevokeTarget, isKnown: boolean, now: Date): Promise<ReleaseInput> {
@@ -131,6 +143,10 @@ function around({ certificates, names }: Release): EntryName[] {
       ...(ref.deviceId ? [{ kind: 'device' as const, value: ref.deviceId }] : []),
     ]),
   ];
+}
+
+function serialsOf({ certificates }: Release): string[] {
+  return certificates.map(({ ref }) => ref.serialNumber);
 }
 
 function releasedOf({ certificates, forced, device, key }: Release, target: RevokeTarget) {

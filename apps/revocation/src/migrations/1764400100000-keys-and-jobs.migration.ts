@@ -9,6 +9,10 @@ export class KeysAndJobs1764400100000 implements MigrationInterface {
     await keys(runner);
     await jobs(runner);
     await lines(runner);
+    await runner.query('CREATE INDEX revocations_by_device ON revocations (device_id)');
+    // A serial number is looked for with its issuer, and without one.
+    await runner.query('DROP INDEX revocations_by_serial');
+    await runner.query('CREATE INDEX revocations_by_serial ON revocations (serial_number, issuer_key_id)');
     await runner.query('CREATE INDEX status_changes_by_list ON status_changes (issuer_key_id, crl_shard, id)');
   }
 
@@ -51,6 +55,7 @@ async function jobs(runner: QueryRunner): Promise<void> {
       dry_run boolean NOT NULL,
       state text NOT NULL CHECK (state IN ('receiving', 'waiting', 'resolving', 'running', 'done', 'cancelled', 'failed')),
       requested_by text NOT NULL,
+      requested_as jsonb NOT NULL,
       elevation text,
       trace_id text,
       created_at timestamptz NOT NULL,
@@ -65,11 +70,14 @@ async function jobs(runner: QueryRunner): Promise<void> {
       sequence bigint NOT NULL DEFAULT 0,
       trouble text,
       runner text,
-      leased_until timestamptz
+      leased_until timestamptz,
+      turn_at timestamptz,
+      resume_at timestamptz
     )`);
   await runner.query(
     `CREATE INDEX jobs_open ON jobs (position) WHERE state IN ('receiving', 'waiting', 'resolving', 'running')`,
   );
+  await runner.query('CREATE INDEX jobs_by_requester ON jobs (requested_by, created_at)');
   await runner.query(`CREATE INDEX jobs_by_issuer ON jobs ((target ->> 'issuer')) WHERE target ? 'issuer'`);
   await grantRuntime(runner, 'jobs', ['SELECT', 'INSERT', 'UPDATE', 'DELETE']);
 }
@@ -87,6 +95,7 @@ async function lines(runner: QueryRunner): Promise<void> {
       again_at timestamptz,
       PRIMARY KEY (job_id, line)
     )`);
+  await runner.query('CREATE INDEX job_lines_by_value ON job_lines (value) WHERE outcome IS NULL');
   await runner.query('CREATE INDEX job_lines_left ON job_lines (job_id, line) WHERE outcome IS NULL');
   await grantRuntime(runner, 'job_lines', ['SELECT', 'INSERT', 'UPDATE', 'DELETE']);
 }

@@ -8,6 +8,7 @@ import type { EntityManager } from 'typeorm';
 import type { Config } from '../config.js';
 import { CrlPublisher } from '../crl/crl-publisher.service.js';
 import type { Claim } from '../denylist/claim.js';
+import type { Urgency } from '../denylist/denylist.repository.js';
 import { DenylistService } from '../denylist/denylist.service.js';
 import { isGraver } from './reason.js';
 import { type RevocationAct, Revocations, type RevokedCertificate } from './revocations.repository.js';
@@ -26,8 +27,14 @@ export class SaveRevocation {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** @returns the sequence that covers them all. */
-  async save(tx: EntityManager, decided: readonly Revocation[], by: string, now: Date): Promise<number> {
+  /** `bulk`: behind all else in the denylist, and no list is made for it alone. @returns the sequence that covers them all. */
+  async save(
+    tx: EntityManager,
+    decided: readonly Revocation[],
+    by: string,
+    now: Date,
+    urgency: Urgency = {},
+  ): Promise<number> {
     const act = actOf(by, now);
     const certificates = decided.flatMap(({ fresh, reason }) =>
       fresh.map((ref) => ({ ...ref, reason, crlShard: this.shardOf(ref) })),
@@ -38,11 +45,12 @@ export class SaveRevocation {
     await this.revocations.addDevices(tx, devices, act);
     await this.revocations.addKeys(tx, keys, act);
     await this.announce(tx, decided, act);
-    this.hurryCrls(tx, certificates);
+    if (!urgency.bulk) this.hurryCrls(tx, certificates);
     return this.claim(
       tx,
       decided.flatMap(({ claims }) => claims),
       now,
+      urgency,
     );
   }
 
@@ -74,13 +82,13 @@ export class SaveRevocation {
   }
 
   /** What a hold claims apart: a release takes that back, and nothing else. */
-  private async claim(tx: EntityManager, claims: readonly Claim[], now: Date): Promise<number> {
+  private async claim(tx: EntityManager, claims: readonly Claim[], now: Date, urgency: Urgency = {}): Promise<number> {
     const isHold = ({ reason }: Claim) => reason === 'certificateHold';
     const lasting = claims.filter((claim) => !isHold(claim));
     const held = claims.filter(isHold);
     const changes = [
-      lasting.length > 0 ? await this.denylist.claim(tx, 'revoke', lasting, now) : { sequence: 0 },
-      held.length > 0 ? await this.denylist.claim(tx, 'hold', held, now) : { sequence: 0 },
+      lasting.length > 0 ? await this.denylist.claim(tx, 'revoke', lasting, now, urgency) : { sequence: 0 },
+      held.length > 0 ? await this.denylist.claim(tx, 'hold', held, now, urgency) : { sequence: 0 },
     ];
     return Math.max(...changes.map(({ sequence }) => sequence));
   }
