@@ -13,7 +13,6 @@ import {
   deny,
   fleet,
   identities,
-  newCsr,
   ocspSignerRequest,
   rows,
   sign,
@@ -26,6 +25,7 @@ import {
   stopFleetCa,
   vehicleRequest,
 } from './fleet-ca.fixture.js';
+import { newCsr } from './neighbours.fixture.js';
 
 beforeAll(startFleetCa, 60_000);
 afterAll(stopFleetCa);

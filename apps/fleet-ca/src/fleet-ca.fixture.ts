@@ -1,21 +1,10 @@
 /** A fleet-ca under test, on PostgreSQL and NATS of its own, and what its neighbours would ask of it. */
 import 'reflect-metadata';
-import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { entryHash } from '@outrider/admission';
-import {
-  certificatesSign,
-  crlSign,
-  DENYLIST_BUCKET,
-  DENYLIST_HEARTBEAT_KEY,
-  type DenylistEntry,
-  type DenylistHeartbeat,
-  denylistKey,
-  SignedCertificate,
-} from '@outrider/contracts';
-import { JWS_TYP, signJws } from '@outrider/crypto';
+import { certificatesSign, crlSign, type DenylistEntry, SignedCertificate } from '@outrider/contracts';
 import { InstanceId, type Service } from '@outrider/ids';
 import { DenylistFeed } from '@outrider/platform/admission';
 import { migrate } from '@outrider/platform/postgres';
@@ -25,17 +14,20 @@ import {
   createTestFleet,
   issueService,
   type Party,
+  startDenylist,
   startNats,
   type TestDatabase,
+  type TestDenylist,
   type TestFleet,
   type TestNats,
   testServiceConfig,
+  until,
 } from '@outrider/testing';
-import { createCertificationRequest } from '@outrider/x509';
 import { Config } from './config.js';
 import { FleetCaModule } from './fleet-ca.module.js';
 import { IssuedCertificates1763801000000 } from './migrations/1763801000000-issued-certificates.migration.js';
 import { SignedDeltas1764400200000 } from './migrations/1764400200000-signed-deltas.migration.js';
+import { askAs, newCsr, signRequest } from './neighbours.fixture.js';
 
 const PASSPHRASE = 'a passphrase of forty-one characters 2718';
 export const CRL_BASE = 'http://127.0.0.1:9105/crl';
@@ -44,6 +36,8 @@ export let fleet: TestFleet;
 let database: TestDatabase;
 export let nats: TestNats;
 export let app: NestFastifyApplication;
+let denylist: TestDenylist;
+let denied = 0;
 export const identities = new Map<Service, Party>();
 
 async function configuration(): Promise<Config> {
@@ -82,6 +76,8 @@ async function configuration(): Promise<Config> {
 export async function startFleetCa(): Promise<void> {
   fleet = await createTestFleet();
   [database, nats] = await Promise.all([createTestDatabase('fleet-ca'), startNats()]);
+  denylist = await startDenylist(nats);
+  denylist.stopBeating();
   for (const service of ['provisioning', 'command', 'revocation'] as const) {
     identities.set(service, await issueService(fleet, service));
   }
@@ -97,59 +93,30 @@ export async function startFleetCa(): Promise<void> {
 
 export async function stopFleetCa(): Promise<void> {
   await app?.close();
+  await denylist?.stop();
   await nats?.stop();
   await database?.drop();
 }
 
 export function signedBy(service: Service, payload: object): string {
-  const { certificate, privateKey } = identities.get(service) as Party;
-  const x5c = [Buffer.from(certificate.der).toString('base64')];
-  const iat = Math.floor(Date.now() / 1000);
-  const body = JSON.stringify({ iat, ...payload });
-  return signJws({ header: { typ: JWS_TYP.request, x5c }, payload: body, key: privateKey });
+  return signRequest(identities.get(service) as Party, payload);
 }
 
 /** `ok` of the reply, or `{ code }` of its error. */
 export async function ask(service: Service, subject: string, payload: object): Promise<unknown> {
-  const connection = await nats.connectAs(service);
-  try {
-    const reply = await connection.request(subject, JSON.stringify(payload), { timeout: 20_000 });
-    const { ok, error } = reply.json<{ ok?: unknown; error?: { code: string } }>();
-    return ok ?? { code: error?.code };
-  } finally {
-    await connection.close();
-  }
+  const { ok, error } = await askAs(nats, service, subject, payload);
+  return ok ?? { code: error?.code };
 }
 
-let denied: readonly DenylistEntry[] = [];
-
-/** Writes what revocation would: the entry, then a heartbeat that proves the whole list. */
-export async function deny(...entries: readonly Omit<DenylistEntry, 'sequence' | 'mode' | 'reason'>[]): Promise<void> {
-  const connection = await nats.connectAs('revocation');
-  const put = (key: string, record: DenylistEntry | DenylistHeartbeat) =>
-    connection.publish(`$KV.${DENYLIST_BUCKET.name}.${key}`, JSON.stringify(record));
-  for (const entry of entries) {
-    const full: DenylistEntry = { ...entry, mode: 'deny', reason: 'keyCompromise', sequence: denied.length + 1 };
-    denied = [...denied, full];
-    put(denylistKey(full.kind, full.value), full);
-  }
-  const digest = Buffer.alloc(32);
-  for (const { kind, value, mode } of denied) {
-    for (const [i, byte] of entryHash(kind, value, mode).entries()) digest[i] = (digest[i] ?? 0) ^ byte;
-  }
+/** Writes what revocation would: the entries, then heartbeats until they are proven. */
+export async function deny(...entries: readonly Pick<DenylistEntry, 'kind' | 'value'>[]): Promise<void> {
+  for (const entry of entries) await denylist.deny({ ...entry, reason: 'keyCompromise' });
+  denied += entries.length;
   const feed = app.get(DenylistFeed);
-  const until = Date.now() + 20_000;
-  do {
-    const heartbeat = { generation: 1, sequence: denied.length, count: denied.length, digest: digest.toString('hex') };
-    put(DENYLIST_HEARTBEAT_KEY, heartbeat);
-    await new Promise((wake) => setTimeout(wake, 50));
-  } while ((feed.sequence < denied.length || feed.freshness() !== 'fresh') && Date.now() < until);
-  await connection.close();
-}
-
-export function newCsr(subject: string): string {
-  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return Buffer.from(createCertificationRequest({ subject, ...keys })).toString('base64');
+  await until(() => {
+    denylist.beat();
+    return feed.sequence >= denied && feed.freshness() === 'fresh';
+  }, 20_000);
 }
 
 export const vehicleRequest = (deviceId = 'device-12345') => ({

@@ -1,25 +1,27 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { createHash, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { certificatesSign, crlSign, DENYLIST_BUCKET, DENYLIST_HEARTBEAT_KEY } from '@outrider/contracts';
-import { JWS_TYP, signJws } from '@outrider/crypto';
+import { certificatesSign, crlSign } from '@outrider/contracts';
 import type { Service } from '@outrider/ids';
 import {
   createTestDatabase,
   createTestFleet,
   issueService,
   type Party,
+  startDenylist,
   startNats,
   type TestDatabase,
+  type TestDenylist,
   type TestFleet,
   type TestNats,
   testServiceConfig,
 } from '@outrider/testing';
-import { createCertificationRequest, encodeCrlEntries, parseCertificate, toPem } from '@outrider/x509';
+import { encodeCrlEntries, parseCertificate, toPem } from '@outrider/x509';
 import { makeSoftToken, missingForTokens, type SoftToken } from './keys/soft-token.fixture.js';
+import { askAs, newCsr, type Reply, signRequest } from './neighbours.fixture.js';
 
 const CRL_BASE = 'http://127.0.0.1:9105/crl';
 const missing = missingForTokens();
@@ -32,7 +34,7 @@ describe.each(missing === undefined ? ['file', 'token'] : ['file'])(`fleet-ca wi
   let database: TestDatabase;
   let nats: TestNats;
   let child: ChildProcess;
-  let heartbeats: NodeJS.Timeout;
+  let denylist: TestDenylist;
   let folder: string;
   let ready: () => Promise<{ status: string; checks: Record<string, { ok: boolean }> }>;
   const identities = new Map<Service, Party>();
@@ -55,19 +57,16 @@ describe.each(missing === undefined ? ['file', 'token'] : ['file'])(`fleet-ca wi
     execFileSync(process.execPath, [...main, '--migrate'], { env });
     child = spawn(process.execPath, main, { env, stdio: 'ignore' });
     ready = async () => (await fetch(`http://127.0.0.1:${config.port}/readyz`)).json() as ReturnType<typeof ready>;
-    const revocation = await nats.connectAs('revocation');
-    const heartbeat = JSON.stringify({ generation: 1, sequence: 0, count: 0, digest: '0'.repeat(64) });
-    const beat = () => revocation.publish(`$KV.${DENYLIST_BUCKET.name}.${DENYLIST_HEARTBEAT_KEY}`, heartbeat);
-    heartbeats = setInterval(beat, 200);
+    denylist = await startDenylist(nats);
     const until = Date.now() + 40_000;
     while ((await ready().catch(() => undefined))?.status !== 'ready' && Date.now() < until) await pause(200);
   });
 
   afterAll(async () => {
-    clearInterval(heartbeats);
     const gone = new Promise((resolve) => child?.once('exit', resolve));
     child?.kill('SIGTERM');
     await gone;
+    await denylist?.stop();
     await nats?.stop();
     await database?.drop();
     rmSync(folder, { recursive: true, force: true });
@@ -106,31 +105,14 @@ describe.each(missing === undefined ? ['file', 'token'] : ['file'])(`fleet-ca wi
     return { file, port: config.listeners.http.port };
   }
 
-  async function ask<R>(
-    service: Service,
-    subject: string,
-    payload: object,
-    beside: object = {},
-  ): Promise<{ ok?: R; error?: { code: string } }> {
-    const { certificate, privateKey } = identities.get(service) as Party;
-    const x5c = [Buffer.from(certificate.der).toString('base64')];
-    const body = JSON.stringify({ iat: Math.floor(Date.now() / 1000), ...payload });
-    const request = signJws({ header: { typ: JWS_TYP.request, x5c }, payload: body, key: privateKey });
-    const connection = await nats.connectAs(service);
-    try {
-      return (await connection.request(subject, JSON.stringify({ request, ...beside }), { timeout: 20_000 })).json();
-    } finally {
-      await connection.close();
-    }
+  function ask<R>(service: Service, subject: string, payload: object, beside: object = {}): Promise<Reply<R>> {
+    const request = signRequest(identities.get(service) as Party, payload);
+    return askAs<R>(nats, service, subject, { request, ...beside });
   }
 
   const sign = (deviceId: string) => {
-    const csr = createCertificationRequest({
-      subject: deviceId,
-      ...generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-    });
     const item = { requestId: randomUUID(), profile: 'vehicle-short', authority: 'vehicle-ca', deviceId };
-    const items = [{ ...item, csr: Buffer.from(csr).toString('base64') }];
+    const items = [{ ...item, csr: newCsr(deviceId) }];
     const asked = { aud: 'ca.certificate.sign.v2', items };
     return ask<{ items: { certificate?: string; code?: string }[] }>('provisioning', certificatesSign.subject, asked);
   };
