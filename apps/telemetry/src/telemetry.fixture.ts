@@ -28,6 +28,12 @@ export interface Ground {
   readonly database: TestDatabase;
   readonly nats: TestNats;
   readonly authority: Authority;
+  /** Closed when the ground is. */
+  vehicle(name: string, keyType?: KeyType): Promise<TestVehicle>;
+  /** By the database's superuser. */
+  query<R extends object>(sql: string, values?: readonly unknown[]): Promise<R[]>;
+  /** What is to be closed before the ground is, the last first. */
+  closing(close: () => unknown): void;
   stop(): Promise<void>;
 }
 
@@ -42,17 +48,31 @@ export async function prepareGround(): Promise<Ground> {
     async (owner) => TELEMETRY.asOwner?.(owner, parsed),
   );
   const authority = await Authority.start(nats);
-  return {
-    fleet,
-    database,
-    nats,
-    authority,
+  const open: (() => unknown)[] = [];
+  const ground: Ground = {
+    ...{ fleet, database, nats, authority },
+    vehicle: async (name, keyType) => {
+      const vehicle = await TestVehicle.create(ground, name, keyType);
+      open.push(() => vehicle.close());
+      return vehicle;
+    },
+    query: async (sql, values = []) => {
+      const client = await database.admin();
+      try {
+        return (await client.query(sql, [...values])).rows;
+      } finally {
+        await client.end();
+      }
+    },
+    closing: (close) => void open.push(close),
     stop: async () => {
+      for (const close of open.reverse()) await close();
       await authority.stop();
       await nats.stop();
       await database.drop();
     },
   };
+  return ground;
 }
 
 export const OWN_KEYS = {
@@ -71,7 +91,7 @@ export interface Service {
   close(): Promise<void>;
 }
 
-/** One more instance of the service on that ground. */
+/** One more instance of the service on that ground, which closes it at the latest. */
 export async function startService(ground: Ground, number: number, keys: object = {}): Promise<Service> {
   const { config } = await testServiceConfig('telemetry', ground);
   const parsed = Config.parse({ ...config, ...OWN_KEYS, ...keys });
@@ -80,11 +100,17 @@ export async function startService(ground: Ground, number: number, keys: object 
   const app = await createApplication(TELEMETRY, { service: 'telemetry', instance, config: parsed, logger });
   await app.get(Listeners).open();
   await until(() => app.get(DenylistFeed).freshness() === 'fresh' && app.get(JwksKeys).get(TOKEN_KEY_ID) !== undefined);
+  let closed: Promise<void> | undefined;
+  const close = () => {
+    closed ??= app.close();
+    return closed;
+  };
+  ground.closing(close);
   return {
     vehicleUrl: `https://127.0.0.1:${parsed.listeners.vehicle!.port}`,
     operatorUrl: `https://127.0.0.1:${parsed.listeners.operator!.port}`,
     app,
-    close: () => app.close(),
+    close,
   };
 }
 
@@ -206,17 +232,11 @@ export function httpsRequest(
 }
 
 /** What the database holds of a device, by its superuser. */
-export async function stored(ground: Ground, deviceId: string): Promise<{ seq: number; payload: string }[]> {
-  const client = await ground.database.admin();
-  try {
-    const { rows } = await client.query(
-      `SELECT seq::float8 AS seq, convert_from(payload, 'UTF8') AS payload FROM messages WHERE device_id = $1 ORDER BY received_at, seq`,
-      [deviceId],
-    );
-    return rows;
-  } finally {
-    await client.end();
-  }
+export function stored(ground: Ground, deviceId: string): Promise<{ seq: number; payload: string }[]> {
+  return ground.query(
+    `SELECT seq::float8 AS seq, convert_from(payload, 'UTF8') AS payload FROM messages WHERE device_id = $1 ORDER BY received_at, seq`,
+    [deviceId],
+  );
 }
 
 export async function until(condition: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
 import { messageAccepted } from '@outrider/contracts';
 import { sha256 } from '@outrider/crypto';
-import type { KeyType } from '@outrider/testing';
-import { type Ground, prepareGround, type Service, startService, TestVehicle, until } from '../telemetry.fixture.js';
+import { type Ground, prepareGround, type Service, startService, until } from '../telemetry.fixture.js';
 import {
   batchPayload,
   COSE,
@@ -17,24 +16,13 @@ import {
 
 let ground: Ground;
 let service: Service;
-const vehicles: TestVehicle[] = [];
 
 beforeAll(async () => {
   ground = await prepareGround();
   service = await startService(ground, 1);
 }, 60_000);
 
-afterAll(async () => {
-  for (const vehicle of vehicles) vehicle.close();
-  await service?.close();
-  await ground?.stop();
-});
-
-async function vehicle(name: string, keyType: KeyType = 'Ed25519'): Promise<TestVehicle> {
-  const made = await TestVehicle.create(ground, name, keyType);
-  vehicles.push(made);
-  return made;
-}
+afterAll(() => ground?.stop());
 
 interface Row {
   readonly seq: number;
@@ -47,17 +35,8 @@ interface Row {
   readonly batch_index: number | null;
 }
 
-async function rows<R>(sql: string, deviceId: string): Promise<R[]> {
-  const client = await ground.database.admin();
-  try {
-    return (await client.query(sql, [deviceId])).rows as R[];
-  } finally {
-    await client.end();
-  }
-}
-
 const stored = (deviceId: string) =>
-  rows<Row>('SELECT m.*, m.seq::float8 AS seq FROM messages m WHERE device_id = $1 ORDER BY m.seq', deviceId);
+  ground.query<Row>('SELECT m.*, m.seq::float8 AS seq FROM messages m WHERE device_id = $1 ORDER BY m.seq', [deviceId]);
 const nowSeconds = () => Math.floor(Date.now() / 1000);
 const verdicts = (answer: { body: { results: { seq: number; verdict: string }[] } }) =>
   answer.body.results.map(({ seq, verdict }) => `${seq} ${verdict}`);
@@ -66,7 +45,7 @@ describe.each(['Ed25519', 'P-256', 'P-384'] as const)('a vehicle with a %s key',
   const name = `device-formats-${keyType.toLowerCase()}`;
 
   it('sends every format, and is stored as it sent', async () => {
-    const car = await vehicle(name, keyType);
+    const car = await ground.vehicle(name, keyType);
     const key = car.party.privateKey;
     const compact = jwsMessage(key, car.payload(2));
     const flat = JSON.stringify(flattened(jwsMessage(key, car.payload(3))));
@@ -100,7 +79,7 @@ describe.each(['Ed25519', 'P-256', 'P-384'] as const)('a vehicle with a %s key',
 
 describe('a signed batch', () => {
   test.each(['json-batch', 'cose-batch'] as const)('%s: a verdict a record, the batch kept once', async (format) => {
-    const car = await vehicle(`device-${format}`);
+    const car = await ground.vehicle(`device-${format}`);
     const key = car.party.privateKey;
     const payload = batchPayload(car.deviceId, 1, nowSeconds(), 5);
     const body = format === 'json-batch' ? JSON.stringify(jsonMessage(key, payload)) : coseMessage(key, payload);
@@ -113,9 +92,9 @@ describe('a signed batch', () => {
     expect(kept.map((row) => [row.format, row.signature, row.batch_index])).toEqual(
       [0, 1, 2, 3, 4].map((index) => [format, null, index]),
     );
-    const batches = await rows<{ sha256: Buffer; bytes: Buffer; signature: string | null }>(
+    const batches = await ground.query<{ sha256: Buffer; bytes: Buffer; signature: string | null }>(
       'SELECT * FROM batches WHERE device_id = $1',
-      car.deviceId,
+      [car.deviceId],
     );
     expect(batches).toHaveLength(1);
     expect(batches[0]!.sha256).toEqual(sha256(batches[0]!.bytes));
@@ -124,7 +103,7 @@ describe('a signed batch', () => {
   });
 
   it('is taken where some of its records came before by themselves, and they are not stored twice', async () => {
-    const car = await vehicle('device-overlapping');
+    const car = await ground.vehicle('device-overlapping');
     const ts = nowSeconds();
     const batch = batchPayload(car.deviceId, 1, ts, 3);
     const [, second] = batch.records as { ts: number; telemetry: object }[];
@@ -139,7 +118,7 @@ describe('a signed batch', () => {
   });
 
   it('forged, or another vehicle’s, is refused record by record', async () => {
-    const [car, thief] = [await vehicle('device-honest'), await vehicle('device-forger')];
+    const [car, thief] = [await ground.vehicle('device-honest'), await ground.vehicle('device-forger')];
     const batch = batchPayload(car.deviceId, 1, nowSeconds(), 3);
     const forged = await car.post(service, jsonMessage(thief.party.privateKey, batch));
     expect([forged.status, verdicts(forged)]).toEqual([200, [1, 2, 3].map((seq) => `${seq} bad_signature`)]);
@@ -149,7 +128,7 @@ describe('a signed batch', () => {
   });
 
   it('stands among messages in NDJSON', async () => {
-    const car = await vehicle('device-mixed');
+    const car = await ground.vehicle('device-mixed');
     const key = car.party.privateKey;
     const lines = [
       car.message(1),
@@ -164,7 +143,7 @@ describe('a signed batch', () => {
 });
 
 it('one message of any format sent by itself is refused with a status of its own', async () => {
-  const car = await vehicle('device-statuses');
+  const car = await ground.vehicle('device-statuses');
   const key = car.party.privateKey;
   const late = car.payload(1, { ts: nowSeconds() - 300 });
   for (const [body, type] of [
@@ -191,7 +170,7 @@ it('one message of any format sent by itself is refused with a status of its own
 });
 
 it('the event of a record that came as CBOR holds its JSON', async () => {
-  const car = await vehicle('device-projected');
+  const car = await ground.vehicle('device-projected');
   const seen: { payload: string; seq: number }[] = [];
   const listener = await ground.nats.connectAs('telemetry');
   await listener.subscribe(`${messageAccepted.subject}.${car.deviceId}`, {

@@ -1,34 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { canonicalize } from '@outrider/canonicalization';
 import { sign } from '@outrider/crypto';
-import { type Ground, prepareGround, type Service, startService, stored, TestVehicle } from '../telemetry.fixture.js';
+import { type Ground, prepareGround, type Service, startService, stored } from '../telemetry.fixture.js';
 
 let ground: Ground;
 let service: Service;
-const vehicles: TestVehicle[] = [];
 
 beforeAll(async () => {
   ground = await prepareGround();
   service = await startService(ground, 1);
 }, 60_000);
 
-afterAll(async () => {
-  for (const vehicle of vehicles) vehicle.close();
-  await service?.close();
-  await ground?.stop();
-});
-
-async function vehicle(name: string, keyType?: 'P-256' | 'Ed25519'): Promise<TestVehicle> {
-  const made = await TestVehicle.create(ground, name, keyType);
-  vehicles.push(made);
-  return made;
-}
+afterAll(() => ground?.stop());
 
 const now = () => Math.floor(Date.now() / 1000);
 
 describe('one message', () => {
   it('is stored as it was sent and answered with its window', async () => {
-    const car = await vehicle('device-one');
+    const car = await ground.vehicle('device-one');
     const sent = car.message(1234);
     const { status, body } = await car.post(service, sent);
     expect({ status, body }).toEqual({
@@ -43,7 +32,7 @@ describe('one message', () => {
   });
 
   it('is accepted under an ECDSA P-256 key, as r||s and as DER, in hex and in base64url', async () => {
-    const car = await vehicle('device-p256', 'P-256');
+    const car = await ground.vehicle('device-p256', 'P-256');
     const { createSign } = await import('node:crypto');
     const der = (payload: object) => createSign('sha256').update(canonicalize(payload)).sign(car.party.privateKey);
     const raw = (payload: object) => sign(car.party.privateKey, Buffer.from(canonicalize(payload)));
@@ -63,7 +52,7 @@ describe('one message', () => {
 
 describe('attacks', () => {
   it('1: an exact message and an exact batch again are duplicates, stored once', async () => {
-    const car = await vehicle('device-replay');
+    const car = await ground.vehicle('device-replay');
     const single = car.message(1);
     const batch = [car.message(2), car.message(3), car.message(4)];
     await car.post(service, single);
@@ -83,7 +72,7 @@ describe('attacks', () => {
   });
 
   it('1: the same record in another spelling and with the defaults spelled out is the same record', async () => {
-    const car = await vehicle('device-respelled');
+    const car = await ground.vehicle('device-respelled');
     const payload = car.payload(9);
     await car.post(service, car.signed(payload));
     const spelled = car.signed({ telemetry: payload.telemetry, epoch: 0, stream: 'main', ...payload });
@@ -92,7 +81,7 @@ describe('attacks', () => {
   });
 
   it('1: a record below the window is known again while it was stored, and too_old otherwise', async () => {
-    const car = await vehicle('device-below');
+    const car = await ground.vehicle('device-below');
     const first = car.message(1);
     await car.post(service, first);
     await car.post(service, car.message(5000));
@@ -101,7 +90,7 @@ describe('attacks', () => {
   });
 
   it('2: the same number with other content, well signed, is replayed', async () => {
-    const car = await vehicle('device-reuse');
+    const car = await ground.vehicle('device-reuse');
     await car.post(service, car.message(7));
     const other = await car.post(service, car.message(7, { telemetry: { speed: 1 } }));
     expect(other.headers['content-type']).toContain('application/problem+json');
@@ -118,7 +107,7 @@ describe('attacks', () => {
   });
 
   it('3: a far-future number with a bad signature does not move the window', async () => {
-    const car = await vehicle('device-future');
+    const car = await ground.vehicle('device-future');
     await car.post(service, car.message(1));
     const forged = { ...car.message(900_000), signature: car.message(2).signature };
     expect(await car.post(service, forged)).toMatchObject({ status: 422, body: { code: 'telemetry.bad_signature' } });
@@ -126,7 +115,7 @@ describe('attacks', () => {
   });
 
   it('4: a jump beyond the hard limit, well signed, is refused', async () => {
-    const car = await vehicle('device-jump');
+    const car = await ground.vehicle('device-jump');
     await car.post(service, car.message(1));
     expect(await car.post(service, car.message(1_000_002))).toMatchObject({
       status: 422,
@@ -138,7 +127,7 @@ describe('attacks', () => {
   it.each(['0', '-1', '1.5', '9007199254740992', '18446744073709551616', '"7"', 'null', '1e400', 'NaN'])(
     '5: seq %s is a shape error',
     async (seq) => {
-      const car = await vehicle(`device-seq-${seq.replace(/[^a-z0-9]/gi, 'x').toLowerCase()}-v`);
+      const car = await ground.vehicle(`device-seq-${seq.replace(/[^a-z0-9]/gi, 'x').toLowerCase()}-v`);
       const text = `{"device_id":"${car.deviceId}","seq":${seq},"telemetry":{},"ts":${now()}}`;
       const signature = Buffer.from(sign(car.party.privateKey, Buffer.from(text))).toString('hex');
       const answer = await car.post(service, `{"payload":${text},"signature":"${signature}"}`);
@@ -149,7 +138,7 @@ describe('attacks', () => {
   );
 
   it('6: a timestamp five minutes off, either way, is skewed', async () => {
-    const car = await vehicle('device-skew');
+    const car = await ground.vehicle('device-skew');
     for (const [seq, off] of [
       [1, -300],
       [2, 300],
@@ -163,8 +152,8 @@ describe('attacks', () => {
   });
 
   it("8: another vehicle's id in the body is refused before its signature is looked at", async () => {
-    const car = await vehicle('device-eight');
-    const victim = await vehicle('device-victim');
+    const car = await ground.vehicle('device-eight');
+    const victim = await ground.vehicle('device-victim');
     expect(await car.post(service, victim.message(1))).toMatchObject({
       status: 403,
       body: { code: 'telemetry.wrong_device', results: [{ seq: 1, verdict: 'wrong_device' }] },
@@ -173,7 +162,7 @@ describe('attacks', () => {
   });
 
   it('23: oversize, deep, doubled and malformed bodies are refused early', async () => {
-    const car = await vehicle('device-bodies');
+    const car = await ground.vehicle('device-bodies');
     const cases: [string, number, string][] = [
       [`"${'x'.repeat(1_048_576)}"`, 413, 'request.too_large'],
       ['['.repeat(100_000), 400, 'request.malformed'],
@@ -197,8 +186,8 @@ describe('attacks', () => {
 
 describe('several messages', () => {
   it('get a result each, whatever their neighbours are', async () => {
-    const car = await vehicle('device-several');
-    const victim = await vehicle('device-neighbour');
+    const car = await ground.vehicle('device-several');
+    const victim = await ground.vehicle('device-neighbour');
     const bad = { ...car.message(3), signature: 'ab'.repeat(64) };
     const answer = await car.post(service, [
       car.message(1),
@@ -223,7 +212,7 @@ describe('several messages', () => {
   });
 
   it('come as NDJSON too, where a broken line stands alone', async () => {
-    const car = await vehicle('device-lines');
+    const car = await ground.vehicle('device-lines');
     const body = `${JSON.stringify(car.message(1))}\n{"broken\r\n\n${JSON.stringify(car.message(2))}\r\n`;
     const answer = await car.post(service, body, 'application/x-ndjson');
     expect(answer).toMatchObject({
@@ -239,7 +228,7 @@ describe('several messages', () => {
   });
 
   it('number a thousand in one body', async () => {
-    const car = await vehicle('device-thousand');
+    const car = await ground.vehicle('device-thousand');
     const answer = await car.post(
       service,
       Array.from({ length: 1000 }, (_, index) => car.message(index + 1)),
@@ -251,7 +240,7 @@ describe('several messages', () => {
 
 describe('streams and epochs', () => {
   it('each stream has a window of its own, eight at most', async () => {
-    const car = await vehicle('device-streams');
+    const car = await ground.vehicle('device-streams');
     const all = Array.from({ length: 9 }, (_, index) => car.message(1, { stream: `s${index}` }));
     const answer = await car.post(service, all);
     expect(answer.body.accepted).toBe(8);
@@ -262,7 +251,7 @@ describe('streams and epochs', () => {
   });
 
   it('the epoch goes up by one, once an hour; the one before is over', async () => {
-    const car = await vehicle('device-epochs');
+    const car = await ground.vehicle('device-epochs');
     await car.post(service, car.message(50));
     expect(await car.post(service, car.message(1, { epoch: 2 }))).toMatchObject({
       body: { code: 'telemetry.epoch_refused' },
@@ -281,7 +270,7 @@ describe('streams and epochs', () => {
   });
 
   it('an epoch ordered by the platform is told, and the earlier one is over', async () => {
-    const car = await vehicle('device-ordered');
+    const car = await ground.vehicle('device-ordered');
     await car.post(service, car.message(1));
     const admin = await ground.database.admin();
     await admin.query('UPDATE devices SET min_epoch = 5 WHERE device_id = $1', [car.deviceId]);
@@ -297,7 +286,7 @@ describe('streams and epochs', () => {
   });
 
   it('a device that never sent anything is told so', async () => {
-    const car = await vehicle('device-fresh');
+    const car = await ground.vehicle('device-fresh');
     expect((await car.get(service, '/v1/telemetry/window')).body).toEqual({
       windows: [{ stream: 'main', epoch: 0, highest: 0, missing: [], minEpoch: 0 }],
     });

@@ -15,8 +15,6 @@ export const UPLOADS = '/v1/telemetry/offline-logs';
 export const now = () => Math.floor(Date.now() / 1000);
 
 export class LogGround {
-  private readonly vehicles: TestVehicle[] = [];
-
   private constructor(
     readonly ground: Ground,
     readonly service: Service,
@@ -30,18 +28,11 @@ export class LogGround {
   }
 
   async stop(): Promise<void> {
-    for (const vehicle of this.vehicles) vehicle.close();
-    await Promise.all([this.service.close(), this.second.close()]);
     await this.ground.stop();
   }
 
-  async query<R>(sql: string, values: unknown[] = []): Promise<R[]> {
-    const client = await this.ground.database.admin();
-    try {
-      return (await client.query(sql, values)).rows as R[];
-    } finally {
-      await client.end();
-    }
+  query<R extends object>(sql: string, values: readonly unknown[] = []): Promise<R[]> {
+    return this.ground.query<R>(sql, values);
   }
 
   logged({ deviceId }: TestVehicle) {
@@ -74,10 +65,8 @@ export class LogGround {
     );
   }
 
-  async vehicle(name: string): Promise<TestVehicle> {
-    const vehicle = await TestVehicle.create(this.ground, name);
-    this.vehicles.push(vehicle);
-    return vehicle;
+  vehicle(name: string): Promise<TestVehicle> {
+    return this.ground.vehicle(name);
   }
 
   /** A vehicle whose live window stands at `highest`, and a log for the numbers below that never came. */

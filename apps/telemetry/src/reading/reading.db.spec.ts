@@ -7,14 +7,12 @@ import {
   prepareGround,
   type Service,
   startService,
-  TestVehicle,
   until,
 } from '../telemetry.fixture.js';
 
 let ground: Ground;
 let service: Service;
 let agent: https.Agent;
-const vehicles: TestVehicle[] = [];
 
 beforeAll(async () => {
   ground = await prepareGround();
@@ -23,17 +21,9 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
-  for (const vehicle of vehicles) vehicle.close();
   agent?.destroy();
-  await service?.close();
   await ground?.stop();
 });
-
-async function vehicle(name: string): Promise<TestVehicle> {
-  const made = await TestVehicle.create(ground, name);
-  vehicles.push(made);
-  return made;
-}
 
 function read(path: string, token = ground.authority.operatorToken('device:read')): Promise<HttpAnswer> {
   return httpsRequest(service.operatorUrl + path, { agent, headers: { authorization: `Bearer ${token}` } });
@@ -53,7 +43,7 @@ async function readAll(path: string, limit: number): Promise<{ device_id: string
 
 describe("a device's messages", () => {
   it('are read as they were received, with what proves them', async () => {
-    const car = await vehicle('device-read');
+    const car = await ground.vehicle('device-read');
     const sent = car.message(5, { stream: 'can' });
     await car.post(service, sent);
     await until(async () => (await read('/v1/devices/device-read/telemetry')).body.items.length === 1);
@@ -81,7 +71,7 @@ describe("a device's messages", () => {
   });
 
   it('come page by page, each once, in order of receipt', async () => {
-    const car = await vehicle('device-pages');
+    const car = await ground.vehicle('device-pages');
     for (let batch = 0; batch < 3; batch++) {
       await car.post(
         service,
@@ -96,7 +86,7 @@ describe("a device's messages", () => {
   });
 
   it('the latest ones come in order of receipt, with a cursor that goes on from there', async () => {
-    const car = await vehicle('device-latest');
+    const car = await ground.vehicle('device-latest');
     for (let seq = 1; seq <= 5; seq++) await car.post(service, car.message(seq));
     const path = '/v1/devices/device-latest/telemetry';
     await until(async () => (await read(path)).body.items.length === 5);
@@ -109,7 +99,7 @@ describe("a device's messages", () => {
   });
 
   it('an empty page has no cursor and so ends a listing; the last one leads to what comes later', async () => {
-    const car = await vehicle('device-tail');
+    const car = await ground.vehicle('device-tail');
     expect((await read('/v1/devices/device-tail/telemetry')).body).toEqual({ items: [], next: null });
     await car.post(service, car.message(1));
     await until(async () => (await read('/v1/devices/device-tail/telemetry')).body.items.length === 1);
@@ -122,7 +112,7 @@ describe("a device's messages", () => {
 
 describe('following all devices under load', () => {
   it('misses nothing and doubles nothing, whatever commits last', async () => {
-    const cars = await Promise.all(['a', 'b', 'c'].map((letter) => vehicle(`device-follow-${letter}`)));
+    const cars = await Promise.all(['a', 'b', 'c'].map((letter) => ground.vehicle(`device-follow-${letter}`)));
     const sending = Promise.all(
       cars.map(async (car) => {
         for (let seq = 1; seq <= 60; seq++) await car.post(service, car.message(seq));
@@ -152,7 +142,7 @@ describe('following all devices under load', () => {
 
 describe('who may read', () => {
   it('is an operator with device:read', async () => {
-    const car = await vehicle('device-curious');
+    const car = await ground.vehicle('device-curious');
     expect((await read('/v1/telemetry', car.token())).status).toBe(401);
     expect((await read('/v1/telemetry', ground.authority.operatorToken('command:send'))).status).toBe(403);
     expect((await httpsRequest(`${service.operatorUrl}/v1/telemetry`, { agent })).status).toBe(401);

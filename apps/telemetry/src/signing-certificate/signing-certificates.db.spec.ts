@@ -1,29 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DeviceId, Thumbprint } from '@outrider/ids';
 import { issueVehicle } from '@outrider/testing';
-import { type Ground, prepareGround, type Service, startService, TestVehicle, until } from '../telemetry.fixture.js';
+import { type Ground, prepareGround, type Service, startService, until } from '../telemetry.fixture.js';
 import { mayHaveSigned } from './may-have-signed.js';
 import { SigningCertificates } from './signing-certificates.service.js';
 
 let ground: Ground;
 let service: Service;
-const vehicles: TestVehicle[] = [];
 
 beforeAll(async () => {
   ground = await prepareGround();
   service = await startService(ground, 1);
 }, 60_000);
 
-afterAll(async () => {
-  for (const vehicle of vehicles) vehicle.close();
-  await service?.close();
-  await ground?.stop();
-});
+afterAll(() => ground?.stop());
 
 /** Two certificates of one device: the connection's, and the one before it, whose key signs. */
 async function renewed(name: string, status = 'live') {
-  const [before, now] = await Promise.all([TestVehicle.create(ground, name), TestVehicle.create(ground, name)]);
-  vehicles.push(before, now);
+  const [before, now] = await Promise.all([ground.vehicle(name), ground.vehicle(name)]);
   const { certificate } = before.party;
   ground.authority.certificates.set(certificate.thumbprint, {
     certificate: Buffer.from(certificate.der).toString('base64'),
@@ -45,8 +39,7 @@ describe('kid', () => {
   });
 
   it('may name the connection itself', async () => {
-    const car = await TestVehicle.create(ground, 'device-self');
-    vehicles.push(car);
+    const car = await ground.vehicle('device-self');
     expect(await car.post(service, { ...car.message(1), kid: car.party.certificate.thumbprint })).toMatchObject({
       status: 200,
     });
@@ -82,8 +75,7 @@ describe('kid', () => {
 
   it("of another device's certificate is wrong_device, even with that device's key", async () => {
     const { before } = await renewed('device-other');
-    const car = await TestVehicle.create(ground, 'device-thief');
-    vehicles.push(car);
+    const car = await ground.vehicle('device-thief');
     const stolen = before.signed(car.payload(1));
     expect(await car.post(service, { ...stolen, kid: before.party.certificate.thumbprint })).toMatchObject({
       status: 403,
@@ -109,8 +101,7 @@ describe('kid', () => {
   });
 
   it('of many unknown certificates in one body asks for four of them at most', async () => {
-    const car = await TestVehicle.create(ground, 'device-many-kids');
-    vehicles.push(car);
+    const car = await ground.vehicle('device-many-kids');
     const asked = ground.authority.asked;
     const names = [...'BCDFGHJKLM'].map((letter) => `${letter.repeat(42)}A`);
     const answer = await car.post(

@@ -19,33 +19,13 @@ import { GroupCommit } from './group-commit.service.js';
 let ground: Ground;
 let first: Service;
 let second: Service;
-const vehicles: TestVehicle[] = [];
 
 beforeAll(async () => {
   ground = await prepareGround();
   [first, second] = await Promise.all([startService(ground, 1), startService(ground, 2)]);
 }, 60_000);
 
-afterAll(async () => {
-  for (const vehicle of vehicles) vehicle.close();
-  await Promise.all([first?.close(), second?.close()]);
-  await ground?.stop();
-});
-
-async function vehicle(name: string): Promise<TestVehicle> {
-  const made = await TestVehicle.create(ground, name);
-  vehicles.push(made);
-  return made;
-}
-
-async function query<R extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<R[]> {
-  const client = await ground.database.admin();
-  try {
-    return (await client.query<R>(sql, values)).rows;
-  } finally {
-    await client.end();
-  }
-}
+afterAll(() => ground?.stop());
 
 const countVerdicts = (answers: readonly HttpAnswer[]) => {
   const counts: Record<string, number> = {};
@@ -55,7 +35,7 @@ const countVerdicts = (answers: readonly HttpAnswer[]) => {
 
 describe('two instances on one database', () => {
   it('fed the same messages at once accept each once', async () => {
-    const car = await vehicle('device-race');
+    const car = await ground.vehicle('device-race');
     const messages = Array.from({ length: 30 }, (_, index) => car.message(index + 1));
     const answers = await Promise.all(
       messages.flatMap((message) => [first, second, first, second].map((service) => car.post(service, message))),
@@ -67,7 +47,7 @@ describe('two instances on one database', () => {
   });
 
   it('given different records under one number accept one and call the other replayed', async () => {
-    const car = await vehicle('device-conflict');
+    const car = await ground.vehicle('device-conflict');
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) => {
         const service = index % 2 === 0 ? first : second;
@@ -88,7 +68,7 @@ describe('two instances on one database', () => {
       }),
     );
     expect(results.flat().every(({ decisions }) => decisions[0]!.verdict === 'accepted')).toBe(true);
-    const [{ count }] = (await query<{ count: number }>(
+    const [{ count }] = (await ground.query<{ count: number }>(
       `SELECT count(DISTINCT (device_id, stream, epoch, seq))::int AS count FROM messages WHERE device_id LIKE 'device-lock-%'`,
     )) as [{ count: number }];
     expect(count).toBe(12 * 40);
@@ -97,10 +77,10 @@ describe('two instances on one database', () => {
 
 describe('26: the runtime role', () => {
   it('cannot change, delete or truncate a stored message, nor reach a partition', async () => {
-    const car = await vehicle('device-append');
+    const car = await ground.vehicle('device-append');
     await car.post(first, car.message(1));
     const client = await asRole('telemetry');
-    const [{ partition }] = (await query<{ partition: string }>(
+    const [{ partition }] = (await ground.query<{ partition: string }>(
       `SELECT tableoid::regclass::text AS partition FROM messages WHERE device_id = 'device-append'`,
     )) as [{ partition: string }];
     expect(partition).toMatch(/^messages_\d{6}$/);
@@ -170,7 +150,7 @@ describe('a poison record', () => {
 
 describe('PostgreSQL away in the middle of the load', () => {
   it('answers 503 with Retry-After, keeps every acknowledged message once, and comes back by itself', async () => {
-    const cars = await Promise.all(['a', 'b', 'c', 'd'].map((letter) => vehicle(`device-outage-${letter}`)));
+    const cars = await Promise.all(['a', 'b', 'c', 'd'].map((letter) => ground.vehicle(`device-outage-${letter}`)));
     const acknowledged = new Map<string, Set<number>>(cars.map((car) => [car.deviceId, new Set()]));
     const refusals: HttpAnswer[] = [];
     const stop = { now: false };
@@ -208,21 +188,21 @@ describe('PostgreSQL away in the middle of the load', () => {
   /** Ends every connection of the service to its database and lets none in for a while. */
   async function cutDatabase(ms: number): Promise<void> {
     const { name, schema } = ground.database;
-    await query(`ALTER ROLE "${schema}" CONNECTION LIMIT -1`);
-    await query(`ALTER DATABASE "${name}" CONNECTION LIMIT 0`);
-    await query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND usename = $2', [
+    await ground.query(`ALTER ROLE "${schema}" CONNECTION LIMIT -1`);
+    await ground.query(`ALTER DATABASE "${name}" CONNECTION LIMIT 0`);
+    await ground.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND usename = $2', [
       name,
       schema,
     ]);
     await new Promise((resolve) => setTimeout(resolve, ms));
-    await query(`ALTER DATABASE "${name}" CONNECTION LIMIT -1`);
+    await ground.query(`ALTER DATABASE "${name}" CONNECTION LIMIT -1`);
   }
 });
 
 describe('over capacity', () => {
   it('refuses with Retry-After instead of dropping', async () => {
     const small = await startService(ground, 3, { maxQueuedRecords: 50 });
-    const car = await vehicle('device-flood');
+    const car = await ground.vehicle('device-flood');
     const batches = Array.from({ length: 12 }, (_, b) =>
       Array.from({ length: 40 }, (_, i) => car.message(b * 40 + i + 1)),
     );
@@ -258,12 +238,12 @@ describe('over capacity', () => {
 
 describe('accepted messages', () => {
   it('go out on JetStream after the commit, one event each, duplicates none', async () => {
-    const car = await vehicle('device-events');
+    const car = await ground.vehicle('device-events');
     const message = car.message(1);
     await car.post(first, message);
     await car.post(first, message);
     const deadline = Date.now() + 5000;
-    while (Date.now() < deadline && (await query('SELECT 1 FROM event_groups')).length > 0)
+    while (Date.now() < deadline && (await ground.query('SELECT 1 FROM event_groups')).length > 0)
       await new Promise((r) => setTimeout(r, 50));
     const connection = await ground.nats.connectAs('provisioner');
     const subject = `${messageAccepted.subject}.${car.deviceId}`;

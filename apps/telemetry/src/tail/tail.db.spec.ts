@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TestOperator } from '../reading/operator.fixture.js';
-import { type Ground, prepareGround, type Service, startService, TestVehicle, until } from '../telemetry.fixture.js';
+import { type Ground, prepareGround, type Service, startService, until } from '../telemetry.fixture.js';
 
 let ground: Ground;
 let first: Service;
 let second: Service;
 let operator: TestOperator;
-const vehicles: TestVehicle[] = [];
 
 beforeAll(async () => {
   ground = await prepareGround();
@@ -15,23 +14,15 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
-  for (const vehicle of vehicles) vehicle.close();
   operator?.close();
-  await Promise.all([first?.close(), second?.close()]);
   await ground?.stop();
 });
-
-async function vehicle(name: string): Promise<TestVehicle> {
-  const made = await TestVehicle.create(ground, name);
-  vehicles.push(made);
-  return made;
-}
 
 const seqs = ({ events }: { events: readonly { data: { seq: number } }[] }) => events.map(({ data }) => data.seq);
 
 describe('a live tail', () => {
   it('shows what any instance commits, each once and in order, and no other device', async () => {
-    const [car, other] = await Promise.all([vehicle('device-live'), vehicle('device-beside')]);
+    const [car, other] = await Promise.all([ground.vehicle('device-live'), ground.vehicle('device-beside')]);
     await car.post(first, car.message(1));
     const tail = operator.follow('/v1/devices/device-live/telemetry/tail?last=5');
     await until(() => tail.events.length === 1, 20_000);
@@ -50,7 +41,7 @@ describe('a live tail', () => {
   });
 
   it('goes on where a reader was cut off', async () => {
-    const car = await vehicle('device-resume');
+    const car = await ground.vehicle('device-resume');
     await car.post(
       first,
       [1, 2, 3].map((seq) => car.message(seq)),
@@ -68,7 +59,7 @@ describe('a live tail', () => {
   });
 
   it('shows nothing more to an operator whose right has ended, and says why', async () => {
-    const car = await vehicle('device-withdrawn');
+    const car = await ground.vehicle('device-withdrawn');
     const token = ground.authority.operatorToken('device:read');
     const tail = operator.follow('/v1/devices/device-withdrawn/telemetry/tail', { authorization: `Bearer ${token}` });
     await until(() => tail.state.status === 200, 20_000);
@@ -84,7 +75,7 @@ describe('a live tail', () => {
 
   it('is for operators who may read, in the form that it has, and for so many at once', async () => {
     const path = '/v1/devices/device-live/telemetry/tail';
-    const vehicleToken = { authorization: `Bearer ${vehicles[0]!.token()}` };
+    const vehicleToken = { authorization: `Bearer ${(await ground.vehicle('device-no-operator')).token()}` };
     expect(await operator.get(path, vehicleToken)).toMatchObject({ status: 401 });
     const other = { authorization: `Bearer ${ground.authority.operatorToken('policy:read')}` };
     expect(await operator.get(path, other)).toMatchObject({ status: 403 });
@@ -106,7 +97,7 @@ describe('a live tail', () => {
   });
 
   it('ends when the instance stops, and goes on at another one', async () => {
-    const car = await vehicle('device-moved');
+    const car = await ground.vehicle('device-moved');
     const extra = await startService(ground, 3);
     const there = new TestOperator(ground, extra);
     const tail = there.follow('/v1/devices/device-moved/telemetry/tail');

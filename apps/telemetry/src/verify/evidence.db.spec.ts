@@ -8,7 +8,6 @@ import { type Ground, prepareGround, type Service, startService, TestVehicle, un
 let ground: Ground;
 let service: Service;
 let operator: TestOperator;
-const vehicles: TestVehicle[] = [];
 
 beforeAll(async () => {
   ground = await prepareGround();
@@ -17,19 +16,16 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
-  for (const vehicle of vehicles) vehicle.close();
   operator?.close();
-  await service?.close();
   await ground?.stop();
 });
 
 /** A vehicle whose certificate provisioning knows. */
 async function vehicle(name: string): Promise<TestVehicle> {
-  const made = await TestVehicle.create(ground, name);
+  const made = await ground.vehicle(name);
   const { der, thumbprint } = made.party.certificate;
   const certificate = Buffer.from(der).toString('base64');
   ground.authority.certificates.set(thumbprint, { certificate, deviceId: made.deviceId, status: 'live' });
-  vehicles.push(made);
   return made;
 }
 
