@@ -1,13 +1,12 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { DeviceId } from '@outrider/ids';
-import { RequireOperator, requireStillAdmitted } from '@outrider/platform/admission';
+import { RequireOperator } from '@outrider/platform/admission';
 import { On, PathParam, QueryParams } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { RangeQuery, timeRange } from '../reading/range.js';
 import { ReadingPlaces } from '../reading/reading-places.service.js';
-import { StreamedAnswer } from '../reading/streamed-answer.provider.js';
-import { unlessWithdrawn } from '../reading/withdrawn.js';
+import { streamParts } from '../reading/stream-parts.provider.js';
 import { ExportService } from './export.service.js';
 
 const ExportQuery = z.strictObject(RangeQuery);
@@ -29,28 +28,12 @@ export class ExportController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    return this.places.within('range', async () => {
-      const parts = this.exports.run(device, timeRange(query), new Date());
-      const head = await parts.next();
-      // The first record comes before the status: a PostgreSQL that is away is a 503.
-      let next = await parts.next();
-      const name = `attachment; filename="telemetry-${device}.ndjson"`;
-      const answer = new StreamedAnswer(request, reply, 'application/x-ndjson', { 'content-disposition': name });
-      const check = unlessWithdrawn(
-        () => requireStillAdmitted(request),
-        () => performance.now(),
-      );
-      try {
-        if (!head.done && !(await answer.write(head.value))) return;
-        for (; !next.done; next = await parts.next()) {
-          check();
-          if (!(await answer.write(next.value))) return;
-        }
-        answer.end();
-      } catch (error) {
-        answer.cut();
-        throw error;
-      }
-    });
+    return this.places.within('range', () =>
+      streamParts(request, reply, this.exports.run(device, timeRange(query), new Date()), {
+        contentType: 'application/x-ndjson',
+        headers: { 'content-disposition': `attachment; filename="telemetry-${device}.ndjson"` },
+        text: (lines) => lines,
+      }),
+    );
   }
 }

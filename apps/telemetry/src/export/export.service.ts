@@ -38,14 +38,16 @@ export class ExportService {
     const said = { v: 2 as const, device_id: deviceId, from: from?.toISOString() ?? null, to: end.toISOString() };
     const what = { ...said, made_at: madeAt.toISOString() };
     const writing = new Writing();
-    yield writing.lines([{ type: 'export', ...what }, ...this.authorities()]);
+    // With the first record: where that cannot be had, there is no export.
+    let text = writing.lines([{ type: 'export', ...what }, ...this.authorities()]);
     for await (const page of this.range.pages(deviceId, { from, to: end })) {
       for (const message of page) {
         const lines: ExportLine[] = [];
         await this.addCertificate(message.thumbprint, writing, lines);
         await this.addBatch(message, writing, lines);
         lines.push(recordLine(message));
-        yield writing.lines(lines);
+        yield text + writing.lines(lines);
+        text = '';
       }
     }
     for await (const item of this.logs.items(deviceId, { from, to: end })) {
@@ -54,11 +56,12 @@ export class ExportService {
       if (!line) continue;
       await this.addCertificate(line.thumbprint, writing, lines);
       lines.push(line);
-      yield writing.lines(lines);
+      yield text + writing.lines(lines);
+      text = '';
     }
     const { records, certificates } = writing;
     const manifest: Manifest = { ...what, records, certificates: [...certificates], sha256: writing.digest() };
-    yield lineOf({ type: 'manifest', jws: this.identity.sign(JWS_TYP.export, manifest) });
+    yield text + lineOf({ type: 'manifest', jws: this.identity.sign(JWS_TYP.export, manifest) });
   }
 
   private authorities(): ExportLine[] {

@@ -1,7 +1,7 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { DeviceId } from '@outrider/ids';
-import { RequireOperator, requireStillAdmitted } from '@outrider/platform/admission';
+import { RequireOperator } from '@outrider/platform/admission';
 import { On, PathParam, QueryParams } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -12,8 +12,8 @@ import { RangeQuery, startOf, timeRange } from './range.js';
 import { ReadingRepository, SOURCES } from './reading.repository.js';
 import { ReadingPlaces } from './reading-places.service.js';
 import { positionOf, type StoredMessage, toItem, toPage, VIEWS, type View } from './stored-message.js';
-import { accepted, ndjson, StreamedAnswer } from './streamed-answer.provider.js';
-import { unlessWithdrawn } from './withdrawn.js';
+import { streamParts } from './stream-parts.provider.js';
+import { accepted, ndjson } from './streamed-answer.provider.js';
 
 const MAX_PAGE = 500;
 const Count = z.coerce.number().int().min(1).max(MAX_PAGE);
@@ -91,32 +91,13 @@ export class ReadingController {
   ): Promise<void> {
     const { after, limit, view, source } = query;
     const range = timeRange(query);
-    return this.places.within('range', async () => {
-      const pages = this.range.pages(
-        device,
-        range,
-        after === undefined ? undefined : startAfter(after, range.from),
-        limit,
-        source,
-      );
-      // The first page comes before the status: a PostgreSQL that is away is a 503.
-      let page = await pages.next();
-      const answer = new StreamedAnswer(request, reply, FORMS[1]);
-      const check = unlessWithdrawn(
-        () => requireStillAdmitted(request),
-        () => performance.now(),
-      );
-      try {
-        for (; !page.done; page = await pages.next()) {
-          check();
-          if (!(await answer.write(page.value.map((message) => line(message, view)).join('')))) return;
-        }
-        answer.end();
-      } catch (error) {
-        answer.cut();
-        throw error;
-      }
-    });
+    const position = after === undefined ? undefined : startAfter(after, range.from);
+    return this.places.within('range', () =>
+      streamParts(request, reply, this.range.pages(device, range, position, limit, source), {
+        contentType: FORMS[1],
+        text: (page) => page.map((message) => line(message, view)).join(''),
+      }),
+    );
   }
 }
 

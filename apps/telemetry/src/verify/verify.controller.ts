@@ -1,14 +1,14 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { DeviceId } from '@outrider/ids';
-import { RequireOperator, requireStillAdmitted } from '@outrider/platform/admission';
+import { RequireOperator } from '@outrider/platform/admission';
 import { On, PathParam, QueryParams } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { negotiate } from '../reading/media-type.js';
 import { RangeQuery, timeRange } from '../reading/range.js';
 import { ReadingPlaces } from '../reading/reading-places.service.js';
-import { accepted, failureOf, ndjson, StreamedAnswer, sse } from '../reading/streamed-answer.provider.js';
-import { unlessWithdrawn } from '../reading/withdrawn.js';
+import { streamParts } from '../reading/stream-parts.provider.js';
+import { accepted, failureOf, ndjson, sse } from '../reading/streamed-answer.provider.js';
 import { type VerifyEvent, VerifyService } from './verify.service.js';
 
 const VerifyQuery = z.strictObject(RangeQuery);
@@ -33,25 +33,13 @@ export class VerifyController {
   ): Promise<void> {
     const form = accepted(negotiate(request.headers.accept, FORMS), FORMS);
     const line = form === 'text/event-stream' ? eventOf : lineOf;
-    return this.places.within('verify', async () => {
-      const events = this.verification.run(device, timeRange(query));
-      // The first event comes before the status: a PostgreSQL that is away is a 503.
-      let next = await events.next();
-      const answer = new StreamedAnswer(request, reply, form);
-      const check = unlessWithdrawn(
-        () => requireStillAdmitted(request),
-        () => performance.now(),
-      );
-      try {
-        for (; !next.done; next = await events.next()) {
-          check();
-          if (!(await answer.write(line(next.value)))) return;
-        }
-      } catch (error) {
-        await answer.write(line({ event: 'error', data: failureOf(error) }));
-      }
-      answer.end();
-    });
+    return this.places.within('verify', () =>
+      streamParts<Said>(request, reply, this.verification.run(device, timeRange(query)), {
+        contentType: form,
+        text: line,
+        failed: (error) => line({ event: 'error', data: failureOf(error) }),
+      }),
+    );
   }
 }
 
