@@ -5,7 +5,7 @@ import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationB
 import { denylistCode } from '@outrider/admission';
 import type { ErrorCode } from '@outrider/errors';
 import { Decisions } from '@outrider/platform/admission';
-import { CONTEXT_OPTIONS, ConnectionLimiter, type Peer } from '@outrider/platform/http';
+import { CONTEXT_OPTIONS, ConnectionLimiter, type Peer, Staples } from '@outrider/platform/http';
 import { CONFIG, LOGGER, type Logger, TrustFiles } from '@outrider/platform/service';
 import { toPem } from '@outrider/x509';
 import type { AuthorizationConfig, Config } from '../config.js';
@@ -67,6 +67,7 @@ export class AuthorizationListener implements OnApplicationBootstrap, BeforeAppl
     private readonly decisions: Decisions,
     private readonly trustFiles: TrustFiles,
     private readonly limiter: ConnectionLimiter,
+    private readonly staples: Staples,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.config = authorization;
@@ -109,6 +110,7 @@ export class AuthorizationListener implements OnApplicationBootstrap, BeforeAppl
     this.trustFiles.events.on('changed', () => {
       if (this.config) server.setSecureContext({ ...CONTEXT_OPTIONS, ...this.secureContext(this.config) });
     });
+    this.staples.serve(server, this.config.listener);
     this.limiter.guard('edge', server, { isTls: true });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
