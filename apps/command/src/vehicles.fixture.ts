@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ACR, Denylist, OPERATOR_AUDIENCE, vehicleAudience } from '@outrider/admission';
-import { DENYLIST_BUCKET, DENYLIST_HEARTBEAT_KEY, vehicleCertificateGet } from '@outrider/contracts';
+import { ACR, OPERATOR_AUDIENCE, vehicleAudience } from '@outrider/admission';
+import { vehicleCertificateGet } from '@outrider/contracts';
 import { JWS_TYP, sha256Base64url, signJws } from '@outrider/crypto';
 import type { DeviceId } from '@outrider/ids';
-import { issueVehicle, type Party, startTokenService } from '@outrider/testing';
+import { issueVehicle, type Party, startDenylist, startTokenService } from '@outrider/testing';
 import { PEOPLE, type Surroundings } from './command.fixture.js';
 
 const ISSUER = 'https://127.0.0.1:8442';
@@ -28,12 +28,7 @@ export interface StreamSeen {
 /** The services around vehicles, on the real NATS. */
 export async function startVehicleSide({ fleet, nats }: Pick<Surroundings, 'fleet' | 'nats'>) {
   const token = await startTokenService(nats, ISSUER);
-  const revocation = await nats.connectAs('revocation');
-  const { sequence, count, digest } = new Denylist();
-  const heartbeat = JSON.stringify({ generation: 1, sequence, count, digest });
-  const beat = () => revocation.publish(`$KV.${DENYLIST_BUCKET.name}.${DENYLIST_HEARTBEAT_KEY}`, heartbeat);
-  beat();
-  const timer = setInterval(beat, 500);
+  const denylist = await startDenylist(nats);
   const registry = await nats.connectAs('provisioning');
   const issued = new Map<string, object>();
   registry.subscribe(vehicleCertificateGet.subject, {
@@ -43,8 +38,7 @@ export async function startVehicleSide({ fleet, nats }: Pick<Surroundings, 'flee
     },
   });
   const stop = async () => {
-    clearInterval(timer);
-    await Promise.all([revocation.close(), registry.close(), token.stop()]);
+    await Promise.all([denylist.stop(), registry.close(), token.stop()]);
   };
   /** What the registry then says of its certificate: whose it is, and that it is live. */
   const issue = async (deviceId: DeviceId): Promise<Party> => {

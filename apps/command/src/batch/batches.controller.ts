@@ -4,6 +4,7 @@ import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/pla
 import { bodyBytes, JsonBody, On, PathParam, parseJsonBody, QueryParams } from '@outrider/platform/http';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { PageQuery } from '../send/page.js';
 import { evidenceOf, requesterOf, requestKeyOf } from '../send/requester.provider.js';
 import { type BatchDecision, BatchRequest, batchDocument, ReasonBody } from './batch.js';
 import { Batches } from './batches.repository.js';
@@ -13,13 +14,6 @@ import { BatchesService } from './batches.service.js';
 const JUST_SIGNED_IN: StepUp = { acr: ACR.mfa, maxAgeSeconds: 300 };
 
 const Id = z.uuid();
-const ListQuery = z.strictObject({
-  before: z
-    .string()
-    .regex(/^\d{1,18}$/)
-    .optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-});
 const DevicesQuery = z.strictObject({
   after: z.string().max(64).default(''),
   limit: z.coerce.number().int().min(1).max(1000).default(200),
@@ -59,7 +53,7 @@ export class BatchesController {
   @Get()
   @On('operator')
   @RequireOperator('device:read')
-  async list(@QueryParams(ListQuery) { before, limit }: z.infer<typeof ListQuery>) {
+  async list(@QueryParams(PageQuery) { before, limit }: PageQuery) {
     const found = await this.batches.list(before, limit);
     const last = found.at(-1);
     return {

@@ -3,22 +3,14 @@ import { CommandId, DeviceId } from '@outrider/ids';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
 import type { FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import { kindDocument } from '../catalogue/catalogue.js';
 import { CatalogueStore } from '../catalogue/catalogue.store.js';
 import { CommandReader } from './command-reader.service.js';
 import { commandView } from './command-view.js';
+import { PageQuery } from './page.js';
 import { evidenceOf, requesterOf, requestKeyOf } from './requester.provider.js';
 import { SendService } from './send.service.js';
 import { SendRequest } from './send-command.js';
-
-const ListQuery = z.strictObject({
-  before: z
-    .string()
-    .regex(/^\d{1,18}$/)
-    .optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-});
 
 @Controller()
 export class CommandsController {
@@ -51,7 +43,7 @@ export class CommandsController {
   @Get('/v1/vehicles/:device/commands')
   @On('operator')
   @RequireOperator('device:read')
-  list(@PathParam('device', DeviceId) deviceId: DeviceId, @QueryParams(ListQuery) query: z.infer<typeof ListQuery>) {
+  list(@PathParam('device', DeviceId) deviceId: DeviceId, @QueryParams(PageQuery) query: PageQuery) {
     return this.reader.list(deviceId, query.before, query.limit);
   }
 
