@@ -160,6 +160,21 @@ describe('outrider', () => {
     expect(JSON.parse(seen.at(-1)?.body ?? '')).toEqual({ device_id: 'demo-1', reason: 'key-compromise' });
   });
 
+  it('blocks what is named, for as long as is said, and shows how it came about', async () => {
+    answer = { status: 200, body: { network: '192.0.2.0/24', blocked: true } };
+    const until = ['--expires-in', '60', '--ticket', 'T-1', '--reason', 'flood'];
+    expect((await outrider(['block', '--network', '192.0.2.7/24', ...until])).exit).toBe(0);
+    const body = { network: '192.0.2.7/24', reason: 'flood', ticket: 'T-1', expires_in: 60 };
+    expect(JSON.parse(seen.at(-1)?.body ?? '')).toEqual(body);
+    await outrider(['unblock', '--token-id', 'jti-1', '--reason', 'over']);
+    expect(JSON.parse(seen.at(-1)?.body ?? '')).toEqual({ token_id: 'jti-1', reason: 'over' });
+    const item = { kind: 'network', network: '192.0.2.0/24', blocked: false, at: '2026-01-01T00:00:00Z', by: 'expiry' };
+    answer = { status: 200, body: { items: [item], next: null } };
+    const { out } = await outrider(['blocks', '--history', '--network', '192.0.2.0/24']);
+    expect(out).toMatch(/lifted +network +192\.0\.2\.0\/24/);
+    expect(seen.at(-1)?.url).toBe('/v1/blocks/history?network=192.0.2.0%2F24&limit=100');
+  });
+
   it('shows a problem as code: title (detail), or whole with --json', async () => {
     answer = {
       status: 409,
@@ -192,6 +207,9 @@ describe('outrider', () => {
   test.each([
     [['nonsense'], 2],
     [['revoke', '--reason', 'superseded'], 2],
+    [['block', 'demo-1', '--network', '192.0.2.1'], 2],
+    [['block'], 2],
+    [['blocks', '--network', '192.0.2.1'], 2],
     [['command', 'send', 'demo-1', 'honk', '--param', 'times'], 2],
     [['factory', 'make-device', 'UPPER', '--out', 'x'], 2],
     [['--help'], 0],
