@@ -88,7 +88,10 @@ describe('OCSP', () => {
     expect(await openssl(...asked)).toContain(': good');
     const answer = await revoke({ serial: await serialOf(vehicle.certificate), reason: 'key-compromise' });
     expect(answer.status).toBe(200);
-    await until('revoked', async () => (await openssl(...asked)).includes(': revoked'), { withinMs: 20_000, everyMs: 20 });
+    await until('revoked', async () => (await openssl(...asked)).includes(': revoked'), {
+      withinMs: 20_000,
+      everyMs: 20,
+    });
     expect(await openssl('-cert', vehicle.certificate)).toMatch(/: revoked[\s\S]*Reason: keyCompromise/);
   });
 
