@@ -5,6 +5,7 @@ import { loggedRecords, storedMessages } from '../harness/database.js';
 import { ENDPOINTS_FILE, PROJECT } from '../harness/endpoints.js';
 import { file, inFolder, newDeviceId } from '../harness/folder.js';
 import { operator } from '../harness/operator.js';
+import { outriderJson } from '../harness/outrider.js';
 import { until } from '../harness/until.js';
 import { makeDevice } from '../harness/vehicle.js';
 
@@ -47,5 +48,15 @@ describe('an hour in a tunnel', () => {
     const { body } = await operator('telemetry', 'GET', `/v1/devices/${id}/fetch-orders`);
     const states = body.items.map((order: { state: string; issued_by: string }) => [order.state, order.issued_by]);
     expect(states).toContainEqual(['fulfilled', 'platform']);
+
+    // All of it can be proven afterwards: by the service, and by whoever has the export and the fleet root.
+    const all = { checked: queued + 20, verified: queued + 20, faulty: 0, formats: { log: queued } };
+    const verified = await outriderJson('telemetry', 'verify', '--device', id);
+    expect(verified).toMatchObject({ ok: true, ...all, logs: { faulty: 0, unanchored: 0 } });
+    const out = inFolder('tunnel-export.ndjson');
+    await outriderJson('telemetry', 'export', '--device', id, '--out', out);
+    const report = await outriderJson('telemetry', 'verify-export', out);
+    expect(report).toMatchObject({ ok: true, records: queued + 20, verified: queued + 20, faults: [], unanchored: 0 });
+    expect(report.segments).toBeGreaterThan(0);
   });
 });

@@ -88,9 +88,10 @@ describe('scanJson', () => {
 
   it('takes 60,000 distinct names in time that grows with their number', () => {
     const text = JSON.stringify(Object.fromEntries(Array.from({ length: 60_000 }, (_, index) => [`k${index}`, index])));
-    const started = performance.now();
+    const before = process.cpuUsage();
     expect(scan(text).root.member('k59999')!.number()).toBe(59_999);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    // Of the processor, which other work on the machine does not take from us: each name against each takes minutes.
+    expect(process.cpuUsage(before).user).toBeLessThan(5_000_000);
   });
 
   it('accepts what JSON.stringify prints, and reads it to the same value', () => {

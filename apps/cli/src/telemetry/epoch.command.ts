@@ -66,13 +66,16 @@ async function show({ operator, output }: Session, device: string): Promise<void
 
 async function listHeld({ operator, output }: Session): Promise<void> {
   let after: string | undefined;
+  let count = 0;
   do {
     const query = { after, limit: PAGE };
     const page = HeldPage.parse(await operator.call('telemetry', 'GET', '/v1/epochs/held', { query }));
     for (const one of page.items)
       output.item(one, [one.device_id, `epoch ${one.epoch}`, `known up to epoch ${one.known_epoch ?? '-'}`]);
+    count += page.items.length;
     after = page.next ?? undefined;
   } while (after !== undefined);
+  if (count === 0 && !output.json) output.write('none');
 }
 
 async function open({ operator, output }: Session, { device, held, reason }: OpenOptions): Promise<void> {
