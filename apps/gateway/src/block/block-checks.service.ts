@@ -2,15 +2,17 @@ import { Inject, Injectable } from '@nestjs/common';
 import { deviceGet } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
-import { Decisions } from '@outrider/platform/admission';
+import { Decisions, type OperatorAdmission } from '@outrider/platform/admission';
 import { Nats } from '@outrider/platform/nats';
 import { deniedBy, Forbids, operatorAttributes, outOfServiceRequest } from '@outrider/platform/policy';
 import { currentTrace, LOGGER, type Logger } from '@outrider/platform/service';
 import { DeviceContextService } from '../attributes/device-context.service.js';
 import { Devices } from '../device/devices.repository.js';
-import type { Operator } from './block.service.js';
 
 const ASK_TIMEOUT_MS = 1000;
+
+/** `remoteAddress`: nobody locks himself out by a network. */
+export type Operator = Pick<OperatorAdmission, 'subject' | 'claims'> & { readonly remoteAddress: string };
 
 /** What may stand against the block of a device. What is away stands against nothing. */
 @Injectable()

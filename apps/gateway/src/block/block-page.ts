@@ -1,7 +1,6 @@
 /** How blocks and their history look, a page at a time. */
-import type { Block } from './block.js';
+import type { Block, BlockChange } from './block.js';
 import { membersOf, nameOf } from './block-target.js';
-import type { BlockChange } from './blocks.repository.js';
 
 /** @param found at most one more than `limit`, which tells that there are more. */
 export function blockPage(found: readonly Block[], limit: number) {

@@ -2,14 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { parseNetwork } from '@outrider/admission';
 import { blockChanged, type DenylistMode, type Enforcement } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
-import type { OperatorAdmission } from '@outrider/platform/admission';
 import { Database, Outbox } from '@outrider/platform/postgres';
 import { CONFIG, Metrics } from '@outrider/platform/service';
 import type { EntityManager } from 'typeorm';
 import type { Config } from '../config.js';
 import { Devices, type RecoveredDevice } from '../device/devices.repository.js';
 import { type Block, block, expire, recover, unblock } from './block.js';
-import { BlockChecks } from './block-checks.service.js';
+import { BlockChecks, type Operator } from './block-checks.service.js';
 import { BlockDelivery } from './block-delivery.service.js';
 import { type BlockBody, expiryOf, type UnblockBody } from './block-request.js';
 import { type BlockTarget, membersOf, type NamedTargets, targetOf } from './block-target.js';
@@ -23,9 +22,6 @@ export interface BlockAnswer extends NamedTargets {
   readonly enforcedBy: Enforcement['enforcedBy'];
   readonly pending: readonly { readonly instance: string; readonly failsClosedAt?: string }[];
 }
-
-/** `remoteAddress`: nobody locks himself out by a network. */
-export type Operator = Pick<OperatorAdmission, 'subject' | 'claims'> & { readonly remoteAddress: string };
 
 /** Block and unblock. What PostgreSQL has committed holds: provisioning and revocation get it, sooner or later. */
 @Injectable()

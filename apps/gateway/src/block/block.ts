@@ -22,6 +22,12 @@ export interface Block {
   readonly deliveredVersion: number;
 }
 
+/** One change of a target's state, as it was decided. */
+export interface BlockChange extends Omit<Block, 'version' | 'deliveredVersion'> {
+  readonly id: string;
+  readonly traceId: string | undefined;
+}
+
 /** Who did it and why. */
 export interface BlockAct {
   readonly by: string;

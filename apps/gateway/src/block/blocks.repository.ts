@@ -4,7 +4,7 @@ import type { Thumbprint } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
 import { currentTrace } from '@outrider/platform/service';
 import type { EntityManager } from 'typeorm';
-import type { Block } from './block.js';
+import type { Block, BlockChange } from './block.js';
 import { type BlockKind, type BlockTarget, nameOf, targetNamed } from './block-target.js';
 
 /** `device_id`: the target's name (`nameOf`); the version before knew devices alone, and goes on beside this one. */
@@ -24,12 +24,6 @@ interface ChangeRow {
 interface Row extends ChangeRow {
   readonly version: string;
   readonly delivered_version: string;
-}
-
-/** One change of a target's state, as it was decided. */
-export interface BlockChange extends Omit<Block, 'version' | 'deliveredVersion'> {
-  readonly id: string;
-  readonly traceId: string | undefined;
 }
 
 /** The present blocks and, append-only, how they came about. */

@@ -3,7 +3,6 @@ export { type ChannelBinding, channelBindingOf } from './channel-binding.provide
 export { ConnectionLimiter } from './connection-limits.service.js';
 export { ErrorShapes, type SendError } from './error-shapes.service.js';
 export {
-  CONTEXT_OPTIONS,
   Listeners,
   listenerOf,
   MAX_BODY_BYTES,
@@ -18,3 +17,4 @@ export { type Problem, ProblemFilter, toDomainError } from './problem.filter.js'
 export { Staples } from './staples.service.js';
 export { accepted, failureOf, ndjson, StreamedAnswer, sse } from './streamed-answer.provider.js';
 export { openBody, StreamedBody, type StreamLimits } from './streamed-body.provider.js';
+export { CONTEXT_OPTIONS } from './tls-options.js';
