@@ -2,7 +2,7 @@ import { Controller, Get, Req, Res } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { DeviceId } from '@outrider/ids';
 import { RequireOperator } from '@outrider/platform/admission';
-import { On, PathParam, QueryParams } from '@outrider/platform/http';
+import { accepted, ndjson, On, PathParam, QueryParams } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { decodeCursor, encodeCursor, type Position } from './cursor.js';
@@ -13,7 +13,6 @@ import { ReadingRepository, SOURCES } from './reading.repository.js';
 import { ReadingPlaces } from './reading-places.service.js';
 import { positionOf, type StoredMessage, toItem, toPage, VIEWS, type View } from './stored-message.js';
 import { streamParts } from './stream-parts.provider.js';
-import { accepted, ndjson } from './streamed-answer.provider.js';
 
 const MAX_PAGE = 500;
 const Count = z.coerce.number().int().min(1).max(MAX_PAGE);

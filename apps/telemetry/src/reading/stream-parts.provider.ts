@@ -1,6 +1,6 @@
 import { requireStillAdmitted } from '@outrider/platform/admission';
+import { StreamedAnswer } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { StreamedAnswer } from './streamed-answer.provider.js';
 import { unlessWithdrawn } from './withdrawn.js';
 
 /** How a long answer is written. */

@@ -2,14 +2,13 @@ import { Controller, Get, Req, Res } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { DeviceId } from '@outrider/ids';
 import { RequireOperator, requireStillAdmitted } from '@outrider/platform/admission';
-import { On, PathParam, QueryParams } from '@outrider/platform/http';
+import { accepted, failureOf, On, PathParam, QueryParams, StreamedAnswer, sse } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { decodeCursor } from '../reading/cursor.js';
 import { negotiate } from '../reading/media-type.js';
 import { ReadingPlaces } from '../reading/reading-places.service.js';
 import { VIEWS } from '../reading/stored-message.js';
-import { accepted, failureOf, StreamedAnswer, sse } from '../reading/streamed-answer.provider.js';
 import { TailService } from './tail.service.js';
 
 const TailQuery = z.strictObject({

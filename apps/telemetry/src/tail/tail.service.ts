@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { DeviceId } from '@outrider/ids';
+import { type StreamedAnswer, sse } from '@outrider/platform/http';
 import { encodeCursor, type Position } from '../reading/cursor.js';
 import { startOf } from '../reading/range.js';
 import { ReadingRepository } from '../reading/reading.repository.js';
 import { positionOf, toItem, type View } from '../reading/stored-message.js';
-import { type StreamedAnswer, sse } from '../reading/streamed-answer.provider.js';
 import { LiveMessages } from './live-messages.client.js';
 
 const PAGE = 100;

@@ -1,14 +1,13 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { DeviceId } from '@outrider/ids';
 import { RequireOperator } from '@outrider/platform/admission';
-import { On, PathParam, QueryParams } from '@outrider/platform/http';
+import { accepted, failureOf, ndjson, On, PathParam, QueryParams, sse } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { negotiate } from '../reading/media-type.js';
 import { RangeQuery, timeRange } from '../reading/range.js';
 import { ReadingPlaces } from '../reading/reading-places.service.js';
 import { streamParts } from '../reading/stream-parts.provider.js';
-import { accepted, failureOf, ndjson, sse } from '../reading/streamed-answer.provider.js';
 import { type VerifyEvent, VerifyService } from './verify.service.js';
 
 const VerifyQuery = z.strictObject(RangeQuery);
