@@ -44,6 +44,7 @@ function variables(state: string): Record<string, string> {
     OUTRIDER_EDGE_PEM: file('edge.pem', own + key),
     OUTRIDER_EDGE_VEHICLE_CAS: file('vehicle-cas-and-root.pem', cas),
     OUTRIDER_EDGE_SERVER_TRUST: endpoints.trust.server,
+    OUTRIDER_EDGE_LUA: join(DEPLOY, 'haproxy', 'authorize.lua'),
     OUTRIDER_EDGE_CONNECTIONS_PER_ADDRESS: String(CONNECTIONS_PER_ADDRESS),
     OUTRIDER_GATEWAY: hostOf(edge.authorization),
     OUTRIDER_PROVISIONING: service('provisioning'),
@@ -77,11 +78,13 @@ export async function startNginx(): Promise<Running> {
   return started(NGINX as string, args, edge.ports.nginx, {});
 }
 
-export async function startHaproxy(): Promise<Running> {
+/** `keepMaps`: with what its maps held, as an operator's restart has it. */
+export async function startHaproxy({ keepMaps = false } = {}): Promise<Running> {
   const state = inFolder('haproxy');
   mkdirSync(state, { recursive: true });
   const values = { ...variables(state), OUTRIDER_EDGE_LISTEN: `127.0.0.1:${edge.ports.haproxy}` };
-  for (const map of ['certificates', 'keys', 'devices', 'networks']) writeFileSync(join(state, `${map}.map`), '');
+  if (!keepMaps)
+    for (const map of ['certificates', 'devices', 'networks']) writeFileSync(join(state, `${map}.map`), '');
   return started(HAPROXY as string, ['-db', '-f', join(DEPLOY, 'haproxy', 'haproxy.cfg')], edge.ports.haproxy, values);
 }
 
@@ -209,4 +212,42 @@ export interface ToldToApi {
 
 export function toldToApi({ body }: Answered): ToldToApi {
   return JSON.parse(body) as ToldToApi;
+}
+
+/** Keeps HAProxy's maps, as its own process beside it. */
+export async function startEdgeMap(haproxyState = inFolder('haproxy')): Promise<Running> {
+  const program = join(PROJECT, 'apps', 'gateway', 'dist', 'edge-map.command.js');
+  const args = ['--gateway', edge.authorization, '--certificate', edge.certificate, '--key', edge.key];
+  const where = [
+    '--trust',
+    endpoints.trust.server,
+    '--socket',
+    join(haproxyState, 'runtime.sock'),
+    '--maps',
+    haproxyState,
+  ];
+  const child = spawn(process.execPath, [program, ...args, ...where], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  await until('the maps are the denylist', () => said.includes('the maps are the denylist'), { withinMs: 30_000 });
+  const stop = () => {
+    child.kill('SIGTERM');
+    return ended;
+  };
+  return { process: child, stop };
+}
+
+/** Every edge that this machine has, with the API behind them and HAProxy's maps kept. */
+export async function startEdges(): Promise<readonly Running[]> {
+  const running = [await startDemoApi()];
+  if (NGINX) running.push(await startNginx());
+  if (HAPROXY) running.push(await startHaproxy(), await startEdgeMap());
+  return running;
+}
+
+export async function stopAll(running: readonly Running[] | undefined): Promise<void> {
+  await Promise.all((running ?? []).map((one) => one.stop()));
 }
