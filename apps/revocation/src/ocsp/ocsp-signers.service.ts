@@ -8,6 +8,7 @@ import { createCertificationRequest, OID, type ParsedCertificate, parseCertifica
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { IssuerIndex } from './issuers.js';
+import { isDue, isValid } from './signer-life.js';
 
 const LOOK_EVERY_MS = 1_000;
 /** Asked for this often where nothing is missing. */
@@ -129,14 +130,4 @@ export class OcspSigners implements OnApplicationBootstrap {
     this.notAfter.set({ issuer: issuerKeyId }, certificate.notAfter.getTime() / 1000);
     this.logger.info({ issuerKeyId, notAfter: certificate.notAfter }, 'OCSP signer certificate');
   }
-}
-
-function isValid({ notBefore, notAfter }: ParsedCertificate, now: Date): boolean {
-  return notBefore <= now && now < notAfter;
-}
-
-/** From the half of its life on. */
-function isDue(certificate: ParsedCertificate | undefined, now: Date): boolean {
-  if (certificate === undefined) return true;
-  return now.getTime() >= (certificate.notBefore.getTime() + certificate.notAfter.getTime()) / 2;
 }

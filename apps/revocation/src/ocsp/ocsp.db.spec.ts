@@ -90,6 +90,16 @@ describe('/ocsp, asked by openssl', () => {
     await until(async () => (await openssl(certificate, '-no_nonce')).includes('Reason: keyCompromise'));
   });
 
+  it('says good again once a hold is released', async () => {
+    const { certificate } = await issued();
+    const target = { serial: certificate.serialNumber };
+    expect((await suite.post('/revoke', { ...target, reason: 'certificateHold' })).status).toBe(200);
+    await until(async () => /: revoked[\s\S]*Reason: certificateHold/.test(await openssl(certificate, '-no_nonce')));
+    expect((await suite.post('/v1/revocations/release', target)).status).toBe(200);
+    await until(async () => (await openssl(certificate, '-no_nonce')).includes(': good'));
+    expect(await openssl(certificate)).toMatch(/Response verify OK[\s\S]*: good/);
+  });
+
   it('says unknown of a serial number that was never issued, asking fleet-ca once', async () => {
     const serialNumber = SerialNumber.parse(randomBytes(16).toString('hex').replace(/^./, '7'));
     for (let time = 0; time < 3; time += 1) {

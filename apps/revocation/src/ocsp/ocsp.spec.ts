@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { AnswerCache } from './answer-cache.js';
 import { cacheHeaders, isCurrent, refreshAt, requestOfPath, saysTheSame, statusOf, timesFrom } from './ocsp.js';
 import { Rate } from './rate.js';
+import { isDue, isValid } from './signer-life.js';
 
 const NOW = new Date('2026-03-01T12:00:00.700Z');
 const later = (seconds: number) => new Date(Date.parse('2026-03-01T12:00:00Z') + seconds * 1000);
@@ -64,6 +65,14 @@ describe('the times of an answer', () => {
     expect(cacheHeaders(times, '"e"', later(575))['cache-control']).toContain('max-age=25,');
     expect(cacheHeaders(times, '"e"', later(700))['cache-control']).toContain('max-age=0,');
   });
+});
+
+test('a signer is good for all its life, and due for the second half of it', () => {
+  const life = { notBefore: later(0), notAfter: later(600) };
+  const at = [-1, 0, 299, 300, 599, 600].map(later);
+  expect(at.map((now) => isValid(life, now))).toEqual([false, true, true, true, true, false]);
+  expect(at.map((now) => isDue(life, now))).toEqual([false, false, false, true, true, true]);
+  expect(isDue(undefined, NOW)).toBe(true);
 });
 
 describe('requestOfPath', () => {
