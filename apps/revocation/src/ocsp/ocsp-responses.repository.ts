@@ -28,22 +28,19 @@ interface Row extends StandingStatus {
 }
 
 /** A certificate that force named by its thumbprint alone stands in no list, but is revoked all the same. */
-const LOOK = {
-  name: 'ocsp-look',
-  text: `
-    SELECT c.thumbprint IS NOT NULL AS known, COALESCE(r.revoked_at, f.revoked_at) AS "revokedAt",
-      COALESCE(r.reason, f.reason) AS reason, o.status, o.revoked_at AS said_revoked_at, o.reason AS said_reason,
-      o.this_update, o.next_update, o.der
-    FROM (SELECT $1::text AS issuer_key_id, $2::text AS serial_number) q
-    LEFT JOIN certificates c ON c.issuer_key_id = $1 AND c.serial_number = $2
-    LEFT JOIN LATERAL (
-      SELECT revoked_at, reason FROM revoked_certificates
-      WHERE issuer_key_id = $1 AND serial_number = $2 ORDER BY revoked_at LIMIT 1) r ON true
-    LEFT JOIN LATERAL (
-      SELECT revoked_at, reason FROM revocations
-      WHERE thumbprint = c.thumbprint AND serial_number IS NULL ORDER BY id LIMIT 1) f ON true
-    LEFT JOIN ocsp_responses o ON o.issuer_key_id = $1 AND o.serial_number = $2 AND o.cert_id = $3`,
-};
+const LOOK = `
+  SELECT c.thumbprint IS NOT NULL AS known, COALESCE(r.revoked_at, f.revoked_at) AS "revokedAt",
+    COALESCE(r.reason, f.reason) AS reason, o.status, o.revoked_at AS said_revoked_at, o.reason AS said_reason,
+    o.this_update, o.next_update, o.der
+  FROM (SELECT $1::text AS issuer_key_id, $2::text AS serial_number) q
+  LEFT JOIN certificates c ON c.issuer_key_id = $1 AND c.serial_number = $2
+  LEFT JOIN LATERAL (
+    SELECT revoked_at, reason FROM revoked_certificates
+    WHERE issuer_key_id = $1 AND serial_number = $2 ORDER BY revoked_at LIMIT 1) r ON true
+  LEFT JOIN LATERAL (
+    SELECT revoked_at, reason FROM revocations
+    WHERE thumbprint = c.thumbprint AND serial_number IS NULL ORDER BY id LIMIT 1) f ON true
+  LEFT JOIN ocsp_responses o ON o.issuer_key_id = $1 AND o.serial_number = $2 AND o.cert_id = $3`;
 
 /** What stands of a certificate, and the answers that were signed about it. */
 @Injectable()
@@ -53,10 +50,7 @@ export class OcspResponses {
   /** In one statement, so that both are of one moment. */
   async look(asked: AskedCertificate): Promise<{ standing: StandingStatus; stored: StoredResponse | undefined }> {
     const { issuerKeyId, serialNumber, certId } = asked;
-    const { rows } = await this.database.pool.query<Row>({
-      ...LOOK,
-      values: [issuerKeyId, serialNumber, Buffer.from(certId)],
-    });
+    const rows = await this.database.query<Row>(LOOK, [issuerKeyId, serialNumber, Buffer.from(certId)]);
     const row = rows[0] as Row;
     return { standing: row, stored: storedOf(row) };
   }

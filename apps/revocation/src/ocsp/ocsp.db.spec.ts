@@ -100,6 +100,22 @@ describe('/ocsp, asked by openssl', () => {
     expect(await openssl(certificate)).toMatch(/Response verify OK[\s\S]*: good/);
   });
 
+  it('forgets what it held when its connection to PostgreSQL was lost meanwhile', async () => {
+    const { certificate } = await issued();
+    expect(await openssl(certificate, '-no_nonce')).toContain(': good');
+    const admin = await suite.database.admin();
+    // Every connection of the service; then a revocation that no notification tells of.
+    await admin.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    );
+    await admin.end();
+    await until(async () => {
+      const { status } = await suite.post('/revoke', { serial: certificate.serialNumber, reason: 'superseded' });
+      return status === 200;
+    });
+    await until(async () => (await openssl(certificate, '-no_nonce')).includes(': revoked'));
+  });
+
   it('says unknown of a serial number that was never issued, asking fleet-ca once', async () => {
     const serialNumber = SerialNumber.parse(randomBytes(16).toString('hex').replace(/^./, '7'));
     for (let time = 0; time < 3; time += 1) {

@@ -90,7 +90,8 @@ export class OcspService {
       );
       for (const request of requests.slice(0, MAX_AT_ONCE)) void this.answer(Buffer.from(request, 'latin1'));
     });
-    changes.events.on('interrupted', () => this.cache.clear());
+    // Not as soon as the connection is lost: while PostgreSQL is away, what is in memory is all there is.
+    changes.events.on('resumed', () => this.cache.clear());
     schedule.every(PURGE_EVERY_MS, 'old OCSP answers could not be purged', () =>
       this.responses.purge(new Date(Date.now() - PURGE_AFTER_MS), PURGE_LIMIT),
     );
@@ -98,9 +99,10 @@ export class OcspService {
 
   /** At once, or undefined. Past the half of its life an answer is replaced behind the asker's back. */
   fromMemory(request: Buffer, nowMs: number): LastingAnswer | undefined {
-    const answer = this.cache.get(request.toString('latin1'));
+    const name = request.toString('latin1');
+    const answer = this.cache.get(name);
     if (answer === undefined || nowMs >= answer.nextUpdateMs) return undefined;
-    if (nowMs >= answer.refreshAtMs) void this.answer(request);
+    if (nowMs >= answer.refreshAtMs && !this.underWay.has(name)) void this.answer(request);
     this.fromMemoryTotal.inc();
     return answer;
   }
@@ -113,8 +115,9 @@ export class OcspService {
       return await this.answerTo(parseOcspRequest(bytes));
     } catch (error) {
       if (error instanceof DomainError && error.code === 'x509.malformed') return this.failure('malformedRequest');
-      this.logger.warn({ err: error }, 'an OCSP request could not be answered');
-      return this.failure(error instanceof DomainError ? 'tryLater' : 'internalError');
+      if (error instanceof DomainError) return this.failure('tryLater');
+      this.logger.error({ err: error }, 'an OCSP request could not be answered');
+      return this.failure('internalError');
     } finally {
       this.busy -= 1;
     }

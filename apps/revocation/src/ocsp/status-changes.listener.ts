@@ -16,8 +16,8 @@ interface Change {
 interface Events {
   /** In the order of the commits; of this replica and of any other. */
   changed: [changes: readonly Change[]];
-  /** Changes may have been missed, a restored backup may have taken some back: what rests on them is to be read anew. */
-  interrupted: [];
+  /** Followed again from here on. Changes may have been missed before, or taken back by a restored backup: what rests on them is to be read anew. */
+  resumed: [];
 }
 
 /** Tells of every certificate whose status changed, by PostgreSQL's word as soon as it is committed, and by looking once a second should that get lost. */
@@ -65,6 +65,7 @@ export class StatusChanges implements OnApplicationBootstrap, BeforeApplicationS
     if (this.cursor === undefined) {
       const [row] = await this.database.query<{ id: string }>('SELECT COALESCE(max(id), 0) AS id FROM status_changes');
       this.cursor = row?.id;
+      this.events.emit('resumed');
       return;
     }
     for (;;) {
@@ -102,6 +103,5 @@ export class StatusChanges implements OnApplicationBootstrap, BeforeApplicationS
     this.client = undefined;
     this.cursor = undefined;
     client.release(true);
-    this.events.emit('interrupted');
   }
 }
