@@ -35,6 +35,8 @@ export const CONTRACTS: readonly Contract[] = [
   command.streamRenewed,
   command.commandChanged,
   revocation.certificateRevoked,
+  revocation.certificateBatchRevoked,
+  revocation.certificateBatchReleased,
   revocation.deviceRevoked,
   revocation.certificateReleased,
   revocation.deviceReleased,

@@ -57,6 +57,9 @@ export {
   vehicleCertificateGet,
 } from './provisioning.js';
 export {
+  BATCH_REFS_MAX,
+  certificateBatchReleased,
+  certificateBatchRevoked,
   certificateReleased,
   certificateRevoked,
   DenylistEntry,

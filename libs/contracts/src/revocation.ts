@@ -59,6 +59,34 @@ export const certificateRevoked = event({
   payload: z.strictObject({ ref: CertificateRef, reason: RevocationReason, revokedAt: Instant, revokedBy: z.string() }),
 });
 
+/** So many refs of one batch at most. */
+export const BATCH_REFS_MAX = 250;
+
+/** Certificates revoked together, of a job of many, instead of an event each. */
+export const certificateBatchRevoked = event({
+  subject: 'revocation.certificate_batch.revoked.v1',
+  from: 'revocation',
+  to: ['provisioning'],
+  payload: z.strictObject({
+    refs: z.array(CertificateRef).min(1).max(BATCH_REFS_MAX),
+    reason: RevocationReason,
+    revokedAt: Instant,
+    revokedBy: z.string(),
+  }),
+});
+
+/** The same of holds that were released together. */
+export const certificateBatchReleased = event({
+  subject: 'revocation.certificate_batch.released.v1',
+  from: 'revocation',
+  to: ['provisioning'],
+  payload: z.strictObject({
+    refs: z.array(CertificateRef).min(1).max(BATCH_REFS_MAX),
+    releasedAt: Instant,
+    releasedBy: z.string(),
+  }),
+});
+
 /** A whole device is out of service: its identity, not only one certificate. */
 export const deviceRevoked = event({
   subject: 'revocation.device.revoked.v1',

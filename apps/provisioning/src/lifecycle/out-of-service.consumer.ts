@@ -1,6 +1,9 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import {
   blockChanged,
+  type CertificateRef,
+  certificateBatchReleased,
+  certificateBatchRevoked,
   certificateReleased,
   certificateRevoked,
   deviceReleased,
@@ -43,6 +46,16 @@ export class OutOfServiceConsumer implements OnApplicationBootstrap {
         this.deviceRevoked(tx, device, { reason, by: revokedBy, at: new Date(revokedAt) }, now),
       ),
     );
+    this.subscriptions.consume(certificateBatchRevoked, async ({ refs, reason, revokedAt, revokedBy }) => {
+      const revoked = { reason, by: revokedBy, at: new Date(revokedAt) };
+      if (reason !== 'keyCompromise') return this.batchRevoked(refs, revoked);
+      // Each takes its device along.
+      for (const { deviceId, thumbprint } of refs)
+        if (deviceId) await this.certificateRevoked(deviceId, thumbprint, revoked);
+    });
+    this.subscriptions.consume(certificateBatchReleased, ({ refs, releasedAt }) =>
+      this.batchReleased(refs, new Date(releasedAt)),
+    );
     this.subscriptions.consume(certificateReleased, async ({ ref, releasedAt }) => {
       if (ref.deviceId) await this.certificateReleased(ref.deviceId, ref.thumbprint, new Date(releasedAt));
     });
@@ -77,6 +90,35 @@ export class OutOfServiceConsumer implements OnApplicationBootstrap {
       // Whoever has the key can be this vehicle: the device is out until it is recovered, not the certificate alone.
       if (revoked.reason === 'keyCompromise' && !isOfThePast(row, device))
         await this.deviceRevoked(tx, device, revoked, now);
+    });
+  }
+
+  /** As `certificateRevoked` does it, for many at once. */
+  private batchRevoked(refs: readonly CertificateRef[], { reason, at }: Revoked): Promise<void> {
+    return this.withDevices(refs, async (tx, thumbprints) => {
+      await tx.query(
+        `UPDATE certificates SET status = 'revoked', revoked_at = $2, revocation_reason = $3
+         WHERE thumbprint = ANY($1) AND NOT ($3 = 'superseded' AND status = 'superseded')
+           AND (status <> 'revoked' OR ($3 <> 'certificateHold' AND revocation_reason = 'certificateHold'))
+           AND NOT ($3 = 'certificateHold' AND released_at IS NOT NULL AND released_at >= $2)`,
+        [thumbprints, at, reason],
+      );
+    });
+  }
+
+  private batchReleased(refs: readonly CertificateRef[], at: Date): Promise<void> {
+    return this.withDevices(refs, async (tx, thumbprints) => {
+      await tx.query(
+        `UPDATE certificates SET released_at = $2,
+           status = CASE WHEN NOT held THEN status WHEN superseded_at IS NOT NULL THEN 'superseded'
+             WHEN first_seen_at IS NOT NULL THEN 'live' ELSE 'pending' END,
+           revoked_at = CASE WHEN held THEN NULL ELSE revoked_at END,
+           revocation_reason = CASE WHEN held THEN NULL ELSE revocation_reason END
+         FROM (SELECT thumbprint AS named, status = 'revoked' AND revoked_at <= $2 AS held FROM certificates
+               WHERE thumbprint = ANY($1)) AS before
+         WHERE thumbprint = named AND (released_at IS NULL OR released_at < $2)`,
+        [thumbprints, at],
+      );
     });
   }
 
@@ -121,6 +163,21 @@ export class OutOfServiceConsumer implements OnApplicationBootstrap {
     const before = device.version;
     await this.devices.move(tx, device, { kind: 'revoked', reason }, { who: by, why: `revoked: ${reason}` }, now);
     if (isNewer && device.version === before) await tx.save(device);
+  }
+
+  /** The devices are locked in one order, so that two of these never wait for each other. */
+  private withDevices(
+    refs: readonly CertificateRef[],
+    work: (tx: EntityManager, thumbprints: readonly string[]) => Promise<void>,
+  ): Promise<void> {
+    return this.database.transaction(async (tx) => {
+      const deviceIds = refs.flatMap(({ deviceId }) => (deviceId ? [deviceId] : []));
+      await tx.query('SELECT 1 FROM devices WHERE device_id = ANY($1) ORDER BY device_id FOR UPDATE', [deviceIds]);
+      await work(
+        tx,
+        refs.map(({ thumbprint }) => thumbprint),
+      );
+    });
   }
 
   private withDevice(

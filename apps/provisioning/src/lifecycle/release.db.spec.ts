@@ -78,6 +78,30 @@ describe('a hold of revocation', () => {
   });
 });
 
+describe('many at once', () => {
+  it('are revoked, held and released as each alone would be', async () => {
+    const [one, two] = [await enrolled('many-one'), await enrolled('many-two')];
+    const before = [await one.status(), await two.status()];
+    const refs = [one.ref, two.ref];
+    const both = async () => [await one.status(), await two.status()];
+    const revoked = (reason: string, ms: number) =>
+      tell('certificate_batch.revoked.v1', { refs, reason, revokedAt: at(ms), revokedBy: 'op:revoker' });
+    const released = (ms: number) =>
+      tell('certificate_batch.released.v1', { refs, releasedAt: at(ms), releasedBy: 'op:revoker' });
+    await revoked('certificateHold', T);
+    await until(async () => (await both()).every((status) => status === 'revoked'));
+    await released(T + 1000);
+    await until(async () => JSON.stringify(await both()) === JSON.stringify(before));
+    await revoked('certificateHold', T);
+    await one.held(T + 2000, 'superseded');
+    await until(async () => (await one.status()) === 'revoked');
+    expect(await two.status()).toBe(before[1]);
+    await revoked('keyCompromise', T + 3000);
+    await until(async () => (await both()).every((status) => status === 'revoked'));
+    await until(async () => (await stateOf('many-two')) === 'awaiting_recovery');
+  });
+});
+
 describe('what a wide target names', () => {
   it('is told in pages: certificates by their EST label, devices by their factory serial numbers', async () => {
     const names = ['wide-aa-1', 'wide-aa-2', 'wide-bb-1'];

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { certificateReleased, deviceReleased, type Enforcement } from '@outrider/contracts';
+import { certificateBatchReleased, certificateReleased, deviceReleased, type Enforcement } from '@outrider/contracts';
 import { afterCommit, Database, Outbox, outboxMessage } from '@outrider/platform/postgres';
 import { CONFIG } from '@outrider/platform/service';
 import { crlShard } from '@outrider/x509';
@@ -16,7 +16,7 @@ import { OutOfServicePolicy } from '../revoke/out-of-service-policy.service.js';
 import { requireAgreement } from '../revoke/revoke.js';
 import type { Operator } from '../revoke/revoke.service.js';
 import { type ReleaseBody, type RevokeTarget, targetOf } from '../revoke/revoke-request.js';
-import { actOf } from '../revoke/save-revocation.service.js';
+import { actOf, refsInBatches } from '../revoke/save-revocation.service.js';
 import { isCertificate, Targets } from '../revoke/targets.service.js';
 import { type Release, type ReleaseInput, release } from './release.js';
 import { Releases } from './releases.repository.js';
@@ -95,13 +95,15 @@ export class ReleaseService {
     if (decided.length === 0) return 0;
     await this.releases.add(tx, decided, note, actOf(by, now));
     const told = { releasedAt: now.toISOString(), releasedBy: by };
-    await this.outbox.addAll(
-      tx,
-      decided.flatMap(({ certificates, device }) => [
-        ...certificates.map(({ ref }) => outboxMessage(certificateReleased, { ref, ...told })),
-        ...(device ? [outboxMessage(deviceReleased, { deviceId: device.deviceId, ...told }, device.deviceId)] : []),
-      ]),
-    );
+    const refs = decided.flatMap(({ certificates }) => certificates.map(({ ref }) => ref));
+    await this.outbox.addAll(tx, [
+      ...(urgency.bulk
+        ? refsInBatches(refs).map((some) => outboxMessage(certificateBatchReleased, { refs: some, ...told }))
+        : refs.map((ref) => outboxMessage(certificateReleased, { ref, ...told }))),
+      ...decided.flatMap(({ device }) =>
+        device ? [outboxMessage(deviceReleased, { deviceId: device.deviceId, ...told }, device.deviceId)] : [],
+      ),
+    ]);
     const lists = decided.flatMap(({ certificates }) =>
       certificates.map(({ ref: { issuerKeyId, serialNumber } }) => ({
         issuerKeyId,

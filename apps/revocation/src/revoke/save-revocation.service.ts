@@ -1,6 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { serialValue } from '@outrider/admission';
-import { type CertificateRef, certificateRevoked, deviceRevoked, type RevocationReason } from '@outrider/contracts';
+import {
+  BATCH_REFS_MAX,
+  type CertificateRef,
+  certificateBatchRevoked,
+  certificateRevoked,
+  deviceRevoked,
+  type RevocationReason,
+} from '@outrider/contracts';
 import { afterCommit, Outbox, outboxMessage } from '@outrider/platform/postgres';
 import { CONFIG, currentTrace, TrustFiles } from '@outrider/platform/service';
 import { crlShard } from '@outrider/x509';
@@ -44,7 +51,7 @@ export class SaveRevocation {
     await this.revocations.add(tx, certificates, act);
     await this.revocations.addDevices(tx, devices, act);
     await this.revocations.addKeys(tx, keys, act);
-    await this.announce(tx, decided, act);
+    await this.announce(tx, decided, act, urgency.bulk ?? false);
     if (!urgency.bulk) this.hurryCrls(tx, certificates);
     return this.claim(
       tx,
@@ -93,15 +100,23 @@ export class SaveRevocation {
     return Math.max(...changes.map(({ sequence }) => sequence));
   }
 
-  private async announce(tx: EntityManager, decided: readonly Revocation[], act: RevocationAct): Promise<void> {
+  private async announce(
+    tx: EntityManager,
+    decided: readonly Revocation[],
+    act: RevocationAct,
+    together: boolean,
+  ): Promise<void> {
     const { revokedBy } = act;
     const revokedAt = act.revokedAt.toISOString();
-    const messages = decided.flatMap(({ fresh, freshDevice: deviceId, reason }) => {
-      const certificates = fresh.map((ref) => outboxMessage(certificateRevoked, { ref, reason, revokedAt, revokedBy }));
-      if (!deviceId) return certificates;
-      return [...certificates, outboxMessage(deviceRevoked, { deviceId, reason, revokedAt, revokedBy }, deviceId)];
-    });
-    await this.outbox.addAll(tx, messages);
+    const certificates = together
+      ? batches(decided).map((batch) => outboxMessage(certificateBatchRevoked, { ...batch, revokedAt, revokedBy }))
+      : decided.flatMap(({ fresh, reason }) =>
+          fresh.map((ref) => outboxMessage(certificateRevoked, { ref, reason, revokedAt, revokedBy })),
+        );
+    const devices = decided.flatMap(({ freshDevice: deviceId, reason }) =>
+      deviceId ? [outboxMessage(deviceRevoked, { deviceId, reason, revokedAt, revokedBy }, deviceId)] : [],
+    );
+    await this.outbox.addAll(tx, [...certificates, ...devices]);
   }
 
   /** Of whichever issuer's lists; those that have none are never asked for. */
@@ -115,6 +130,21 @@ export class SaveRevocation {
     );
     if (lists.length > 0) afterCommit(tx, () => this.crls.publishSoon(lists));
   }
+}
+
+function batches(decided: readonly Revocation[]): { refs: CertificateRef[]; reason: RevocationReason }[] {
+  const byReason = Map.groupBy(
+    decided.flatMap(({ fresh, reason }) => fresh.map((ref) => ({ ref, reason }))),
+    ({ reason }) => reason,
+  );
+  return [...byReason].flatMap(([reason, all]) =>
+    refsInBatches(all.map(({ ref }) => ref)).map((refs) => ({ refs, reason })),
+  );
+}
+
+export function refsInBatches(refs: readonly CertificateRef[]): CertificateRef[][] {
+  const count = Math.ceil(refs.length / BATCH_REFS_MAX);
+  return Array.from({ length: count }, (_, n) => refs.slice(n * BATCH_REFS_MAX, (n + 1) * BATCH_REFS_MAX));
 }
 
 export function actOf(revokedBy: string, revokedAt: Date): RevocationAct {
