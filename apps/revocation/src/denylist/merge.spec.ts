@@ -49,6 +49,18 @@ describe('merge', () => {
     });
   });
 
+  it('takes over an entry of the bucket that the database has lost, whatever its number', () => {
+    const database = { list: listOf(a, c), generation: 5, sequence: 3 };
+    expect(merge({ list: listOf(a, b, c), heartbeat: beat(3) }, database, NOW)).toEqual({
+      kind: 'restore',
+      generation: 1_000_000,
+      floor: 3,
+      adopt: [{ kind: 'device', value: 'b', mode: 'deny', reason: 'test' }],
+      withdraw: [],
+      drop: [],
+    });
+  });
+
   it('takes from the bucket what a restored database lacks, and withdraws what was withdrawn since', () => {
     const bucket = {
       list: listOf(
@@ -69,6 +81,7 @@ describe('merge', () => {
         { kind: 'device', value: 'e', mode: 'deny', reason: 'test', until: new Date(NOW.getTime() + 1) },
       ],
       withdraw: [{ kind: 'device', value: 'b' }],
+      drop: [{ kind: 'device', value: 'ended' }],
     });
   });
 });

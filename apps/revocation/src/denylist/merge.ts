@@ -21,8 +21,9 @@ export type Merge =
   /** The bucket lost something: write all of it again, as a new generation. */
   | { readonly kind: 'refill'; readonly generation: number }
   /**
-   * The database is older than the bucket (a restored backup): take what it lacks, withdraw what was withdrawn (requests alone:
-   * a revocation never is), number everything above `floor`, write all of it, as a new generation.
+   * The database is older than the bucket (a restored backup), or has lost something: take what it lacks, withdraw what was withdrawn
+   * (requests alone: a revocation never is), take away from the bucket what has ended and the database does not know, number everything
+   * above `floor`, write all of it, as a new generation.
    */
   | {
       readonly kind: 'restore';
@@ -30,6 +31,7 @@ export type Merge =
       readonly floor: number;
       readonly adopt: readonly Claim[];
       readonly withdraw: readonly EntryName[];
+      readonly drop: readonly EntryName[];
     };
 
 /** Generations are never used twice, even where both stores went back in time: the clock is their floor. */
@@ -40,7 +42,8 @@ export function nextGeneration(known: readonly number[], now: Date): number {
 export function merge(bucket: BucketContent, database: DatabaseContent, now: Date): Merge {
   const generation = nextGeneration([database.generation, bucket.heartbeat?.generation ?? 0], now);
   const floor = Math.max(bucket.heartbeat?.sequence ?? 0, bucket.list.sequence);
-  if (floor > database.sequence || (bucket.heartbeat?.generation ?? 0) > database.generation) {
+  const isOlder = floor > database.sequence || (bucket.heartbeat?.generation ?? 0) > database.generation;
+  if (isOlder || holdsUnknown(bucket.list, database.list)) {
     return { kind: 'restore', generation, floor, ...missing(bucket, database, now) };
   }
   if (!bucket.heartbeat || bucket.heartbeat.generation !== database.generation) return { kind: 'refill', generation };
@@ -53,20 +56,30 @@ export function merge(bucket: BucketContent, database: DatabaseContent, now: Dat
   return { kind: 'continue', written };
 }
 
+/** A live entry that the database has no row of: every reader counts it, so it must be taken over or taken away. */
+function holdsUnknown(bucket: Denylist, database: Denylist): boolean {
+  for (const { kind, value, removed } of bucket.entries()) {
+    if (!removed && database.sequenceOf(kind, value) === 0) return true;
+  }
+  return false;
+}
+
 /** What the bucket says that the database does not know: the later word counts. */
 function missing(
   bucket: BucketContent,
   database: DatabaseContent,
   now: Date,
-): { adopt: Claim[]; withdraw: EntryName[] } {
+): { adopt: Claim[]; withdraw: EntryName[]; drop: EntryName[] } {
   const adopt: Claim[] = [];
   const withdraw: EntryName[] = [];
+  const drop: EntryName[] = [];
   for (const { kind, value, mode, reason, until, sequence, removed } of bucket.list.entries()) {
     if (sequence <= database.list.sequenceOf(kind, value)) continue;
     const ends = until === undefined ? undefined : new Date(until);
     if (removed) withdraw.push({ kind, value });
     else if (ends === undefined || ends > now)
       adopt.push({ kind, value, mode, reason, ...(ends ? { until: ends } : {}) });
+    else if (database.list.sequenceOf(kind, value) === 0) drop.push({ kind, value });
   }
-  return { adopt, withdraw };
+  return { adopt, withdraw, drop };
 }

@@ -75,6 +75,8 @@ export class DenylistTakeover {
         for (const claims of pages(verdict.adopt)) await this.denylist.claim(tx, 'bucket', claims, now);
         await this.denylist.startOver(tx, generation, verdict.floor);
       });
+      // After the new generation is committed: readers that see a key go read the whole bucket again.
+      if (verdict.kind === 'restore') for (const name of verdict.drop) await this.bucket.purge(name);
       return { mirror: new Denylist(), generation, written: 0 };
     }
     const mirror = new Denylist();

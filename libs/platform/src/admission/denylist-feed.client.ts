@@ -192,9 +192,11 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
       return;
     }
     this.watcher = watcher;
-    this.revision = 0;
     let reading = true;
     for await (const record of watcher) {
+      // What was replaced before it was read is no gap; what is replaced while it travels is.
+      if (!reading && record.revision !== this.revision + 1) this.state.gap();
+      this.revision = record.revision;
       this.take(record);
       // `delta`: how many records are still to come of those that were there.
       if (!reading || record.delta !== 0) continue;
@@ -225,8 +227,6 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
 
   private take(record: KvWatchEntry): void {
     this.heardAtMs = performance.now();
-    if (this.revision !== 0 && record.revision !== this.revision + 1) this.state.gap();
-    this.revision = record.revision;
     if (record.operation !== 'PUT') this.forget(record.key);
     else if (record.key === DENYLIST_HEARTBEAT_KEY) this.takeHeartbeat(record);
     else this.takeEntry(record);
