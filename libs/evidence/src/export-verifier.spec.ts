@@ -100,6 +100,7 @@ describe('does not stand', () => {
       expect(judge(signed(linesOf([recordLine(1)]), {}, signer))).toMatchObject({ ok: false, verified: 1 });
     }
     expect(judge(signed(linesOf([recordLine(1)]), { records: 2 })).ok).toBe(false);
+    expect(judge(signed(linesOf([recordLine(1)]), { v: 2 })).ok).toBe(false);
     expect(judge(signed(linesOf([recordLine(1)]), { device_id: 'device-2' })).ok).toBe(false);
   });
 
