@@ -2,10 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { deviceGet } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
-import { Decisions, type OperatorAdmission } from '@outrider/platform/admission';
+import type { OperatorAdmission } from '@outrider/platform/admission';
 import { Nats } from '@outrider/platform/nats';
-import { deniedBy, Forbids, operatorAttributes, outOfServiceRequest } from '@outrider/platform/policy';
-import { currentTrace, LOGGER, type Logger } from '@outrider/platform/service';
+import { Forbids, operatorAttributes, outOfServiceRequest } from '@outrider/platform/policy';
+import { LOGGER, type Logger } from '@outrider/platform/service';
 import { DeviceContextService } from '../attributes/device-context.service.js';
 import { Devices } from '../device/devices.repository.js';
 
@@ -21,7 +21,6 @@ export class BlockChecks {
     private readonly devices: Devices,
     private readonly context: DeviceContextService,
     private readonly forbids: Forbids,
-    private readonly decisions: Decisions,
     private readonly nats: Nats,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -37,25 +36,8 @@ export class BlockChecks {
       this.logger.warn({ err: error, deviceId }, 'nothing is known of the device: policies are asked without');
       return undefined;
     });
-    try {
-      this.forbids.requireNone(outOfServiceRequest(action, subject, operatorAttributes(claims), deviceId, known, now));
-    } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      this.decisions.record({
-        decision: 'deny',
-        code: error.code,
-        listener: 'operator',
-        action: `POST /admin/${action}`,
-        deviceId,
-        subject,
-        remoteAddress,
-        detail: error.detail,
-        policies: deniedBy(error),
-        tokenId: claims.jti,
-        traceId: currentTrace()?.traceId,
-      });
-      throw error;
-    }
+    const request = outOfServiceRequest(action, subject, operatorAttributes(claims), deviceId, known, now);
+    this.forbids.requireNone(request, { action: `POST /admin/${action}`, tokenId: claims.jti, remoteAddress });
   }
 
   /**

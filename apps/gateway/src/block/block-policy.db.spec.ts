@@ -52,9 +52,18 @@ describe('block', () => {
     await inForce({ 'ambulances-go-on': FORBID });
     expect(await block(AMBULANCE)).toMatchObject({
       status: 403,
-      body: { code: 'policy.denied', detail: 'ambulances-go-on' },
+      body: { code: 'policy.denied', detail: 'ambulances-go-on', policies: ['ambulances-go-on'] },
     });
     expect((await block(DEVICE)).status).toBe(200);
+    const log = `/v1/decisions?code=policy.denied&device=${AMBULANCE}`;
+    const logged = async () => (await suite.call('GET', log, 'evidence:read')).body.items;
+    await until(async () => (await logged()).length > 0, 20_000);
+    expect((await logged())[0]).toMatchObject({
+      policies: ['ambulances-go-on'],
+      action: 'POST /admin/block',
+      subject: expect.stringMatching(/^op:/),
+      token_id: expect.any(String),
+    });
   });
 
   it('goes through where a policy fails, and an unblock where none permits it', async () => {
