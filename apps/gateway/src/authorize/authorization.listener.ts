@@ -84,7 +84,8 @@ export class AuthorizationListener implements OnApplicationBootstrap, BeforeAppl
     const server = https.createServer({
       ...CONTEXT_OPTIONS,
       ...this.secureContext(this.config),
-      ALPNProtocols: [...this.others.keys(), 'http/1.1'],
+      // Who speaks both (Traefik) asks over HTTP/1.1: over h2 alone one speaks gRPC.
+      ALPNProtocols: ['http/1.1', ...this.others.keys()],
       requestCert: true,
       rejectUnauthorized: false,
       handshakeTimeout: 10_000,

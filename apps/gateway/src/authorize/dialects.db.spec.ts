@@ -1,3 +1,4 @@
+import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { A, ask, B, type EdgeSuite, HOST, startEdgeSuite, xfcc } from './edge.fixture.js';
 
@@ -66,6 +67,24 @@ describe('Traefik asks', () => {
         device: A,
       });
     }
+  });
+
+  it('over HTTP/1.1, though it speaks HTTP/2 as well', async () => {
+    const { port, fleet, parties } = suite;
+    const identity = {
+      cert: parties.edge.certificatePem,
+      key: parties.edge.privateKeyPem,
+      ca: fleet.root.certificatePem,
+    };
+    const alpn = (ALPNProtocols: string[]) =>
+      new Promise((resolve, reject) => {
+        const socket = connect({ host: '127.0.0.1', port, servername: 'localhost', ALPNProtocols, ...identity }, () => {
+          resolve(socket.alpnProtocol);
+          socket.destroy();
+        }).on('error', reject);
+      });
+    expect(await alpn(['h2', 'http/1.1'])).toBe('http/1.1');
+    expect(await alpn(['h2'])).toBe('h2');
   });
 
   it('and nothing that its client may write stands for that', async () => {
