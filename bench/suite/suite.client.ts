@@ -152,6 +152,13 @@ export class Suite {
     return JSON.parse(await this.call(url, { ca: this.ca }, { headers, body: JSON.stringify(body) }));
   }
 
+  /** A PUT there of something other than JSON. */
+  async put(service: string, path: string, type: string, body: string): Promise<unknown> {
+    const headers = { 'content-type': type, authorization: this.bearer() };
+    const url = `${this.origin(service, 'operator')}${path}`;
+    return JSON.parse(await this.call(url, { ca: this.ca }, { method: 'PUT', headers, body }));
+  }
+
   /** A GET there. */
   async observe(service: string, path: string): Promise<unknown> {
     const url = `${this.origin(service, 'operator')}${path}`;
@@ -203,7 +210,7 @@ export class Suite {
   private async call(
     url: string,
     tls: object,
-    options: { headers: Record<string, string>; body?: string },
+    options: { method?: 'PUT'; headers: Record<string, string>; body?: string },
     over?: Agent,
   ): Promise<string> {
     const agent = over ?? new Agent({ connect: tls });
