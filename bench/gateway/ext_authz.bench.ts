@@ -144,12 +144,14 @@ async function measureOnce(one: Contender, asked: readonly Asked[]): Promise<voi
 function report(contenders: readonly [Contender, Contender, Contender]): void {
   const median = ({ micros }: Contender) => [...micros].sort((a, b) => a - b)[Math.floor(micros.length / 2)] ?? 0;
   const [floor, nginx, envoy] = contenders;
+  // Round by round, since what else the machine does weighs on both.
+  const over = (one: Contender) => median({ ...one, micros: one.micros.map((us, n) => us - (floor.micros[n] ?? 0)) });
   const figures = {
+    decisionMicros: Math.round(over(nginx)),
+    wantedMicros: WANTED_MICROS,
     bareMicros: Math.round(median(floor)),
     nginxMicros: Math.round(median(nginx)),
     envoyGrpcMicros: Math.round(median(envoy)),
-    overBareMicros: Math.round(median(nginx) - median(floor)),
-    wantedMicros: WANTED_MICROS,
   };
   if (process.argv.includes('--json')) {
     console.log(JSON.stringify(figures));
@@ -164,6 +166,6 @@ function report(contenders: readonly [Contender, Contender, Contender]): void {
       `${Math.round(one.restingCpu * 1000)} ms CPU a second at rest taken off`,
     );
   console.log(
-    `a decision by nginx's dialect, HTTP and TLS included: ${figures.nginxMicros} us (${WANTED_MICROS} wanted), ${figures.overBareMicros} us over the bare server`,
+    `a decision, over what the bare server spends on TLS and HTTP: ${figures.decisionMicros} us CPU (${WANTED_MICROS} at most)`,
   );
 }
