@@ -2,17 +2,18 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { parseCrl, toPem, verifyCrl } from '@outrider/x509';
 import { type Suite, startSuite, until, vehicle } from '../suite.fixture.js';
 
+jest.setTimeout(120_000);
 let suite: Suite;
 let folder: string;
 
 beforeAll(async () => {
   suite = await startSuite({ shardCount: 1 });
   folder = mkdtempSync(join(tmpdir(), 'outrider-delta-'));
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await suite?.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -23,7 +24,7 @@ const fetched = async (file: string) => {
   return { status: response.status, der: new Uint8Array(await response.arrayBuffer()) };
 };
 const list = async (file: string) => {
-  await until(async () => (await fetched(file)).status === 200, 20_000);
+  await until(async () => (await fetched(file)).status === 200, 60_000);
   return parseCrl((await fetched(file)).der);
 };
 
@@ -69,12 +70,12 @@ describe('GET /crl/<shard>-delta.crl', () => {
     const stolen = await enrolled('device-stolen');
     const honest = await enrolled('device-honest');
     await revoke(stolen.ref.serialNumber, 'keyCompromise');
-    await until(async () => (await list('0-delta.crl')).revoked.has(stolen.ref.serialNumber), 20_000);
+    await until(async () => (await list('0-delta.crl')).revoked.has(stolen.ref.serialNumber), 60_000);
     const { der: delta } = await fetched('0-delta.crl');
     expect(openssl(stolen.certificate.der, [base])).toContain('OK');
     expect(openssl(stolen.certificate.der, [base, delta])).toContain('certificate revoked');
     expect(openssl(honest.certificate.der, [base, delta])).toContain('OK');
-    await until(async () => (await list('0.crl')).revoked.has(stolen.ref.serialNumber), 20_000);
+    await until(async () => (await list('0.crl')).revoked.has(stolen.ref.serialNumber), 60_000);
     expect(openssl(stolen.certificate.der, [(await fetched('0.crl')).der])).toContain('certificate revoked');
   });
 
@@ -84,15 +85,15 @@ describe('GET /crl/<shard>-delta.crl', () => {
     await revoke(serialNumber, 'certificateHold');
     // A hold waits for the cadence; a compromised key does not, and takes it along.
     await revoke((await enrolled('device-other')).ref.serialNumber, 'keyCompromise');
-    await until(async () => (await list('0.crl')).revoked.get(serialNumber)?.reason === 'certificateHold', 20_000);
+    await until(async () => (await list('0.crl')).revoked.get(serialNumber)?.reason === 'certificateHold', 60_000);
     const { der: base } = await fetched('0.crl');
     expect(openssl(held.certificate.der, [base])).toContain('certificate revoked');
     const released = await suite.post('/v1/revocations/release', { serial: serialNumber, note: 'found' });
     expect(released.status).toBe(200);
-    await until(async () => (await list('0-delta.crl')).revoked.get(serialNumber)?.reason === 'removeFromCRL', 20_000);
+    await until(async () => (await list('0-delta.crl')).revoked.get(serialNumber)?.reason === 'removeFromCRL', 60_000);
     const { der: delta } = await fetched('0-delta.crl');
     expect(openssl(held.certificate.der, [base, delta])).toContain('OK');
-    await until(async () => !(await list('0.crl')).revoked.has(serialNumber), 20_000);
+    await until(async () => !(await list('0.crl')).revoked.has(serialNumber), 60_000);
     expect(openssl(held.certificate.der, [(await fetched('0.crl')).der])).toContain('OK');
   });
 
@@ -102,7 +103,7 @@ describe('GET /crl/<shard>-delta.crl', () => {
     await revoke(serialNumber, 'certificateHold');
     expect((await suite.post('/v1/revocations/release', { serial: serialNumber, note: 'found' })).status).toBe(200);
     await revoke(serialNumber, 'keyCompromise');
-    await until(async () => (await list('0-delta.crl')).revoked.get(serialNumber)?.reason === 'keyCompromise', 20_000);
-    await until(async () => (await list('0.crl')).revoked.get(serialNumber)?.reason === 'keyCompromise', 20_000);
+    await until(async () => (await list('0-delta.crl')).revoked.get(serialNumber)?.reason === 'keyCompromise', 60_000);
+    await until(async () => (await list('0.crl')).revoked.get(serialNumber)?.reason === 'keyCompromise', 60_000);
   });
 });

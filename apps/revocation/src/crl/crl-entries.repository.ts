@@ -28,38 +28,51 @@ export class CrlEntries {
   async read(list: Entries, take: (page: readonly CertificateStatus[]) => Promise<void>): Promise<string> {
     return this.database.transaction(async (tx) => {
       await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+      // All of it is wanted, and sorting a million changes takes more than a request may.
+      await tx.query(
+        `SELECT set_config('cursor_tuple_fraction', '1', true), set_config('statement_timeout', '60s', true)`,
+      );
       const [mark]: { up_to: string | null }[] = await tx.query('SELECT max(id) AS up_to FROM status_changes');
-      let last = '';
+      await this.declare(tx, list);
       for (;;) {
-        const page = list.base === undefined ? await this.standing(tx, list, last) : await this.changed(tx, list, last);
-        if (page.length > 0) await take(page);
+        const page: CertificateStatus[] = await tx.query(`FETCH ${PAGE} FROM entries`);
+        if (page.length > 0) await take(list.base === undefined ? page : await this.asTheyAre(tx, list, page));
         if (page.length < PAGE) return mark?.up_to ?? '0';
-        last = page.at(-1)?.serialNumber ?? '';
       }
     });
   }
 
-  private standing(tx: EntityManager, list: Entries, last: string): Promise<CertificateStatus[]> {
-    return tx.query(
-      `SELECT serial_number AS "serialNumber", revoked_at AS "revokedAt", reason FROM revoked_certificates
-       WHERE issuer_key_id = $1 AND crl_shard = $2 AND serial_number > $3 AND (not_after IS NULL OR not_after >= $4)
-       ORDER BY serial_number LIMIT ${PAGE}`,
-      [list.issuerKeyId, list.shard, last, list.after],
+  private async declare(tx: EntityManager, { issuerKeyId, shard, after, base }: Entries): Promise<void> {
+    if (base === undefined) {
+      await tx.query(
+        `DECLARE entries NO SCROLL CURSOR FOR
+         SELECT serial_number AS "serialNumber", revoked_at AS "revokedAt", reason FROM revoked_certificates
+         WHERE issuer_key_id = $1 AND crl_shard = $2 AND (not_after IS NULL OR not_after >= $3) ORDER BY serial_number`,
+        [issuerKeyId, shard, after],
+      );
+      return;
+    }
+    await tx.query(
+      `DECLARE entries NO SCROLL CURSOR FOR
+       SELECT serial_number AS "serialNumber", max(changed_at) AS "changedAt", NULL AS "revokedAt", NULL AS reason
+       FROM status_changes WHERE issuer_key_id = $1 AND crl_shard = $2 AND id > $3
+       GROUP BY serial_number ORDER BY serial_number`,
+      [issuerKeyId, shard, base.upTo],
     );
   }
 
-  private changed(tx: EntityManager, list: Entries, last: string): Promise<CertificateStatus[]> {
-    return tx.query(
-      `SELECT c.serial_number AS "serialNumber", c.changed_at AS "changedAt", r.revoked_at AS "revokedAt", r.reason
-       FROM (
-         SELECT serial_number, max(changed_at) AS changed_at FROM status_changes
-         WHERE issuer_key_id = $1 AND crl_shard = $2 AND id > $3 AND serial_number > $4
-         GROUP BY serial_number ORDER BY serial_number LIMIT ${PAGE}) c
-       LEFT JOIN LATERAL (
-         SELECT revoked_at, reason FROM revoked_certificates
-         WHERE issuer_key_id = $1 AND crl_shard = $2 AND serial_number = c.serial_number) r ON true
-       ORDER BY c.serial_number`,
-      [list.issuerKeyId, list.shard, list.base?.upTo, last],
+  /** What stands of those that have changed, whatever the changes were: looked up together, by their index. */
+  private async asTheyAre(
+    tx: EntityManager,
+    { issuerKeyId, shard }: Entries,
+    changed: readonly CertificateStatus[],
+  ): Promise<CertificateStatus[]> {
+    const standing: CertificateStatus[] = await tx.query(
+      `SELECT serial_number AS "serialNumber", revoked_at AS "revokedAt", reason FROM revoked_certificates
+       WHERE issuer_key_id = $1 AND crl_shard = $2 AND serial_number = ANY($3)`,
+      [issuerKeyId, shard, changed.map(({ serialNumber }) => serialNumber)],
     );
+    const bySerial = new Map(standing.map((status) => [status.serialNumber, status]));
+    return changed.map((status) => ({ ...status, ...bySerial.get(status.serialNumber) }));
   }
 }

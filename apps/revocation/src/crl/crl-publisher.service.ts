@@ -116,7 +116,7 @@ export class CrlPublisher implements OnApplicationBootstrap, OnApplicationShutdo
     const { crl } = this.config;
     const { shard, kind } = list;
     const ago = (seconds: number) => new Date(now.getTime() - seconds * 1000);
-    const base = kind === 'delta' ? await this.crls.base(list, ago(crl.intervalSeconds)) : undefined;
+    const base = kind === 'delta' ? await this.crls.base(issuer, list, ago(crl.intervalSeconds)) : undefined;
     if (kind === 'delta' && base === undefined) return;
     const { issuerKeyId } = issuer;
     // A certificate that is over stays for as long as a list is good: it has been in one full list at least (RFC 5280 §3.3).
@@ -124,7 +124,7 @@ export class CrlPublisher implements OnApplicationBootstrap, OnApplicationShutdo
     const written = await this.drafts.write(entries, thisUpdateOf(now));
     const number = await this.crls.takeNumber(list, now);
     const plan = this.plan(issuer, shard, kind, base?.number);
-    const request = crlSignRequest(plan, number, written, now);
+    const request = crlSignRequest(plan, number, written, now, new Date());
     const { head, tail } = await this.signer.sign(plan, request, written);
     const tookMs = Math.round(performance.now() - begun);
     await this.crls.add(list, {

@@ -11,7 +11,7 @@ let suite: Suite;
 
 beforeAll(async () => {
   suite = await startSuite();
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await suite?.stop();
 });

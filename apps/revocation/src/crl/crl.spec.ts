@@ -30,9 +30,9 @@ const draft = {
 
 describe('crlSignRequest', () => {
   it('has whole seconds, the shard as its distribution point, and its entries by their hash', () => {
-    expect(crlSignRequest(plan, 7, draft, NOW)).toEqual({
+    expect(crlSignRequest(plan, 7, draft, NOW, new Date(NOW.getTime() + 20_000))).toEqual({
       aud: 'ca.crl.sign.v2',
-      iat: 1772366400,
+      iat: 1772366420,
       issuerKeyId: 'ab'.repeat(20),
       distributionPoint: 'http://127.0.0.1:9105/crl/abababababababab-3.crl',
       number: 7,
@@ -44,7 +44,7 @@ describe('crlSignRequest', () => {
   });
 
   it('has the place of the full list and no deltas where it is a delta', () => {
-    expect(crlSignRequest({ ...plan, baseNumber: 5 }, 7, draft, NOW)).toMatchObject({
+    expect(crlSignRequest({ ...plan, baseNumber: 5 }, 7, draft, NOW, NOW)).toMatchObject({
       distributionPoint: 'http://127.0.0.1:9105/crl/abababababababab-3.crl',
       baseNumber: 5,
       hasDeltas: false,

@@ -67,13 +67,17 @@ export function crlEntry(
   };
 }
 
-/** The request to fleet-ca. */
-export function crlSignRequest(plan: CrlPlan, number: number, draft: CrlDraft, now: Date): CrlSignRequest {
-  const thisUpdate = thisUpdateOf(now);
+/**
+ * The request to fleet-ca.
+ * @param asOf when the entries were read: a list says nothing of later.
+ * @param now when it is asked.
+ */
+export function crlSignRequest(plan: CrlPlan, number: number, draft: CrlDraft, asOf: Date, now: Date): CrlSignRequest {
+  const thisUpdate = thisUpdateOf(asOf);
   const isDelta = plan.baseNumber !== undefined;
   return {
     aud: 'ca.crl.sign.v2',
-    iat: thisUpdate.getTime() / 1000,
+    iat: Math.floor(now.getTime() / 1000),
     issuerKeyId: plan.issuer.issuerKeyId,
     distributionPoint: crlShardUrl(plan.baseUrl, plan.shard, plan.issuer.prefix),
     number,
