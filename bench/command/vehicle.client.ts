@@ -5,7 +5,7 @@ import { JWS_TYP, signJws } from '@outrider/crypto';
 import { Agent } from 'undici';
 import type { EnrolledVehicle, Suite } from '../suite/suite.client.js';
 
-const KNOWN_MS = 20_000;
+const KNOWN_MS = 30_000;
 
 /** Milliseconds of the monotonic clock. */
 export interface Heard {
@@ -42,13 +42,13 @@ export class StreamingVehicle {
     await new Promise<void>((opened, failed) => void this.stream(opened).catch(failed));
   }
 
-  /** What was just enrolled is known to the policies a moment later. */
+  /** What was just enrolled is known to the policies a moment later; a suite that has just started may not answer yet. */
   private async firstToken(): Promise<string> {
     for (const end = performance.now() + KNOWN_MS; ; ) {
       try {
         return await this.suite.token(this.vehicle, 'command:receive', this.agent);
       } catch (error) {
-        if (performance.now() > end || !String(error).includes('policy.denied')) throw error;
+        if (performance.now() > end || !/policy\.denied|: 503 /.test(String(error))) throw error;
         await sleep(200);
       }
     }
