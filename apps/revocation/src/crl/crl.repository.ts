@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '@outrider/platform/postgres';
+import { BULK_ABOVE } from '../job/job.js';
 import { type CrlFile, type CrlIssuer, type CrlKind, type CrlName, nextCrlNumber } from './crl.js';
 
 /** A published list: what stands before and behind its entries, and where they are. */
@@ -65,6 +66,10 @@ const LATE = (last: string, before: string) =>
 const URGENT = (last: string) =>
   `(u.id > ${last}.up_to AND ${last}.published_at <= $5::timestamptz - ${REST} * ${last}.took_ms * interval '1 ms')`;
 
+/** When the last large job ended, of late: no list waits for its turn to know what such a job changed. */
+const JOB_END = `(SELECT max(finished_at) FROM jobs
+  WHERE state = 'done' AND NOT dry_run AND lines > ${BULK_ABOVE} AND finished_at > now() - interval '1 hour')`;
+
 @Injectable()
 export class Crls {
   constructor(private readonly database: Database) {}
@@ -105,7 +110,7 @@ export class Crls {
     ]);
   }
 
-  /** The lists that are older than their interval, or do not know of a compromised key or of a hold's release: deltas, which are quick, first. */
+  /** The lists that are older than their interval, or do not know of a compromised key, of a hold's release, or of what a large job did: deltas, which are quick, first. */
   async due(issuers: readonly CrlIssuer[], cadence: Cadence, now: Date, limit: number): Promise<DueCrl[]> {
     const { shardCount, intervalSeconds, deltaIntervalSeconds } = cadence;
     const ago = (seconds: number) => new Date(now.getTime() - seconds * 1000);
@@ -126,9 +131,12 @@ export class Crls {
          CROSS JOIN generate_series(0, $3::int - 1) AS s(shard)
          LEFT JOIN LATERAL (${LAST('full')}) f ON true
          LEFT JOIN LATERAL (${LAST('delta')}) d ON true
-         LEFT JOIN LATERAL (
-           SELECT id FROM status_changes c WHERE c.issuer_key_id = i.issuer_key_id AND c.crl_shard = s.shard
-             AND (c.change = 'released' OR c.reason = 'keyCompromise') ORDER BY id DESC LIMIT 1) u ON true
+         LEFT JOIN LATERAL (SELECT max(id) AS id FROM (
+           (SELECT id FROM status_changes c WHERE c.issuer_key_id = i.issuer_key_id AND c.crl_shard = s.shard
+              AND (c.change = 'released' OR c.reason = 'keyCompromise') ORDER BY id DESC LIMIT 1)
+           UNION ALL
+           (SELECT id FROM status_changes c WHERE c.issuer_key_id = i.issuer_key_id AND c.crl_shard = s.shard
+              AND ${JOB_END} IS NOT NULL AND c.changed_at <= ${JOB_END} ORDER BY id DESC LIMIT 1)) AS changes) u ON true
        ) lists WHERE wants_full OR wants_delta
        ORDER BY urgent DESC NULLS LAST, published_at NULLS FIRST LIMIT $8`,
       [

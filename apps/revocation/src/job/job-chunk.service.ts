@@ -14,7 +14,7 @@ import type { RevokeTarget } from '../revoke/revoke-request.js';
 import { SaveRevocation } from '../revoke/save-revocation.service.js';
 import { Targets } from '../revoke/targets.service.js';
 import { releaseLines, revokeLines, type Settled } from './decide-lines.js';
-import { addCounts, type JobCounts, type Outcome } from './job.js';
+import { addCounts, BULK_ABOVE, type JobCounts, type Outcome } from './job.js';
 import { JobLines } from './job-lines.repository.js';
 import { Jobs, type StoredJob } from './jobs.repository.js';
 import type { Known, Line } from './world.js';
@@ -25,8 +25,6 @@ const CHUNK = 500;
 const ASKED = 64;
 const ASK_AT_ONCE = 8;
 const AGAIN_MS = 5000;
-/** Beyond so many lines their entries go behind those of single revocations. */
-const BULK_ABOVE = 100;
 
 export interface Worked {
   readonly settled: number;
@@ -94,15 +92,9 @@ export class JobChunk {
     return { settled, isOver: false };
   }
 
-  /** The lists of what a large job changed are made anew once, at its end. */
-  async finished(job: StoredJob): Promise<void> {
-    if (job.dryRun || !isBulk(job)) return;
-    const lists = await this.database.query<{ issuerKeyId: string; shard: number }>(
-      `SELECT DISTINCT issuer_key_id AS "issuerKeyId", crl_shard AS shard FROM status_changes
-       WHERE changed_at >= $1 AND crl_shard IS NOT NULL`,
-      [job.startedAt],
-    );
-    this.crls.publishSoon(lists);
+  /** The lists of what a large job changed are made anew at its end. */
+  finished(job: StoredJob): void {
+    if (!job.dryRun && isBulk(job)) this.crls.publishSoon();
   }
 
   private async decide(tx: EntityManager, job: StoredJob, lines: readonly Line[], forced: readonly Line[], now: Date) {

@@ -110,7 +110,7 @@ export class JobRunner implements OnApplicationBootstrap {
     });
     // What is left waits for an answer.
     if (!ended) return job.trouble ?? 'waiting';
-    await this.chunk.finished(job);
+    this.chunk.finished(job);
     this.logger.info({ job: job.id, counts: ended.counts }, 'a revocation job is done');
     return undefined;
   }

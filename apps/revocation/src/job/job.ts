@@ -24,6 +24,9 @@ export type LineFormat = 'csv' | 'ndjson';
 export const LINE_KINDS = ['thumbprint', 'serial', 'device', 'key', 'invalid'] as const;
 export type LineKind = (typeof LINE_KINDS)[number];
 
+/** Beyond so many lines its entries go behind those of single revocations, and its lists are made once, at its end. */
+export const BULK_ABOVE = 100;
+
 /** What became of one line: `revoked` and `released` changed something, `unchanged` was so before. */
 export const OUTCOMES = [
   'revoked',
