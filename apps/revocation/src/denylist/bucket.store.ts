@@ -79,6 +79,8 @@ export class DenylistBucket {
 
   /** Puts entries in the order given, all at once: one connection keeps the order. Rejects where not all of them were stored. */
   async put(entries: readonly DenylistEntry[]): Promise<void> {
+    // What is sent now would lie in a buffer, and the wait for its acknowledgements outlast the loss.
+    if (!this.nats.connected) throw new Error('NATS is away');
     this.publisher ??= this.nats.keptPublisher();
     const messages = entries.map((entry) => ({
       subject: `$KV.${DENYLIST_BUCKET.name}.${denylistKey(entry.kind, entry.value)}`,

@@ -135,13 +135,15 @@ export class DenylistWriter implements OnApplicationBootstrap, OnApplicationShut
   /** @returns whether anything was written. */
   private async writeChanges(held: Held): Promise<boolean> {
     for (let hasWritten = false; ; hasWritten = true) {
-      const { sequence } = await this.denylist.state(held.lock.query);
+      const { query } = held.lock;
+      const { sequence, entries: next } = await this.denylist.pending(query, held.written, BATCH);
       if (sequence <= held.written) return hasWritten;
       if (hasWritten) await this.beat(held);
       if (this.held !== held) return false;
-      if (sequence - held.written > BATCH) await this.writeUrgent(held, sequence);
-      // Read after what was urgent was written: whatever is in it is no older than that.
-      const entries = await this.denylist.entries(held.lock.query, held.written, sequence, BATCH);
+      const isBehind = sequence - held.written > BATCH;
+      if (isBehind) await this.writeUrgent(held, sequence);
+      // Read anew after what was urgent was written: whatever is in it is no older than that.
+      const entries = isBehind ? await this.denylist.entries(query, held.written, sequence, BATCH) : next;
       await this.put(held, entries);
       held.written = entries.length < BATCH ? sequence : (entries.at(-1)?.sequence ?? sequence);
       held.mirror.advance(held.written);

@@ -141,14 +141,16 @@ export class DenylistRepository {
     const { sequence: last } = await this.lock(tx);
     const keys = [names.map((n) => n.kind), names.map((n) => n.value)];
     const where = '(kind, value) IN (SELECT * FROM unnest($1::text[], $2::text[]))';
-    const claims: SourcedClaim[] = (
-      await tx.query(`SELECT kind, value, source, mode, reason, until FROM denylist_claims WHERE ${where}`, keys)
-    ).map(claimOf);
-    const claimsByKey = Map.groupBy(claims, ({ kind, value }) => entryKey(kind, value));
-    const rows: EntryRow[] = await tx.query(
-      `SELECT kind, value, mode, reason, until, removed, sequence, bulk FROM denylist_entries WHERE ${where}`,
+    // Each round trip is a part of the time from revoke to refusal. Not in the statement that locks: that one sees what was before it waited.
+    const known: (SourcedClaim & EntryRow)[] = await tx.query(
+      `SELECT kind, value, source, mode, reason, until, NULL::boolean AS removed, NULL::bigint AS sequence, NULL::boolean AS bulk
+       FROM denylist_claims WHERE ${where}
+       UNION ALL SELECT kind, value, NULL, mode, reason, until, removed, sequence, bulk FROM denylist_entries WHERE ${where}`,
       keys,
     );
+    const claims = known.filter(({ source }) => source !== null).map(claimOf);
+    const claimsByKey = Map.groupBy(claims, ({ kind, value }) => entryKey(kind, value));
+    const rows: EntryRow[] = known.filter(({ source }) => source === null);
     const rowByKey = new Map(rows.map((row) => [entryKey(row.kind, row.value), row]));
     let sequence = last;
     let covering = 0;
@@ -163,11 +165,14 @@ export class DenylistRepository {
     }
     if (changed.length === 0) return { changed: false, sequence: covering };
     await tx.query(
-      `INSERT INTO denylist_entries (kind, value, mode, reason, until, removed, sequence, bulk, changed_at)
-       SELECT e.*, $9 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[], $7::bigint[], $8::boolean[]) AS e
-       ON CONFLICT (kind, value) DO UPDATE
-       SET mode = EXCLUDED.mode, reason = EXCLUDED.reason, until = EXCLUDED.until, removed = EXCLUDED.removed,
-           sequence = EXCLUDED.sequence, bulk = EXCLUDED.bulk, changed_at = EXCLUDED.changed_at`,
+      `WITH written AS (
+         INSERT INTO denylist_entries (kind, value, mode, reason, until, removed, sequence, bulk, changed_at)
+         SELECT e.*, $9 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[], $7::bigint[], $8::boolean[]) AS e
+         ON CONFLICT (kind, value) DO UPDATE
+         SET mode = EXCLUDED.mode, reason = EXCLUDED.reason, until = EXCLUDED.until, removed = EXCLUDED.removed,
+             sequence = EXCLUDED.sequence, bulk = EXCLUDED.bulk, changed_at = EXCLUDED.changed_at),
+       counted AS (UPDATE denylist_state SET sequence = $10)
+       SELECT pg_notify($11, '')`,
       [
         changed.map((c) => c.kind),
         changed.map((c) => c.value),
@@ -179,10 +184,10 @@ export class DenylistRepository {
         // An entry that once was urgent may still wait to be written: it stays so.
         changed.map(({ known }) => bulk && (known?.bulk ?? true)),
         now,
+        sequence,
+        DENYLIST_CHANNEL,
       ],
     );
-    await tx.query('UPDATE denylist_state SET sequence = $1', [sequence]);
-    await tx.query(`SELECT pg_notify($1, '')`, [DENYLIST_CHANNEL]);
     return { changed: true, sequence };
   }
 
@@ -221,6 +226,18 @@ export class DenylistRepository {
     );
     const bits = BigInt(`0b${row?.digest ?? '0'}`);
     return { count: Number(row?.count), digest: bits.toString(16).padStart(64, '0') };
+  }
+
+  /** How far the list has come, and its entries above `after`, at most `limit`: as they were at one moment. */
+  async pending(query: Query, after: number, limit: number): Promise<{ sequence: number; entries: DenylistEntry[] }> {
+    const rows = await query<EntryRow & { head: string }>(
+      `SELECT s.sequence AS head, e.* FROM denylist_state s LEFT JOIN LATERAL (
+         SELECT kind, value, mode, reason, until, removed, sequence FROM denylist_entries
+         WHERE sequence > $1 AND sequence <= s.sequence ORDER BY sequence LIMIT $2) e ON true
+       ORDER BY e.sequence`,
+      [after, limit],
+    );
+    return { sequence: Number(rows[0]?.head), entries: rows.filter(({ kind }) => kind !== null).map(entryOf) };
   }
 
   /** Entries above `after` up to `to`, tombstones among them, in order. */
