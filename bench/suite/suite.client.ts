@@ -140,9 +140,14 @@ export class Suite {
     return { deviceId, key: keys.privateKey, tls: { ca: this.ca, cert, key: pem(keys.privateKey) } };
   }
 
+  /** Of the service's plain listener. */
+  httpOrigin(service: string): string {
+    return this.origin(service, 'http');
+  }
+
   /** One kept-alive connection of the vehicle to a service. */
-  connect(service: string, { tls }: EnrolledVehicle): Client {
-    return new Client(this.origin(service, 'vehicle'), { connect: tls });
+  connect(service: string, { tls }: EnrolledVehicle, options: Client.Options = {}): Client {
+    return new Client(this.origin(service, 'vehicle'), { ...options, connect: tls });
   }
 
   /** A POST to a service's operator listener with the suite's own token; the parsed answer. */
