@@ -53,7 +53,7 @@ export interface Cadence {
 
 /** A list is not begun anew before this many times what the last one took: a storm of revocations is not a storm of lists. */
 const REST = 4;
-/** How many changes a delta is to hold, where another base can spare it more. */
+/** How many changes a delta holds at most. */
 const CHANGES_MAX = 50_000;
 /** One that seems to be of the future is of a clock that was set back. */
 const AHEAD_MS = 2000;
@@ -165,7 +165,8 @@ export class Crls {
 
   /**
    * The full list that deltas go on from: the last one that was there an interval ago, so that a relying party that fetched its list
-   * since then can use them; else the first there is. Where too much has changed since, the last one: a delta is to be short.
+   * since then can use them; else the first there is. Where too much has changed since, the last one: a delta is
+   * to be short. None where too much has changed even since that: then a full list is what is needed.
    */
   async base({ issuerKeyId }: CrlIssuer, { prefix, shard }: CrlName, before: Date): Promise<BaseCrl | undefined> {
     const [row] = await this.database.query<{ number: string; up_to: string }>(
@@ -177,7 +178,7 @@ export class Crls {
          UNION ALL
          (SELECT 3, number, up_to FROM crl_versions WHERE prefix = $1 AND shard = $2 AND NOT is_delta ORDER BY number DESC LIMIT 1)
        ) bases
-       WHERE rank = 3 OR NOT EXISTS (
+       WHERE NOT EXISTS (
          SELECT 1 FROM status_changes c WHERE c.issuer_key_id = $4 AND c.crl_shard = $2 AND c.id > up_to
          ORDER BY id OFFSET ${CHANGES_MAX} LIMIT 1)
        ORDER BY rank LIMIT 1`,
