@@ -11,15 +11,16 @@ describe('the signer process', () => {
       'ca.authority.list.v1',
       'ca.certificate.get.v1',
       'ca.certificate.sign.v2',
-      'ca.crl.sign.v1',
+      'ca.crl.sign.v2',
     ]);
   });
 
-  it('says what it has issued, reads the denylist, and cannot write it or make a request of anyone', () => {
+  it('says what it has issued, reads the denylist, and cannot write it, and asks revocation alone, for the parts of a list', () => {
     const jetstream = publish.filter((subject) => subject.startsWith('$'));
     expect(publish.filter((subject) => !subject.startsWith('$'))).toEqual([
       'ca.certificate.issued.v1',
       'fleet-ca.decision.made.v1',
+      'revocation.crl_draft.read.v1',
       'revocation.denylist.enforced.v1.*',
     ]);
     expect(
