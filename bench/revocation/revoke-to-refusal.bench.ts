@@ -20,6 +20,8 @@ const SENDERS = 20;
 const SEND_EVERY_MS = 100;
 const NEW_CONNECTION_EVERY = 10;
 const WIDTH = 8;
+/** Servers end connections that are silent for long: each is used again within that time, as vehicles do. */
+const USE_EVERY_MS = 20_000;
 const SERVICES = ['provisioning', 'token', 'telemetry', 'command'] as const;
 const GIVE_UP_MS = 10_000;
 
@@ -43,6 +45,8 @@ async function run(): Promise<void> {
   const suite = Suite.find();
   const name = randomBytes(3).toString('hex');
   const connected: Connected[] = [];
+  const revoked = new Set<Connected>();
+  const stopUsing = keepInUse(connected, (one) => revoked.has(one));
   await inParallel(
     Array.from({ length: VEHICLES }, (_, n) => n),
     WIDTH,
@@ -57,6 +61,8 @@ async function run(): Promise<void> {
   const plain: number[] = [];
   const bare = new Client(suite.httpOrigin('revocation'));
   for (const [turn, one] of connected.slice(0, REVOKED).entries()) {
+    revoked.add(one);
+    await use(one);
     plain.push(await roundTrip(bare));
     const begun = performance.now();
     const closings = SERVICES.map((service) => closing(one.connections.get(service)!, begun));
@@ -78,6 +84,7 @@ async function run(): Promise<void> {
     times.all.push(Math.max(...closedAt));
     await sleep(20);
   }
+  await stopUsing();
   const sent = await load.stop();
   const rows: [string, readonly number[]][] = [
     ['every kept connection ended', times.all],
@@ -100,11 +107,35 @@ async function connectVehicle(suite: Suite, deviceId: string, n: number): Promis
   for (const service of SERVICES) {
     // Kept by this side: only the server ends it.
     const client = suite.connect(service, vehicle, { keepAliveTimeout: 600_000 });
-    const { body } = await client.request(usual(service, vehicle, telemetryToken));
-    await body.dump();
     connections.set(service, client);
   }
-  return { vehicle, telemetryToken, connections };
+  const one = { vehicle, telemetryToken, connections };
+  await use(one);
+  return one;
+}
+
+/** One request on each of its connections. */
+async function use({ vehicle, telemetryToken, connections }: Connected): Promise<void> {
+  for (const [service, client] of connections) {
+    const { body } = await client.request(usual(service as (typeof SERVICES)[number], vehicle, telemetryToken));
+    await body.dump();
+  }
+}
+
+/** Uses all of them in turn, until it is stopped. */
+function keepInUse(all: readonly Connected[], isRevoked: (one: Connected) => boolean): () => Promise<void> {
+  let isGoing = true;
+  const going = (async () => {
+    for (let n = 0; isGoing; n += 1) {
+      const one = all[n % Math.max(1, all.length)];
+      if (one && !isRevoked(one)) await use(one);
+      await sleep(USE_EVERY_MS / Math.max(1, all.length));
+    }
+  })();
+  return async () => {
+    isGoing = false;
+    await going;
+  };
 }
 
 /** Each of the senders one message, ten times a second, if the answers keep up. */
