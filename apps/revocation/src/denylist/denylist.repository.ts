@@ -160,7 +160,9 @@ export class DenylistRepository {
       const known = rowByKey.get(key);
       const wanted = effectiveEntry(claimsByKey.get(key) ?? [], now);
       const standing = known && !known.removed ? { ...known, until: known.until ?? undefined } : undefined;
-      if (sameEntry(standing, wanted)) covering = Math.max(covering, Number(known?.sequence ?? 0));
+      // One that a bulk change has just claimed may still wait behind others: who claims it for itself makes it urgent.
+      const isHurried = !bulk && known?.bulk === true && wanted !== undefined;
+      if (sameEntry(standing, wanted) && !isHurried) covering = Math.max(covering, Number(known?.sequence ?? 0));
       else changed.push({ kind, value, wanted, sequence: ++sequence, known });
     }
     if (changed.length === 0) return { changed: false, sequence: covering };

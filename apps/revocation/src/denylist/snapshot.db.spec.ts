@@ -10,6 +10,7 @@ import { Metrics } from '@outrider/platform/service';
 import type pg from 'pg';
 import { type Suite, startSuite, until } from '../suite.fixture.js';
 import type { Claim } from './claim.js';
+import { type Urgency } from './denylist.repository.js';
 import { DenylistService } from './denylist.service.js';
 
 const MANY = 6000;
@@ -43,6 +44,15 @@ async function claimMany(from: number, count: number): Promise<void> {
   await suite.app
     .get(Database)
     .transaction((tx) => suite.app.get(DenylistService).claim(tx, 'revoke', claims, new Date(), { bulk: true }));
+}
+
+async function claimOne(device: string, urgency: Urgency = {}): Promise<number> {
+  const { sequence } = await suite.app
+    .get(Database)
+    .transaction((tx) =>
+      suite.app.get(DenylistService).claim(tx, 'revoke', [deviceClaim(device)], new Date(), urgency),
+    );
+  return sequence;
 }
 
 async function manifest(): Promise<DenylistManifest | undefined> {
@@ -149,6 +159,15 @@ describe('the snapshot of the denylist', () => {
 });
 
 describe('behind a flood of bulk entries', () => {
+  it('an entry that a single revocation asks for again is its own: what a bulk job claimed may still wait', async () => {
+    const bulk = await claimOne('device-both', { bulk: true });
+    expect(await claimOne('device-both', { bulk: true })).toBe(bulk);
+    const urgent = await claimOne('device-both');
+    expect(urgent).toBeGreaterThan(bulk);
+    expect(await claimOne('device-both')).toBe(urgent);
+    expect(await claimOne('device-both', { bulk: true })).toBe(urgent);
+  });
+
   it('a single revocation does not wait for its end', async () => {
     await fresh();
     const order: string[] = [];
@@ -158,11 +177,7 @@ describe('behind a flood of bulk entries', () => {
     });
     await suite.nats.kill();
     await claimMany(100_000, 3000);
-    await suite.app
-      .get(Database)
-      .transaction((tx) =>
-        suite.app.get(DenylistService).claim(tx, 'revoke', [deviceClaim('device-urgent')], new Date()),
-      );
+    await claimOne('device-urgent');
     await suite.nats.restart();
     await until(() => order.filter((one) => one === 'bulk').length >= 3000, PATIENT_MS);
     stop();
