@@ -59,12 +59,14 @@ const CHANGES_MAX = 50_000;
 const AHEAD_MS = 2000;
 
 const LAST = (kind: CrlKind) => `
-  SELECT number, published_at, took_ms, up_to FROM crl_versions v
+  SELECT number, published_at, up_to, published_at + ${REST} * took_ms * interval '1 ms' AS rested,
+    this_update + (next_update - this_update) / 2 AS half_over FROM crl_versions v
   WHERE v.prefix = i.prefix AND v.shard = s.shard AND v.is_delta = ${kind === 'delta'} ORDER BY v.number DESC LIMIT 1`;
+/** One that has no time to rest within its interval has it until the half of its validity is over. */
 const LATE = (last: string, before: string) =>
-  `(${last}.number IS NULL OR ${last}.published_at <= ${before} OR ${last}.published_at > $6)`;
-const URGENT = (last: string) =>
-  `(u.id > ${last}.up_to AND ${last}.published_at <= $5::timestamptz - ${REST} * ${last}.took_ms * interval '1 ms')`;
+  `(${last}.number IS NULL OR ${last}.published_at > $6
+    OR ${last}.published_at <= ${before} AND ($5 >= ${last}.rested OR $5 >= ${last}.half_over))`;
+const URGENT = (last: string) => `(u.id > ${last}.up_to AND $5 >= ${last}.rested)`;
 
 /** When the last large job ended, of late: no list waits for its turn to know what such a job changed. */
 const JOB_END = `(SELECT max(finished_at) FROM jobs
