@@ -59,7 +59,7 @@ export interface Suite {
   call(method: string, path: string, body?: object | string, options?: PostOptions): Promise<Answer>;
   /** POST on the operator listener with `curl -d`'s content type, unless told otherwise. */
   post(path: string, body: object | string, options?: PostOptions): Promise<Answer>;
-  operatorToken(scope: string): string;
+  operatorToken(scope: string, subject?: string): string;
   stop(): Promise<void>;
 }
 
@@ -120,7 +120,7 @@ export async function startSuite(crl: Partial<Config['crl']> = {}): Promise<Suit
       }),
     post: (path, body, options = {}) =>
       suite.call('POST', path, body, { contentType: 'application/x-www-form-urlencoded', ...options }),
-    operatorToken: (scope) => tokens.operatorToken(scope),
+    operatorToken: (scope, subject) => tokens.operatorToken(scope, subject),
     stop: async () => {
       await suite.app.close();
       await Promise.all([caClerk.stop(), tokens.stop()]);

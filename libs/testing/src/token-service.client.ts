@@ -7,8 +7,8 @@ import type { TestNats } from './nats.client.js';
 /** Stands in for the token service, on the real NATS under its own user: its keys, and tokens by them. */
 export interface TestTokenService {
   readonly keyId: string;
-  /** Of an operator nobody met before, with role `admin`. */
-  operatorToken(scope: string): string;
+  /** Of an operator nobody met before, or of `subject`, with role `admin`. */
+  operatorToken(scope: string, subject?: string): string;
   /** Any access token by the service's key; `iss`, times and `jti` are there. */
   accessToken(claims: object): string;
   stop(): Promise<void>;
@@ -35,14 +35,15 @@ export async function startTokenService(nats: TestNats, issuer: string): Promise
       key: privateKey,
     });
   };
-  const operator = () => ({
-    ...{ sub: `op:${randomUUID()}`, client_id: 'local-admin', roles: ['admin'] },
+  const operator = (sub: string) => ({
+    ...{ sub, client_id: 'local-admin', roles: ['admin'] },
     ...{ acr: ACR.service, amr: ['pop'], auth_time: Math.floor(Date.now() / 1000) },
   });
   return {
     keyId: KEY_ID,
     accessToken,
-    operatorToken: (scope) => accessToken({ ...operator(), aud: OPERATOR_AUDIENCE, scope }),
+    operatorToken: (scope, subject = `op:${randomUUID()}`) =>
+      accessToken({ ...operator(subject), aud: OPERATOR_AUDIENCE, scope }),
     stop: () => connection.close(),
   };
 }

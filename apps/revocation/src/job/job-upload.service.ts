@@ -30,7 +30,7 @@ export class JobUpload {
   ) {}
 
   /**
-   * The same id with the same words and the same file again is the same job, whatever has become of it; a file that was cut off begins
+   * The same id with the same words and the same file again, by the same account, is the same job, whatever has become of it; a file that was cut off begins
    * anew.
    * @throws DomainError `revocation.job_conflict`, `revocation.job_receiving`, `revocation.elevation_required`, `request.malformed`,
    * `request.too_large`
@@ -80,7 +80,7 @@ export class JobUpload {
       const known = await this.jobs.mustLock(tx, job.id);
       if (!isSame(known, job)) throw new DomainError('revocation.job_conflict', { detail: job.id });
       if (known.state !== 'receiving') return known;
-      if (!(await this.jobs.receiveAgain(tx, job.id, receiver)))
+      if (!(await this.jobs.receiveAgain(tx, job, receiver)))
         throw new DomainError('revocation.job_receiving', { detail: job.id, retryAfterSeconds: 15 });
       await this.lines.clear(tx, job.id);
       return undefined;
@@ -148,15 +148,16 @@ export class JobUpload {
   private async letGo(id: string, receiver: string, error: unknown): Promise<void> {
     const refused = error instanceof DomainError && error.status < 500 && error.code !== 'revocation.job_receiving';
     const cutOff = error instanceof DomainError && ['request.timeout', 'request.malformed'].includes(error.code);
-    if (refused && !cutOff) await this.database.transaction((tx) => this.jobs.remove(tx, id)).catch(() => undefined);
+    if (refused && !cutOff)
+      await this.database.transaction((tx) => this.jobs.remove(tx, id, receiver)).catch(() => undefined);
     else await this.jobs.release(id, receiver).catch(() => undefined);
   }
 }
 
-/** The words; the file itself is compared when it has come. */
+/** Who asks, and the words; the file itself is compared when it has come. */
 function isSame(known: StoredJob, job: NewJob): boolean {
-  const words = ({ action, reason, force, dryRun, target }: StoredJob | NewJob) =>
-    JSON.stringify([action, reason ?? null, force, dryRun, target]);
+  const words = ({ requestedBy, action, reason, force, dryRun, target }: StoredJob | NewJob) =>
+    JSON.stringify([requestedBy, action, reason ?? null, force, dryRun, target]);
   return words(known) === words(job);
 }
 

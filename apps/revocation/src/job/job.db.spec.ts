@@ -50,18 +50,18 @@ describe('a file of certificates', () => {
       '',
     ].join('\r\n');
     const id = randomUUID();
-    const sent = await put(id, body, bulk());
+    const sender = { token: suite.operatorToken('ca:revoke ca:revoke-bulk') };
+    const sent = await put(id, body, sender);
     expect(sent).toMatchObject({ status: 202, body: { id, action: 'revoke', lines: 1502, target: { file: 'csv' } } });
     const done = await over(id);
     expect(done).toMatchObject({ settled: 1502, pending: [] });
     expect(done.counts).toEqual({ revoked: 1499, unchanged: 2, invalid: 1, certificates: 1499 });
     expect((await standing(refs.map(({ thumbprint }) => thumbprint))).size).toBe(1500);
-    const again = await put(id, body, bulk());
+    const again = await put(id, body, sender);
     expect(again).toMatchObject({ status: 202, body: { id, state: 'done', counts: done.counts } });
-    expect(await put(id, `${body}\n`, bulk())).toMatchObject({
-      status: 409,
-      body: { code: 'revocation.job_conflict' },
-    });
+    const conflict = { status: 409, body: { code: 'revocation.job_conflict' } };
+    expect(await put(id, `${body}\n`, sender)).toMatchObject(conflict);
+    expect(await put(id, body, bulk())).toMatchObject(conflict);
     const { rows } = await admin.query('SELECT count(*) AS n FROM revocations WHERE thumbprint = ANY($1)', [
       refs.map(({ thumbprint }) => thumbprint),
     ]);
@@ -134,6 +134,28 @@ describe('a file of certificates', () => {
     await over(one);
     await over(other);
     expect((await standing(refs.slice(0, 5).map(({ thumbprint }) => thumbprint))).size).toBe(5);
+  });
+
+  it('that was cut off is sent on by its account alone, with the rights that it has then', async () => {
+    const refs = await made('cut', 6);
+    const body = `thumbprint\n${refs.map(({ thumbprint }) => thumbprint).join('\n')}`;
+    const id = randomUUID();
+    const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+    const account = `op:${randomUUID()}`;
+    const elevated = suite.operatorToken('ca:revoke ca:revoke-bulk', account);
+    expect((await put(id, body, { token: elevated, query: `reason=superseded&at=${inAnHour}` })).status).toBe(202);
+    const cutOff = () => admin.query(`UPDATE jobs SET state = 'receiving', body_sha256 = NULL WHERE id = $1`, [id]);
+    await cutOff();
+    const later = { query: 'reason=superseded' };
+    expect(await put(id, body, { ...later, ...bulk() })).toMatchObject({ status: 409 });
+    const plain = suite.operatorToken('ca:revoke', account);
+    expect(await put(id, body, { ...later, token: plain })).toMatchObject({
+      status: 403,
+      body: { code: 'revocation.elevation_required' },
+    });
+    expect((await show(id)).status).toBe(404);
+    expect((await put(id, body, { ...later, token: elevated })).status).toBe(202);
+    expect((await over(id)).counts).toMatchObject({ revoked: 6 });
   });
 
   it('is refused where it is none', async () => {

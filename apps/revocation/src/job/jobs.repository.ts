@@ -176,24 +176,34 @@ export class Jobs {
     );
   }
 
-  /** A file is whole: its job may begin. */
+  /** A file is whole: its job may begin, and is as old as that (what an account does alone is counted by it). */
   async received(
     tx: EntityManager,
     id: string,
     { state, lines, counts, bodySha256 }: Pick<Job, 'state' | 'lines' | 'counts'> & { bodySha256: string },
   ): Promise<void> {
     await tx.query(
-      `UPDATE jobs SET state = $2, lines = $3, counts = $4, body_sha256 = $5, leased_until = NULL, runner = NULL WHERE id = $1`,
+      `UPDATE jobs SET state = $2, lines = $3, counts = $4, body_sha256 = $5, created_at = now(), leased_until = NULL, runner = NULL
+       WHERE id = $1`,
       [id, state, lines, JSON.stringify(counts), bodySha256],
     );
   }
 
-  /** The same file is sent anew: it begins from its beginning. @returns false where another is at it. */
-  async receiveAgain(tx: EntityManager, id: string, runner: string): Promise<boolean> {
+  /** The same file is sent anew: it begins from its beginning, with the rights of who sends it now. @returns false where another is at it. */
+  async receiveAgain(tx: EntityManager, job: NewJob, runner: string): Promise<boolean> {
     const result: [unknown, number] = await tx.query(
-      `UPDATE jobs SET runner = $2, leased_until = now() + ${LEASE}, lines = 0, counts = '{}'
+      `UPDATE jobs SET runner = $2, leased_until = now() + ${LEASE}, lines = 0, counts = '{}', requested_as = $3, elevation = $4,
+         trace_id = $5, not_before = $6, note = $7
        WHERE id = $1 AND state = 'receiving' AND (leased_until IS NULL OR leased_until < now())`,
-      [id, runner],
+      [
+        job.id,
+        runner,
+        JSON.stringify(job.requestedAs),
+        job.elevation ?? null,
+        job.traceId ?? null,
+        job.notBefore ?? null,
+        job.note ?? null,
+      ],
     );
     return result[1] > 0;
   }
@@ -208,7 +218,13 @@ export class Jobs {
     return Number(row?.n ?? 0);
   }
 
-  async remove(tx: EntityManager, id: string): Promise<void> {
+  /** What `runner` was receiving; nothing where another took it over, or it was received whole meanwhile. */
+  async remove(tx: EntityManager, id: string, runner: string): Promise<void> {
+    const held: unknown[] = await tx.query(
+      `SELECT 1 FROM jobs WHERE id = $1 AND runner = $2 AND state = 'receiving' FOR UPDATE`,
+      [id, runner],
+    );
+    if (held.length === 0) return;
     await tx.query('DELETE FROM job_lines WHERE job_id = $1', [id]);
     await tx.query('DELETE FROM jobs WHERE id = $1', [id]);
   }
