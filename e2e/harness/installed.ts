@@ -11,6 +11,7 @@ export const PYTHON = ['/usr/bin/python3', 'python3'].find((python) => works(pyt
 const CLIENTS = {
   curl: works('curl', ['--version']),
   openssl: works('openssl', ['version']),
+  certtool: works('certtool', ['--version']),
   ocsptool: works('ocsptool', ['--version']),
   'python3-nacl': PYTHON !== undefined,
   sslscan: works('sslscan', ['--version']),
