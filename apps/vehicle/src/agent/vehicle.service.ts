@@ -64,6 +64,8 @@ export interface VehicleOptions {
   readonly datedBackMs?: number;
   /** Default true. */
   readonly takesCommands?: boolean;
+  /** `fetch-logs` is answered after so long, delivered or not; default 20,000. */
+  readonly logsWithinMs?: number;
   /** Default: the built-in ones. */
   readonly handlers?: Handlers | undefined;
   /** Verify commands and answer them, and carry none out. Default false. */
@@ -119,6 +121,7 @@ export class Vehicle {
       origins.telemetry,
       this.report,
       signal,
+      options.logsWithinMs,
     );
     this.sender = new SenderService(
       this.queue,

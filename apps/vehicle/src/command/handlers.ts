@@ -2,12 +2,13 @@
 import { z } from 'zod';
 import { isCritical, type OutcomeResult } from './command.js';
 
-/** What became of the records that an operator asked for. `refused`: the platform has others of these numbers. */
+/** What became of the records that an operator asked for. `refused`: the platform has others of these numbers; `givenUp`: it did not take the log that they are in. */
 export interface LogsDelivered {
   readonly records: number;
   readonly delivered: number;
   readonly known: number;
   readonly refused: number;
+  readonly givenUp: number;
 }
 
 /** What a handler may ask of the agent itself. */

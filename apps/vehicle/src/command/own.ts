@@ -18,10 +18,14 @@ export const OWN: readonly CommandHandler[] = [
       const logs = await deliverLogs(hours * 3600);
       if (!logs)
         return { result: 'failed', detail: 'the platform did not take the log in time; what it ordered still comes' };
-      const { records, delivered, known, refused } = logs;
-      const data = { records, delivered, known, refused };
-      const detail = `of ${records} records of the last ${hours} hours ${delivered} delivered, ${known} known already`;
-      return refused === 0 ? { result: 'succeeded', detail, data } : { result: 'failed', detail, data };
+      const { records, delivered, known, refused, givenUp } = logs;
+      const data = { records, delivered, known, refused, given_up: givenUp };
+      const counts = `${delivered} delivered, ${known} known already`;
+      const lost = givenUp > 0 ? `, ${givenUp} in orders that came to nothing` : '';
+      const detail = `of ${records} records of the last ${hours} hours ${counts}${lost}`;
+      return refused === 0 && givenUp === 0
+        ? { result: 'succeeded', detail, data }
+        : { result: 'failed', detail, data };
     },
   },
   {

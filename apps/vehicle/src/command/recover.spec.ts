@@ -5,7 +5,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/gl
 import { createTestFleet, type TestFleet } from '@outrider/testing';
 import { Vehicle } from '../agent/vehicle.service.js';
 import { VehicleGround } from '../agent/vehicle-ground.fixture.js';
-import { claims, commandsOf, ID, type SignedCommands } from './signed.fixture.js';
+import { claims, commandsOf, ID, OTHER, type SignedCommands } from './signed.fixture.js';
 
 let fleet: TestFleet;
 let command: SignedCommands;
@@ -20,11 +20,12 @@ beforeEach(async () => {
 });
 afterEach(() => ground.stop());
 
-function offer(name: string, parameters: object = {}): void {
-  ground.platform.release = (_id, nonce) => command({ name, parameters, nonce });
-  ground.platform.offers.push({ id: ID, critical: true });
+function offer(name: string, parameters: object = {}, id = ID): void {
+  const counter = id === ID ? 1 : 2;
+  ground.platform.release = (_id, nonce) => command({ command_id: id, name, parameters, nonce, counter });
+  ground.platform.offers.push({ id, critical: true });
 }
-const outcome = () => claims(ground.platform.outcomes[0]!.outcome);
+const outcome = (nth = 0) => claims(ground.platform.outcomes[nth]!.outcome);
 const operations = () => ground.platform.requests.map(({ operation, peer }) => `${operation} by ${peer}`);
 const keyName = () => JSON.parse(readFileSync(join(ground.home, 'state', 'identity.json'), 'utf8')).keyName;
 
@@ -77,7 +78,7 @@ describe('fetch-logs', () => {
   const UPLOAD = '00000000-0000-4000-8000-000000000001';
 
   /** Orders once what the vehicle says that it holds. */
-  function ordering(results: object[]) {
+  function ordering(results: object[], refused = false) {
     const seen = { held: [] as unknown[], segments: 0, finished: 0 };
     ground.platform.logs = (method, path, body) => {
       if (path.endsWith('/fetch-orders')) {
@@ -87,6 +88,7 @@ describe('fetch-logs', () => {
       if (path.endsWith('/offline-logs')) return { status: 200, body: { upload: UPLOAD, received: 0 } };
       if (method === 'PUT') seen.segments += 1;
       if (!path.endsWith('/finish')) return { status: 200, body: {} };
+      if (refused) return { status: 422, body: { code: 'telemetry.log_edited' } };
       seen.finished += 1;
       return { status: 200, body: { results } };
     };
@@ -108,6 +110,43 @@ describe('fetch-logs', () => {
     });
     expect(seen).toMatchObject({ segments: 1, finished: 1 });
     expect(seen.held[0]).toEqual({ stream: 'main', epoch: 0, held: [[1, 5]] });
+  });
+
+  it('fails, and says of how many, when it gave up an order that the platform refused, then and whenever it is asked', async () => {
+    await ground.drive({ count: 5 }, () => ground.platform.received.length === 5, 'five records');
+    ordering([], true);
+    const failed = {
+      result: 'failed',
+      detail: 'of 5 records of the last 1 hours 0 delivered, 0 known already, 5 in orders that came to nothing',
+      data: { records: 5, delivered: 0, known: 0, refused: 0, given_up: 5 },
+    };
+    offer('fetch-logs', { hours: 1 });
+    await ground.drive({ drive: undefined }, () => ground.platform.outcomes.length === 1, 'an outcome');
+    expect(outcome()).toMatchObject(failed);
+    offer('fetch-logs', { hours: 1 }, OTHER);
+    await ground.drive({ drive: undefined }, () => ground.platform.outcomes.length === 2, 'another outcome');
+    expect(outcome(1)).toMatchObject(failed);
+  });
+
+  it('keeps an immobilise waiting no longer than its answer may take, and delivers what is left afterwards', async () => {
+    await ground.drive({ count: 5 }, () => ground.platform.received.length === 5, 'five records');
+    ground.platform.logs = () => ({ status: 503, body: {} });
+    offer('fetch-logs');
+    const vehicle = await Vehicle.open(ground.options({ drive: undefined, logsWithinMs: 200 }));
+    const running = vehicle.run();
+    try {
+      await ground.until(() => ground.platform.outcomes.length === 1, 'an answer without the log');
+      expect(outcome()).toMatchObject({ result: 'failed', detail: expect.stringContaining('in time') });
+      offer('immobilise', {}, OTHER);
+      await ground.until(() => ground.platform.outcomes.length === 2, 'the immobilise');
+      expect(outcome(1)).toMatchObject({ command_id: OTHER, result: 'succeeded' });
+      const seen = ordering([{ epoch: 0, from: 1, to: 5, verdict: 'accepted' }]);
+      await ground.until(() => ground.count('backfilled') === 1, 'the delivery');
+      expect(seen.finished).toBe(1);
+    } finally {
+      vehicle.stop();
+      await running;
+    }
   });
 
   it('interrupted by the end of the agent, it says nothing yet, and is taken up at the next start', async () => {

@@ -7,7 +7,7 @@ const PARKED: VehicleNow = { speedKmh: 0, position: { lat: 1, lon: 2 } };
 
 const AGENT: AgentMeans = {
   deliverLogs: async (seconds) =>
-    seconds > 3600 ? undefined : { records: 9, delivered: 7, known: 2, refused: seconds === 3600 ? 0 : 1 },
+    seconds > 7200 ? undefined : { records: 9, delivered: 7, known: 2, refused: 0, givenUp: seconds > 3600 ? 2 : 0 },
 };
 
 const handlers = new Handlers(BUILT_IN);
@@ -37,6 +37,7 @@ test.each<[string, Record<string, unknown>, VehicleNow, string, Record<string, s
   ['fetch-logs', { hours: 80 }, PARKED, 'refused', {}],
   ['fetch-logs', { hours: 1 }, PARKED, 'succeeded', {}],
   ['fetch-logs', { hours: 2 }, PARKED, 'failed', {}],
+  ['fetch-logs', { hours: 3 }, PARKED, 'failed', {}],
   ['recover', {}, PARKED, 'succeeded', { recovery: 'asked' }],
   ['recover', { order: 'mine' }, PARKED, 'refused', {}],
 ])('%s %j on %j: %s', async (name, parameters, vehicle, result, effects) => {

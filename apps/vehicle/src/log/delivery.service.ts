@@ -12,7 +12,7 @@ import { asks, type DeliveryPlan, deliveryText, planDelivery, type StoredSegment
 import { type FetchOrder, ordersOf } from './fetch-order.js';
 import type { BackfillResult, LogStore, OpenOrder } from './log.store.js';
 import type { LogKeeperService } from './log-keeper.service.js';
-import { LogsWanted } from './logs-wanted.service.js';
+import { ANSWER_WITHIN_MS, LogsWanted } from './logs-wanted.service.js';
 
 /** Between two questions whether the platform wants what is held. */
 const ASK_EVERY_MS = 60_000;
@@ -44,6 +44,7 @@ export class DeliveryService {
     private readonly origin: string,
     private readonly report: Report,
     private readonly signal: AbortSignal,
+    private readonly answerWithinMs = ANSWER_WITHIN_MS,
   ) {}
 
   /** Orders that came with an answer. */
@@ -56,11 +57,11 @@ export class DeliveryService {
     this.wake();
   }
 
-  /** Has the platform order what was recorded in the last `seconds`, and delivers it. Rejects with Interrupted when the vehicle ends. */
+  /** Has the platform order what was recorded in the last `seconds`, and delivers it. What takes longer than an answer may goes on. Rejects with Interrupted when the vehicle ends. */
   deliverLogs(seconds: number): Promise<LogsDelivered | undefined> {
     this.wanted = new LogsWanted(Math.floor(Date.now() / 1000) - seconds, this.log);
     this.wake();
-    return this.wanted.settled(this.signal);
+    return this.wanted.settled(this.signal, this.answerWithinMs);
   }
 
   /** Runs until the signal; rejects only for a bug. */

@@ -125,6 +125,23 @@ export class LogStore {
     return (row as { count: number }).count;
   }
 
+  /** Of these the ones in an order that ended without the platform taking them, and that no other has brought it since. */
+  countGivenUp(seconds: number): number {
+    const row = this.database
+      .prepare(
+        `WITH ended AS MATERIALIZED (
+           SELECT o.body ->> 'epoch' AS epoch, r.value ->> 0 AS low, r.value ->> 1 AS high,
+             o.ended IN ('fulfilled', 'telemetry.order_used') AS taken
+           FROM fetch_order o, json_each(o.body, '$.ranges') r
+           WHERE o.ended IS NOT NULL AND o.ended <> 'nothing_left')
+         SELECT count(*) AS count FROM record WHERE stream = ? AND ts >= ?
+           AND EXISTS (SELECT 1 FROM ended e WHERE NOT e.taken AND e.epoch = record.epoch AND seq BETWEEN low AND high)
+           AND NOT EXISTS (SELECT 1 FROM ended e WHERE e.taken AND e.epoch = record.epoch AND seq BETWEEN low AND high)`,
+      )
+      .get(STREAM, seconds);
+    return (row as { count: number }).count;
+  }
+
   /** Their numbers, by epoch, of each the newest `limit` ranges. */
   since(seconds: number, limit: number): readonly { readonly epoch: number; readonly ranges: readonly Range[] }[] {
     return this.ranges('ts >= ?', seconds).map(({ epoch, ranges }) => ({ epoch, ranges: ranges.slice(-limit) }));

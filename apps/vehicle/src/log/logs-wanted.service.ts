@@ -2,12 +2,13 @@
 import { Interrupted, type LogsDelivered } from '../command/handlers.js';
 import type { BackfillResult, LogStore } from './log.store.js';
 
-/** The operator's command waits 600 s for its outcome. */
-const GIVE_UP_MS = 540_000;
+/** The commands behind it wait for its answer, and one of them may be to immobilise. */
+export const ANSWER_WITHIN_MS = 20_000;
 
 export class LogsWanted {
   private readonly counts = { accepted: 0, duplicate: 0, replayed: 0 };
   private readonly ended = Promise.withResolvers<LogsDelivered | undefined>();
+  /** Nothing of it is on order any more; its answer may have gone out long before. */
   over = false;
 
   constructor(
@@ -15,16 +16,15 @@ export class LogsWanted {
     private readonly log: LogStore,
   ) {}
 
-  /** Undefined where it took too long. Rejects with Interrupted when the vehicle ends: it is taken up again at its next start. */
-  async settled(signal: AbortSignal): Promise<LogsDelivered | undefined> {
+  /** Undefined after `withinMs`: the delivery goes on. Rejects with Interrupted when the vehicle ends: it is taken up again at its next start. */
+  async settled(signal: AbortSignal, withinMs: number): Promise<LogsDelivered | undefined> {
     const stop = () => this.ended.reject(new Interrupted());
-    const timer = setTimeout(() => this.ended.resolve(undefined), GIVE_UP_MS);
+    const timer = setTimeout(() => this.ended.resolve(undefined), withinMs);
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
     try {
       return await this.ended.promise;
     } finally {
-      this.over = true;
       clearTimeout(timer);
       signal.removeEventListener('abort', stop);
     }
@@ -36,9 +36,11 @@ export class LogsWanted {
         this.counts[verdict] += to - from + 1;
   }
 
-  /** Nothing of it is on order any more. */
   done(): void {
+    this.over = true;
     const { accepted: delivered, duplicate: known, replayed: refused } = this.counts;
-    this.ended.resolve({ records: this.log.countSince(this.sinceSeconds), delivered, known, refused });
+    const { sinceSeconds, log } = this;
+    const [records, givenUp] = [log.countSince(sinceSeconds), log.countGivenUp(sinceSeconds)];
+    this.ended.resolve({ records, delivered, known, refused, givenUp });
   }
 }
