@@ -114,7 +114,8 @@ export class OutOfServiceConsumer implements OnApplicationBootstrap {
              WHEN first_seen_at IS NOT NULL THEN 'live' ELSE 'pending' END,
            revoked_at = CASE WHEN held THEN NULL ELSE revoked_at END,
            revocation_reason = CASE WHEN held THEN NULL ELSE revocation_reason END
-         FROM (SELECT thumbprint AS named, status = 'revoked' AND revoked_at <= $2 AS held FROM certificates
+         FROM (SELECT thumbprint AS named, COALESCE(status = 'revoked' AND revocation_reason = 'certificateHold'
+                 AND revoked_at <= $2, false) AS held FROM certificates
                WHERE thumbprint = ANY($1)) AS before
          WHERE thumbprint = named AND (released_at IS NULL OR released_at < $2)`,
         [thumbprints, at],
@@ -122,13 +123,14 @@ export class OutOfServiceConsumer implements OnApplicationBootstrap {
     });
   }
 
-  /** Only holds are released, so whatever stood until then was one. */
+  /** A hold ends, and nothing graver that was told of meanwhile: its event may come first. */
   private certificateReleased(deviceId: DeviceId, thumbprint: Thumbprint, at: Date): Promise<void> {
     return this.withDevice(deviceId, async (tx) => {
       const row = await tx.findOneBy(CertificateRow, { thumbprint });
       if (!row || (row.releasedAt && row.releasedAt >= at)) return;
       row.releasedAt = at;
-      if (row.status === 'revoked' && row.revokedAt && row.revokedAt <= at) {
+      const isHold = row.status === 'revoked' && row.revocationReason === 'certificateHold';
+      if (isHold && row.revokedAt && row.revokedAt <= at) {
         const status = row.supersededAt ? 'superseded' : row.firstSeenAt ? 'live' : 'pending';
         Object.assign(row, { status, revokedAt: null, revocationReason: null } satisfies Partial<CertificateRow>);
       }

@@ -78,6 +78,26 @@ describe('a hold of revocation', () => {
   });
 });
 
+describe('a release that is heard of after a graver word', () => {
+  it('leaves the certificate revoked, told alone or with many', async () => {
+    const [alone, many, held] = [await enrolled('grave-a'), await enrolled('grave-b'), await enrolled('grave-c')];
+    const before = await held.status();
+    for (const { held: revoke } of [alone, many]) await revoke(T, 'cessationOfOperation');
+    await held.held(T);
+    const all = () => Promise.all([alone, many, held].map(({ status }) => status()));
+    await until(async () => (await all()).every((status) => status === 'revoked'));
+    await alone.released(T + 1000);
+    const refs = [many.ref, held.ref];
+    await tell('certificate_batch.released.v1', { refs, releasedAt: at(T + 1000), releasedBy: 'op:revoker' });
+    await until(async () => (await held.status()) === before);
+    const last = await enrolled('grave-last');
+    await last.held(T);
+    await last.released(T + 1000);
+    await until(async () => (await last.status()) === before);
+    expect(await all()).toEqual(['revoked', 'revoked', before]);
+  });
+});
+
 describe('many at once', () => {
   it('are revoked, held and released as each alone would be', async () => {
     const [one, two] = [await enrolled('many-one'), await enrolled('many-two')];
