@@ -144,6 +144,15 @@ export class Denylist {
     this.#rows.delete(row);
   }
 
+  /** Forgets all of them. */
+  forgetTombstones(): void {
+    for (const row of this.#rows.rows()) {
+      if (!this.#read(row).isRemoved) continue;
+      this.#reasons.drop(this.#facts.reason);
+      this.#rows.delete(row);
+    }
+  }
+
   /** The live entry of this key, past `until` or not. */
   get(kind: DenylistKind, value: string): DenylistEntry | undefined {
     const row = this.#find(kind, value);

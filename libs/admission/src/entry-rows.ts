@@ -23,6 +23,12 @@ interface Page {
   used: number;
 }
 
+/** `tags`: eight bits of each row's hash, so that a search looks into hardly any row but the one it looks for. */
+interface Table {
+  readonly slots: Uint32Array;
+  readonly tags: Uint8Array;
+}
+
 /** What a row says, beside its value. `untilMs`: Infinity: for ever. */
 export interface RowFacts {
   sequence: number;
@@ -41,7 +47,7 @@ export type Row = number;
  */
 export class EntryRows {
   readonly #pages: Page[] = [];
-  readonly #tables: (Uint32Array | undefined)[] = new Array(TABLES).fill(undefined);
+  readonly #tables: (Table | undefined)[] = new Array(TABLES).fill(undefined);
   readonly #counts = new Uint32Array(TABLES);
   readonly #free: (Row[] | undefined)[] = [];
   #size = 0;
@@ -53,7 +59,7 @@ export class EntryRows {
 
   /** Bytes of memory held for rows and tables, free places among them. */
   get bytes(): number {
-    const tables = this.#tables.reduce((sum, table) => sum + (table?.byteLength ?? 0), 0);
+    const tables = this.#tables.reduce((sum, table) => sum + (table?.slots.length ?? 0) * 5, 0);
     return this.#pages.length * PAGE_UNITS * 8 + tables;
   }
 
@@ -66,7 +72,9 @@ export class EntryRows {
       page.used = used;
       copy.#pages.push(page);
     }
-    for (const [part, table] of this.#tables.entries()) copy.#tables[part] = table?.slice();
+    for (const [part, table] of this.#tables.entries()) {
+      copy.#tables[part] = table && { slots: table.slots.slice(), tags: table.tags.slice() };
+    }
     for (const [units, free] of this.#free.entries()) copy.#free[units] = free?.slice();
     copy.#counts.set(this.#counts);
     copy.#size = this.#size;
@@ -77,10 +85,12 @@ export class EntryRows {
     const hash = value.hash();
     const table = this.#tables[hash >>> 24];
     if (!table) return 0;
-    const mask = table.length - 1;
+    const { slots, tags } = table;
+    const mask = slots.length - 1;
+    const tag = tagOf(hash);
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const row = table[slot] as number;
-      if (row === 0 || this.#holds(row, hash, value)) return row;
+      const row = slots[slot] as number;
+      if (row === 0 || (tags[slot] === tag && this.#holds(row, hash, value))) return row;
     }
   }
 
@@ -181,11 +191,11 @@ export class EntryRows {
 
   #file(row: Row, hash: number): void {
     const part = hash >>> 24;
-    let table = this.#tables[part] ?? new Uint32Array(FIRST_SLOTS);
+    let table = this.#tables[part] ?? newTable(FIRST_SLOTS);
     const count = (this.#counts[part] as number) + 1;
-    if (count * 4 > table.length * 3) {
-      const larger = new Uint32Array(table.length * 2);
-      for (const held of table) {
+    if (count * 4 > table.slots.length * 3) {
+      const larger = newTable(table.slots.length * 2);
+      for (const held of table.slots) {
         if (held !== 0) place(larger, held, this.#page(held).words[unitIn(held) * 2 + 4] as number);
       }
       table = larger;
@@ -198,18 +208,19 @@ export class EntryRows {
   /** Closes the gap: whoever stands behind it and may stand in it moves up, so that no search ends too early. */
   #unfile(row: Row, hash: number): void {
     const part = hash >>> 24;
-    const table = this.#tables[part] as Uint32Array;
-    const mask = table.length - 1;
+    const { slots, tags } = this.#tables[part] as Table;
+    const mask = slots.length - 1;
     let gap = hash & mask;
-    while (table[gap] !== row) gap = (gap + 1) & mask;
-    for (let next = (gap + 1) & mask; table[next] !== 0; next = (next + 1) & mask) {
-      const held = table[next] as number;
+    while (slots[gap] !== row) gap = (gap + 1) & mask;
+    for (let next = (gap + 1) & mask; slots[next] !== 0; next = (next + 1) & mask) {
+      const held = slots[next] as number;
       const home = (this.#page(held).words[unitIn(held) * 2 + 4] as number) & mask;
       if (((next - home) & mask) < ((next - gap) & mask)) continue;
-      table[gap] = held;
+      slots[gap] = held;
+      tags[gap] = tags[next] as number;
       gap = next;
     }
-    table[gap] = 0;
+    slots[gap] = 0;
     this.#counts[part] = (this.#counts[part] as number) - 1;
   }
 
@@ -231,9 +242,19 @@ function unitsOf(valueBytes: number): number {
   return (HEAD_BYTES + valueBytes + 7) >> 3;
 }
 
-function place(table: Uint32Array, row: Row, hash: number): void {
-  const mask = table.length - 1;
+function newTable(slots: number): Table {
+  return { slots: new Uint32Array(slots), tags: new Uint8Array(slots) };
+}
+
+/** Bits that decide neither the part nor, in parts of up to 65,536 slots, the place in it. */
+function tagOf(hash: number): number {
+  return (hash >>> 16) & 0xff;
+}
+
+function place({ slots, tags }: Table, row: Row, hash: number): void {
+  const mask = slots.length - 1;
   let slot = hash & mask;
-  while (table[slot] !== 0) slot = (slot + 1) & mask;
-  table[slot] = row;
+  while (slots[slot] !== 0) slot = (slot + 1) & mask;
+  slots[slot] = row;
+  tags[slot] = tagOf(hash);
 }

@@ -105,7 +105,7 @@ export class DenylistTakeover {
 /** A copy: what the feed holds goes on changing. */
 function withoutTombstones(list: Denylist): Denylist {
   const copy = list.clone();
-  for (const { kind, value, removed } of copy.entries()) if (removed) copy.forgetTombstone(kind, value);
+  copy.forgetTombstones();
   return copy;
 }
 
