@@ -119,12 +119,13 @@ export const certificateSuperseded = event({
 });
 
 /**
- * Telemetry asks for a signing certificate it does not know (`kid`). Not found: `provisioning.certificate_not_found`. The times say since
- * when the certificate is out of service: what it signed before then may still be looked at.
+ * Telemetry asks for a signing certificate it does not know (`kid`), gateway whose a certificate is that is to be blocked. Not found:
+ * `provisioning.certificate_not_found`. The times say since when the certificate is out of service: what it signed before then may still
+ * be looked at.
  */
 export const vehicleCertificateGet = request({
   subject: 'provisioning.certificate.get.v1',
-  from: ['telemetry', 'command'],
+  from: ['telemetry', 'command', 'gateway'],
   to: 'provisioning',
   payload: z.strictObject({ thumbprint: Thumbprint }),
   reply: z.strictObject({

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { deviceGet } from '@outrider/contracts';
+import { deviceGet, vehicleCertificateGet } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
 import type { OperatorAdmission } from '@outrider/platform/admission';
@@ -8,13 +8,14 @@ import { Forbids, operatorAttributes, outOfServiceRequest } from '@outrider/plat
 import { LOGGER, type Logger } from '@outrider/platform/service';
 import { DeviceContextService } from '../attributes/device-context.service.js';
 import { Devices } from '../device/devices.repository.js';
+import type { BlockTarget } from './block-target.js';
 
 const ASK_TIMEOUT_MS = 1000;
 
 /** `remoteAddress`: nobody locks himself out by a network. */
 export type Operator = Pick<OperatorAdmission, 'subject' | 'claims'> & { readonly remoteAddress: string };
 
-/** What may stand against the block of a device. What is away stands against nothing. */
+/** What may stand against the block of a device, or of its certificate. What is away stands against nothing. */
 @Injectable()
 export class BlockChecks {
   constructor(
@@ -38,6 +39,21 @@ export class BlockChecks {
     });
     const request = outOfServiceRequest(action, subject, operatorAttributes(claims), deviceId, known, now);
     this.forbids.requireNone(request, { action: `POST /admin/${action}`, tokenId: claims.jti, remoteAddress });
+  }
+
+  /** Whose the target is, for policies: of a certificate by provisioning's word. Undefined: nobody's, or nobody can tell. */
+  async deviceOf({ kind, value }: BlockTarget): Promise<DeviceId | undefined> {
+    if (kind === 'device') return value;
+    if (kind !== 'certificate') return undefined;
+    try {
+      const request = this.nats.request(vehicleCertificateGet, { thumbprint: value }, { timeoutMs: ASK_TIMEOUT_MS });
+      return (await request).deviceId;
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      if (error.code !== 'provisioning.certificate_not_found')
+        this.logger.warn({ thumbprint: value, code: error.code }, 'whose the certificate is cannot be told');
+      return undefined;
+    }
   }
 
   /**

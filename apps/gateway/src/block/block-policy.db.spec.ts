@@ -1,12 +1,15 @@
 /** Block and unblock by policies: an explicit forbid refuses, nothing else does. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { deviceChanged } from '@outrider/contracts';
+import { deviceChanged, vehicleCertificateGet } from '@outrider/contracts';
 import { Policies } from '@outrider/platform/policy';
-import { publishEvent, type Suite, startDenylist, startRegistry, startSuite, until } from '../suite.fixture.js';
+import { answer, publishEvent, type Suite, startDenylist, startRegistry, startSuite, until } from '../suite.fixture.js';
 
 const DEVICE = 'device-12345';
 const AMBULANCE = 'ambulance-1';
+const AMBULANCES = `${'a'.repeat(42)}A`;
 const FORBID = `forbid (principal, action == Outrider::Action::"block", resource)
+  when { resource.labels.contains("ambulance") };`;
+const KEEP = `forbid (principal, action == Outrider::Action::"unblock", resource)
   when { resource.labels.contains("ambulance") };`;
 const OVERFLOW = `forbid (principal, action == Outrider::Action::"block", resource)
   when { context.local.weekday + 9223372036854775807 > 0 };`;
@@ -17,6 +20,11 @@ beforeAll(async () => {
   suite = await startSuite();
   startDenylist(suite.revocation);
   startRegistry(suite.provisioning, DEVICE, `${'t'.repeat(42)}A`);
+  answer(suite.provisioning, vehicleCertificateGet, async ({ thumbprint }: { thumbprint: string }) =>
+    thumbprint === AMBULANCES
+      ? { ok: { certificate: 'AAAA', deviceId: AMBULANCE, status: 'live' } }
+      : { error: { code: 'provisioning.certificate_not_found' } },
+  );
   const at = new Date().toISOString();
   const ambulance = {
     deviceId: AMBULANCE,
@@ -66,6 +74,18 @@ describe('block', () => {
     });
   });
 
+  it('of a certificate asks for its device, and for none where nobody knows it', async () => {
+    await inForce({ 'ambulances-go-on': FORBID });
+    const of = (thumbprint: string) => suite.call('POST', '/admin/block', 'gateway:block', { thumbprint });
+    expect(await of(AMBULANCES)).toMatchObject({ status: 403, body: { policies: ['ambulances-go-on'] } });
+    expect((await of(`${'b'.repeat(42)}A`)).status).toBe(200);
+    const free = { thumbprint: AMBULANCES, reason: 'home' };
+    expect((await suite.call('POST', '/admin/unblock', 'gateway:block', free)).body.code).toBe('gateway.not_blocked');
+    await inForce({ 'ambulances-go-on': KEEP });
+    expect((await of(AMBULANCES)).status).toBe(200);
+    expect((await suite.call('POST', '/admin/unblock', 'gateway:block', free)).body.code).toBe('policy.denied');
+  });
+
   it('goes through where a policy fails, and an unblock where none permits it', async () => {
     await inForce({ 'ambulances-go-on': 'permit (principal, action, resource);', broken: OVERFLOW });
     expect((await block(AMBULANCE)).status).toBe(200);
@@ -77,5 +97,24 @@ describe('block', () => {
     expect(
       (await suite.call('POST', '/admin/unblock', 'gateway:block', { device_id: AMBULANCE, reason: 'well' })).status,
     ).toBe(200);
+  });
+
+  it('is no unblock: what weakens one needs a reason and the right to lift it', async () => {
+    await inForce({ 'ambulances-go-on': KEEP });
+    const say = (device_id: string, more: object) =>
+      suite.call('POST', '/admin/block', 'gateway:block', { device_id, ...more });
+    for (const device of [AMBULANCE, DEVICE]) expect((await say(device, { mode: 'deny' })).status).toBe(200);
+    const weaker = [{ mode: 'recovery' }, { mode: 'deny', expires_in: 1 }];
+    for (const wish of weaker) {
+      expect((await say(AMBULANCE, wish)).body.code).toBe('gateway.reason_required');
+      expect((await say(AMBULANCE, { ...wish, reason: 'please' })).body.code).toBe('policy.denied');
+    }
+    const { items } = (await suite.call('GET', '/v1/blocks?kind=device', 'gateway:block')).body;
+    const [kept] = items.filter(({ device_id }: { device_id: string }) => device_id === AMBULANCE);
+    expect(kept).toMatchObject({ mode: 'deny' });
+    expect(kept.expires_at).toBeUndefined();
+    expect((await say(DEVICE, { mode: 'recovery', reason: 'it may come back' })).body).toMatchObject({
+      mode: 'recovery',
+    });
   });
 });

@@ -7,7 +7,7 @@ import { CONFIG, Metrics } from '@outrider/platform/service';
 import type { EntityManager } from 'typeorm';
 import type { Config } from '../config.js';
 import { Devices, type RecoveredDevice } from '../device/devices.repository.js';
-import { type Block, block, expire, recover, unblock } from './block.js';
+import { type Block, type BlockAct, type BlockWish, block, expire, isWeaker, recover, unblock } from './block.js';
 import { BlockChecks, type Operator } from './block-checks.service.js';
 import { BlockDelivery } from './block-delivery.service.js';
 import { type BlockBody, expiryOf, type UnblockBody } from './block-request.js';
@@ -46,22 +46,22 @@ export class BlockService {
 
   async block(body: BlockBody, operator: Operator, now: Date): Promise<BlockAnswer> {
     const target = targetOf(body);
-    const { thumbprint, ticket, reason = 'blocked by an operator' } = body;
+    const { thumbprint, ticket, reason } = body;
     // Of a device and a certificate the way to be recovered stays open; an address or a token has nothing to recover.
     const isVehicle = target.kind === 'device' || target.kind === 'certificate';
     const { mode = isVehicle ? 'recovery' : 'deny' } = body;
     const expiresAt = expiryOf(body, target.kind, now);
-    if (target.kind === 'device') {
-      await this.checks.requireDeviceToExist(target.value, thumbprint);
-      await this.checks.requireNotForbidden('block', target.value, operator, now);
-    }
+    if (target.kind === 'device') await this.checks.requireDeviceToExist(target.value, thumbprint);
+    const deviceId = await this.checks.deviceOf(target);
+    if (deviceId) await this.checks.requireNotForbidden('block', deviceId, operator, now);
     if (target.kind === 'network') requireElsewhere(target.value, operator.remoteAddress);
-    await this.database.transaction(async (tx) => {
-      const before = await this.blocks.lock(tx, target);
-      const wish = { target, mode, thumbprint: target.kind === 'device' ? thumbprint : undefined, expiresAt };
-      const after = block(before, wish, { by: operator.subject, reason, ticket, now });
-      if (after) await this.save(tx, after, 'blocked');
-    });
+    const wish = { target, mode, thumbprint: target.kind === 'device' ? thumbprint : undefined, expiresAt };
+    const act = { by: operator.subject, reason: reason ?? 'blocked by an operator', ticket, now };
+    if (!(await this.tryToBlock(wish, act, false))) {
+      if (!reason) throw new DomainError('gateway.reason_required', { detail: 'it is blocked harder or for longer' });
+      if (deviceId) await this.checks.requireNotForbidden('unblock', deviceId, operator, now);
+      await this.tryToBlock(wish, act, true);
+    }
     return this.answer(target, { blocked: true, mode, ...(expiresAt ? { expires_at: expiresAt.toISOString() } : {}) });
   }
 
@@ -69,7 +69,8 @@ export class BlockService {
     const target = targetOf(body);
     const { reason, ticket } = body;
     if (!reason) throw new DomainError('gateway.reason_required');
-    if (target.kind === 'device') await this.checks.requireNotForbidden('unblock', target.value, operator, now);
+    const deviceId = await this.checks.deviceOf(target);
+    if (deviceId) await this.checks.requireNotForbidden('unblock', deviceId, operator, now);
     const isCompromised = await this.devices.isTargetCompromised(target);
     await this.database.transaction(async (tx) => {
       const act = { by: operator.subject, reason, ticket, now };
@@ -102,6 +103,17 @@ export class BlockService {
       return after !== undefined;
     });
     if (isOver) await this.delivery.deliver(target, 0);
+  }
+
+  /** @returns false where it would weaken what is there, and may not: nothing is changed. No policy is asked under the lock. */
+  private tryToBlock(wish: BlockWish, act: BlockAct, mayWeaken: boolean): Promise<boolean> {
+    return this.database.transaction(async (tx) => {
+      const before = await this.blocks.lock(tx, wish.target);
+      if (!mayWeaken && isWeaker(wish, before)) return false;
+      const after = block(before, wish, act);
+      if (after) await this.save(tx, after, 'blocked');
+      return true;
+    });
   }
 
   /** The registry is told of devices alone: it quarantines no address. */

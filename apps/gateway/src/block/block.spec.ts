@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { DeviceId } from '@outrider/ids';
-import { BY_TIME, block, expire, recover, unblock } from './block.js';
+import { BY_TIME, block, expire, isWeaker, recover, unblock } from './block.js';
 
 const now = new Date(0);
 const act = { by: 'op:1', reason: 'stolen', now };
@@ -65,6 +65,18 @@ describe('block and unblock', () => {
     });
     expect(expire(unblock(first, false, act), false, later)).toBeUndefined();
     expect(expire(undefined, false, later)).toBeUndefined();
+  });
+
+  it('weaken by a softer mode or an earlier end, and only what is blocked', () => {
+    const soon = { ...wish, expiresAt: new Date(5000) };
+    const lasting = block(undefined, wish, act);
+    expect(isWeaker({ ...wish, mode: 'recovery' }, lasting)).toBe(true);
+    expect(isWeaker(soon, lasting)).toBe(true);
+    expect(isWeaker(soon, block(undefined, { ...wish, expiresAt: new Date(5001) }, act))).toBe(true);
+    expect(isWeaker(wish, block(undefined, { ...soon, mode: 'recovery' }, act))).toBe(false);
+    expect(isWeaker(soon, block(undefined, soon, act))).toBe(false);
+    expect(isWeaker(soon, undefined)).toBe(false);
+    expect(isWeaker(soon, unblock(lasting, false, act))).toBe(false);
   });
 
   it('are said anew to end at another time, or never', () => {

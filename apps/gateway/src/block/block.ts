@@ -61,6 +61,13 @@ export function block(
   };
 }
 
+/** Whether the wish gives back some of what the present block takes: the way to recovery, or an earlier end. That is half an unblock. */
+export function isWeaker(wish: BlockWish, before: Block | undefined): boolean {
+  if (!before?.blocked) return false;
+  const endOf = ({ expiresAt }: BlockWish) => expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
+  return (before.mode === 'deny' && wish.mode === 'recovery') || endOf(wish) < endOf(before);
+}
+
 /**
  * @param isCompromised it was revoked because its key is known to others: who now uses its name cannot be told.
  * @throws DomainError `gateway.reprovision_required`, `gateway.not_blocked`
