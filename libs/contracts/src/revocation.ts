@@ -66,7 +66,7 @@ export const BATCH_REFS_MAX = 250;
 export const certificateBatchRevoked = event({
   subject: 'revocation.certificate_batch.revoked.v1',
   from: 'revocation',
-  to: ['provisioning'],
+  to: ['provisioning', 'gateway'],
   payload: z.strictObject({
     refs: z.array(CertificateRef).min(1).max(BATCH_REFS_MAX),
     reason: RevocationReason,

@@ -1,6 +1,6 @@
 /** Blocks of more than devices, such as end by themselves, and what is told of them afterwards. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { certificateRevoked, deviceRevoked } from '@outrider/contracts';
+import { certificateBatchRevoked, certificateRevoked, deviceRevoked } from '@outrider/contracts';
 import { publishEvent, type Suite, startDenylist, startRegistry, startSuite, until } from '../suite.fixture.js';
 
 const DEVICE = 'device-12345';
@@ -95,7 +95,12 @@ describe('a block', () => {
     await publishEvent(suite.revocation, certificateRevoked, { ref, ...because });
     await publishEvent(suite.revocation, deviceRevoked, { deviceId: DEVICE, ...because }, DEVICE);
     const refused = async (named: object) => (await unblock({ ...named, reason: 'please' })).body.code;
-    await until(async () => (await refused({ thumbprint: THUMBPRINT })) === 'gateway.reprovision_required', WAIT_MS);
+    const ofJob = `${'j'.repeat(42)}A`;
+    expect((await block({ thumbprint: ofJob })).status).toBe(200);
+    const refs = [{ ...ref, thumbprint: ofJob }];
+    await publishEvent(suite.revocation, certificateBatchRevoked, { refs, ...because });
+    for (const thumbprint of [THUMBPRINT, ofJob])
+      await until(async () => (await refused({ thumbprint })) === 'gateway.reprovision_required', WAIT_MS);
     await until(async () => (await refused({ device_id: DEVICE })) === 'gateway.reprovision_required', WAIT_MS);
     expect((await block({ device_id: DEVICE, expires_in: 1 })).status).toBe(200);
     await until(async () => {

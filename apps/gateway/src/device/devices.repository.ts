@@ -69,10 +69,10 @@ export class Devices {
     return rows.length > 0;
   }
 
-  async saveCompromised(thumbprint: Thumbprint, revokedAt: string): Promise<void> {
+  async saveCompromised(thumbprints: readonly Thumbprint[], revokedAt: string): Promise<void> {
     await this.database.query(
-      'INSERT INTO compromised_certificates (thumbprint, revoked_at) VALUES ($1, $2) ON CONFLICT DO NOTHING',
-      [thumbprint, revokedAt],
+      'INSERT INTO compromised_certificates (thumbprint, revoked_at) SELECT unnest($1::text[]), $2 ON CONFLICT DO NOTHING',
+      [thumbprints, revokedAt],
     );
   }
 
