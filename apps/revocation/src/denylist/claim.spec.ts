@@ -24,9 +24,19 @@ describe('effectiveEntry', () => {
       { mode: 'recovery', reason: 'request' },
     ],
     [
-      'the longer of two',
+      'the end of the longer, the reason of the graver: a block hides no supersession',
       [claim('superseded', { until: LATER }), claim('request')],
-      { reason: 'request', until: undefined },
+      { reason: 'superseded', until: undefined },
+    ],
+    [
+      'nor does a hold, or what was found in the bucket and can be lifted',
+      [claim('superseded', { until: LATER }), claim('hold'), claim('bucket', { reason: 'blocked' })],
+      { reason: 'superseded', until: undefined },
+    ],
+    [
+      'the later of two ends',
+      [claim('superseded', { until: LATER }), claim('revoke', { until: new Date(LATER.getTime() - 1) })],
+      { reason: 'revoke', until: LATER },
     ],
     ['the graver of two alike', [claim('request'), claim('revoke')], { reason: 'revoke' }],
   ])('%s', (_name, claims, expected) => {

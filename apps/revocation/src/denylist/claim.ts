@@ -1,4 +1,4 @@
-/** Decides what entry follows from the claims on it: it stands as long as anyone claims it, in the hardest mode claimed. */
+/** Decides what entry follows from the claims on it: it stands as long as anyone claims it, in the hardest mode claimed, for the gravest reason. */
 import type { DenylistKind, DenylistMode } from '@outrider/contracts';
 
 /**
@@ -24,14 +24,15 @@ export interface SourcedClaim extends Claim {
   readonly source: ClaimSource;
 }
 
+/** What can be taken back is below what cannot: the reason is all that a restored database may learn of an entry. */
 const GRAVITY: Readonly<Record<ClaimSource, number>> = {
   revoke: 6,
   bucket: 5,
   lasting: 4,
-  hold: 3,
-  registry: 2,
-  request: 1,
-  superseded: 0,
+  superseded: 3,
+  hold: 2,
+  registry: 1,
+  request: 0,
 };
 
 /** The entry that the claims on one name add up to at `now`; undefined where none of them stands. */
@@ -40,18 +41,24 @@ export function effectiveEntry(claims: readonly SourcedClaim[], now: Date): Clai
   const mode = standing.some((claim) => claim.mode === 'deny') ? 'deny' : 'recovery';
   const [first, ...rest] = standing.filter((claim) => claim.mode === mode);
   if (!first) return undefined;
-  const { kind, value, reason, until } = rest.reduce(stronger, first);
-  return { kind, value, mode, reason, until };
+  const all = [first, ...rest];
+  const { kind, value, reason } = rest.reduce(graver, first);
+  return { kind, value, mode, reason, until: all.map(({ until }) => until).reduce(longer) };
 }
 
-/** The longer claim; of two alike the graver. */
-function stronger(left: SourcedClaim, right: SourcedClaim): SourcedClaim {
-  const [leftEnd, rightEnd] = [left, right].map(({ until }) => until?.getTime() ?? Number.POSITIVE_INFINITY) as [
-    number,
-    number,
-  ];
-  if (leftEnd !== rightEnd) return leftEnd > rightEnd ? left : right;
-  return GRAVITY[left.source] >= GRAVITY[right.source] ? left : right;
+function longer(left: Date | undefined, right: Date | undefined): Date | undefined {
+  return left && right && (left > right ? left : right);
+}
+
+function graver(left: SourcedClaim, right: SourcedClaim): SourcedClaim {
+  return gravity(left) >= gravity(right) ? left : right;
+}
+
+/** What was found in the bucket is as grave as what its reason says that it was. */
+function gravity({ source, reason }: SourcedClaim): number {
+  if (source === 'bucket' && reason === 'blocked') return GRAVITY.request;
+  if (source === 'bucket' && reason === 'certificateHold') return GRAVITY.hold;
+  return GRAVITY[source];
 }
 
 /** Whether two entries of one name say the same. */

@@ -86,6 +86,37 @@ describe('merge', () => {
   });
 });
 
+describe('a restored database that has gone on before its writer takes over', () => {
+  const later = new Date(NOW.getTime() + 1000).toISOString();
+  const adopted = (inBucket: DenylistEntry, inDatabase: DenylistEntry) => {
+    // `lost` is how it shows that the database is older.
+    const bucket = { list: listOf(inBucket, entry('lost', 6)), heartbeat: beat(6) };
+    const list = listOf(inDatabase, entry('since', 20));
+    const verdict = merge(bucket, { list, generation: 5, sequence: 20 }, NOW);
+    if (verdict.kind !== 'restore') throw new Error(verdict.kind);
+    return verdict.adopt.filter(({ value }) => value === 'd').length === 1;
+  };
+
+  it.each<[string, Partial<DenylistEntry>, Partial<DenylistEntry>]>([
+    ['harder', {}, { mode: 'recovery' }],
+    ['there alone', {}, { removed: true }],
+    ['there alone, the other over', {}, { until: new Date(1).toISOString() }],
+    ['longer', {}, { until: later }],
+    ['for another reason', { reason: 'keyCompromise' }, { reason: 'blocked' }],
+  ])('takes over an entry of the bucket that is %s, whatever their numbers', (_name, inBucket, inDatabase) => {
+    expect(adopted(entry('d', 5, inBucket), entry('d', 19, inDatabase))).toBe(true);
+  });
+
+  it.each<[string, Partial<DenylistEntry>, Partial<DenylistEntry>]>([
+    ['the same', {}, {}],
+    ['milder', { mode: 'recovery', reason: 'blocked' }, {}],
+    ['shorter', { until: later }, {}],
+    ['over', { until: new Date(1).toISOString() }, { mode: 'recovery' }],
+  ])('leaves one that is %s', (_name, inBucket, inDatabase) => {
+    expect(adopted(entry('d', 5, inBucket), entry('d', 19, inDatabase))).toBe(false);
+  });
+});
+
 describe('nextGeneration', () => {
   it('is above all that is known and not below the clock', () => {
     expect(nextGeneration([1, 2], NOW)).toBe(1_000_000);

@@ -1,6 +1,6 @@
 /** Decides, when a writer takes over, whether bucket and database tell one story, and what to do where they do not. */
 import type { Denylist } from '@outrider/admission';
-import type { DenylistHeartbeat } from '@outrider/contracts';
+import type { DenylistEntry, DenylistHeartbeat } from '@outrider/contracts';
 import type { Claim, EntryName } from './claim.js';
 
 /** `list`: everything that lies there, tombstones too. */
@@ -56,15 +56,22 @@ export function merge(bucket: BucketContent, database: DatabaseContent, now: Dat
   return { kind: 'continue', written };
 }
 
-/** A live entry that the database has no row of: every reader counts it, so it must be taken over or taken away. */
+/**
+ * A live entry that the database has no row of: every reader counts it, so it must be taken over or taken away. Or a later word on a
+ * name than the database's, which is always written first.
+ */
 function holdsUnknown(bucket: Denylist, database: Denylist): boolean {
-  for (const { kind, value, removed } of bucket.entries()) {
-    if (!removed && database.sequenceOf(kind, value) === 0) return true;
+  for (const { kind, value, sequence, removed } of bucket.entries()) {
+    const known = database.sequenceOf(kind, value);
+    if (known === 0 ? !removed : sequence > known) return true;
   }
   return false;
 }
 
-/** What the bucket says that the database does not know: the later word counts. */
+/**
+ * What the bucket says that the database does not know: the later word counts; and what denies harder, longer or for another reason than
+ * the database's, whatever their numbers: those given since a backup was restored tell nothing of what was lost with it.
+ */
 function missing(
   bucket: BucketContent,
   database: DatabaseContent,
@@ -74,12 +81,23 @@ function missing(
   const withdraw: EntryName[] = [];
   const drop: EntryName[] = [];
   for (const { kind, value, mode, reason, until, sequence, removed } of bucket.list.entries()) {
-    if (sequence <= database.list.sequenceOf(kind, value)) continue;
+    const isLater = sequence > database.list.sequenceOf(kind, value);
     const ends = until === undefined ? undefined : new Date(until);
-    if (removed) withdraw.push({ kind, value });
-    else if (ends === undefined || ends > now)
-      adopt.push({ kind, value, mode, reason, ...(ends ? { until: ends } : {}) });
-    else if (database.list.sequenceOf(kind, value) === 0) drop.push({ kind, value });
+    if (removed) {
+      if (isLater) withdraw.push({ kind, value });
+      continue;
+    }
+    const claim = { kind, value, mode, reason, ...(ends ? { until: ends } : {}) };
+    if (ends === undefined || ends > now) {
+      if (isLater || saysMore(claim, database.list.get(kind, value), now)) adopt.push(claim);
+    } else if (database.list.sequenceOf(kind, value) === 0) drop.push({ kind, value });
   }
   return { adopt, withdraw, drop };
+}
+
+function saysMore(claim: Claim, known: DenylistEntry | undefined, now: Date): boolean {
+  const knownEnd = known?.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(known.until);
+  if (!known || knownEnd <= now.getTime()) return true;
+  if (claim.mode !== known.mode) return claim.mode === 'deny';
+  return claim.reason !== known.reason || (claim.until?.getTime() ?? Number.POSITIVE_INFINITY) > knownEnd;
 }
