@@ -93,6 +93,25 @@ export class Certificates {
     return rows.map(known);
   }
 
+  /** At most `limit` devices with an unexpired certificate for one of the keys, or for a key of one of the devices. */
+  async devicesWithKeys(
+    tx: EntityManager,
+    deviceIds: readonly DeviceId[],
+    keyThumbprints: readonly string[],
+    now: Date,
+    limit: number,
+  ): Promise<DeviceId[]> {
+    if (deviceIds.length + keyThumbprints.length === 0) return [];
+    const rows: { device_id: DeviceId }[] = await tx.query(
+      `SELECT DISTINCT device_id FROM certificates
+       WHERE not_after > $3 AND device_id IS NOT NULL AND key_thumbprint = ANY(ARRAY(
+         SELECT unnest($2::text[]) UNION SELECT key_thumbprint FROM certificates WHERE device_id = ANY($1) AND not_after > $3))
+       LIMIT $4`,
+      [deviceIds, keyThumbprints, now, limit],
+    );
+    return rows.map(({ device_id }) => device_id);
+  }
+
   async hasDevice(tx: EntityManager, deviceId: DeviceId): Promise<boolean> {
     const rows = await tx.query(
       `SELECT 1 FROM certificates WHERE device_id = $1 UNION ALL SELECT 1 FROM device_revocations WHERE device_id = $1 LIMIT 1`,

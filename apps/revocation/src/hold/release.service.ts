@@ -12,7 +12,7 @@ import { DenylistRepository, type Urgency } from '../denylist/denylist.repositor
 import { DenylistService } from '../denylist/denylist.service.js';
 import { EnforcementService } from '../enforcement/enforcement.service.js';
 import { Jobs } from '../job/jobs.repository.js';
-import { OutOfServicePolicy } from '../revoke/out-of-service-policy.service.js';
+import { askerOf, OutOfServicePolicy } from '../revoke/out-of-service-policy.service.js';
 import { requireAgreement } from '../revoke/revoke.js';
 import type { Operator } from '../revoke/revoke.service.js';
 import { type ReleaseBody, type RevokeTarget, targetOf } from '../revoke/revoke-request.js';
@@ -64,7 +64,7 @@ export class ReleaseService {
   ): Promise<ReleaseAnswer> {
     const target = targetOf(body);
     const isKnown = await this.targets.learn(target, true);
-    await this.policy.requireNotForbidden('unblock', target, operator, now);
+    await this.policy.requireNotForbidden('unblock', target, undefined, askerOf(operator), now);
     const done = await this.database.transaction(async (tx) => {
       await this.lock.lock(tx);
       const decided = release(await this.input(tx, target, isKnown, now));

@@ -169,9 +169,11 @@ export class JobChunk {
     const target = targetOf(line);
     try {
       const isKnown = !isUnknown || (await this.targets.learn(target, job.force));
-      const deviceId = job.elevation === null ? await this.targets.deviceOf(target) : undefined;
-      const action = job.action === 'revoke' ? 'revoke' : 'unblock';
-      if (deviceId) await this.policy.requireForDevice(action, deviceId, job.requestedBy, job.requestedAs, now);
+      if (job.elevation === null) {
+        const action = job.action === 'revoke' ? 'revoke' : 'unblock';
+        const asker = { subject: job.requestedBy, attributes: job.requestedAs };
+        await this.policy.requireNotForbidden(action, target, job.reason ?? undefined, asker, now);
+      }
       return isKnown || line.kind === 'device'
         ? undefined
         : job.action === 'revoke'
@@ -180,7 +182,8 @@ export class JobChunk {
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
       if (error.code === 'revocation.certificate_unknown') return { outcome: 'unknown' };
-      if (error.code === 'policy.denied') return { outcome: 'forbidden', detail: error.detail };
+      if (error.code === 'policy.denied' || error.code === 'revocation.elevation_required')
+        return { outcome: 'forbidden', detail: error.detail };
       if (error.status >= 500) return { later: error.code };
       throw error;
     }

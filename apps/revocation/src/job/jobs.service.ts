@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import type { RevocationReason } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { OperatorAdmission } from '@outrider/platform/admission';
 import { operatorAttributes } from '@outrider/platform/policy';
 import { Database } from '@outrider/platform/postgres';
 import { currentTrace } from '@outrider/platform/service';
 import { Certificates } from '../certificate/certificates.repository.js';
-import { OutOfServicePolicy } from '../revoke/out-of-service-policy.service.js';
+import { askerOf, OutOfServicePolicy } from '../revoke/out-of-service-policy.service.js';
 import { parseReason } from '../revoke/reason.js';
 import { requireAgreement } from '../revoke/revoke.js';
 import { namesOf, type RevokeBody, type RevokeTarget, targetOf, wideTargetOf } from '../revoke/revoke-request.js';
@@ -58,7 +59,7 @@ export class JobsService {
     const requester = requesterOf(operator);
     if (wide && !requester.elevation && !body.dry_run)
       throw new DomainError('revocation.elevation_required', { detail: `${Object.keys(wide)[0]} names many` });
-    const named = wide ? undefined : await this.named(body, operator, now);
+    const named = wide ? undefined : await this.named(body, reason, operator, now);
     const target: JobTarget = wide ?? named?.target ?? { names: {} };
     const notBefore = timeOf(body.at, now);
     const job: NewJob = {
@@ -113,10 +114,20 @@ export class JobsService {
   }
 
   /** What names say now: a schedule is of the certificate that was meant when it was made. */
-  private async named(body: JobBody, operator: Operator, now: Date): Promise<{ target: JobTarget; lines: JobLine[] }> {
+  private async named(
+    body: JobBody,
+    reason: RevocationReason | undefined,
+    operator: Operator,
+    now: Date,
+  ): Promise<{ target: JobTarget; lines: JobLine[] }> {
     const target = targetOf(body);
     const isKnown = await this.targets.learn(target, (body.force ?? false) || body.action === 'release');
-    await this.policy.requireNotForbidden(body.action === 'revoke' ? 'revoke' : 'unblock', target, operator, now);
+    const isKey = !isCertificate(target) && !target.deviceId && target.keyThumbprint !== undefined;
+    // Of a key that many may have, a second person's word is for the whole, as it is at the job's turns.
+    if (!isKey || !requesterOf(operator).elevation) {
+      const action = body.action === 'revoke' ? 'revoke' : 'unblock';
+      await this.policy.requireNotForbidden(action, target, reason, askerOf(operator), now);
+    }
     const certificate = isKnown ? await this.database.transaction((tx) => this.targets.named(tx, target)) : undefined;
     if (certificate) requireAgreement(target, certificate.ref);
     if (!isCertificate(target) && !target.deviceId && target.keyThumbprint)

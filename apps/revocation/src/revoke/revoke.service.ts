@@ -8,7 +8,7 @@ import { Certificates } from '../certificate/certificates.repository.js';
 import type { Config } from '../config.js';
 import { DenylistRepository } from '../denylist/denylist.repository.js';
 import { EnforcementService } from '../enforcement/enforcement.service.js';
-import { OutOfServicePolicy } from './out-of-service-policy.service.js';
+import { askerOf, OutOfServicePolicy } from './out-of-service-policy.service.js';
 import { parseReason } from './reason.js';
 import { type KnownCertificate, type RevokeInput, requireAgreement, revoke } from './revoke.js';
 import { namesOf, type RevokeBody, type RevokeTarget, targetOf } from './revoke-request.js';
@@ -62,7 +62,7 @@ export class RevokeService {
     const target = targetOf(body);
     const reason = parseReason(body.reason);
     const isKnown = await this.targets.learn(target, body.force ?? false);
-    await this.policy.requireNotForbidden('revoke', target, operator, now);
+    await this.policy.requireNotForbidden('revoke', target, reason, askerOf(operator), now);
     const by = operator.subject;
     const dryRun = body.dry_run ?? false;
     const done = await this.database.transaction(async (tx) => {

@@ -68,11 +68,20 @@ export class Targets {
     return fitting[0];
   }
 
-  /** The device that is named, or whose certificate is. */
-  async deviceOf(target: RevokeTarget): Promise<DeviceId | undefined> {
-    if (target.deviceId) return target.deviceId;
-    const found = await this.database.transaction((tx) => this.find(tx, target));
-    return found[0]?.ref.deviceId;
+  /**
+   * At most `limit` of the devices that it reaches: the one that is named, or whose certificate is; all that have a named key; and, where
+   * the key counts as compromised, all that share one with them.
+   */
+  devicesOf(target: RevokeTarget, isCompromise: boolean, now: Date, limit: number): Promise<DeviceId[]> {
+    return this.database.transaction(async (tx) => {
+      const found = isCertificate(target) ? await this.find(tx, target) : [];
+      const named = [target.deviceId, ...found.map(({ ref }) => ref.deviceId)].filter((id) => id !== undefined);
+      const isKey = named.length === 0 && found.length === 0;
+      const keys = isCompromise ? found.map(({ ref }) => ref.keyThumbprint) : [];
+      if (isKey && target.keyThumbprint) keys.push(target.keyThumbprint);
+      const sharing = await this.certificates.devicesWithKeys(tx, isCompromise ? named : [], keys, now, limit);
+      return [...new Set([...named, ...sharing])].slice(0, limit);
+    });
   }
 
   private find(tx: EntityManager, { thumbprint, serialNumber }: RevokeTarget): Promise<HeldCertificate[]> {
