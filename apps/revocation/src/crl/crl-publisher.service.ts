@@ -121,8 +121,9 @@ export class CrlPublisher implements OnApplicationBootstrap, OnApplicationShutdo
     const { issuerKeyId } = issuer;
     // A certificate that is over stays for as long as a list is good: it has been in one full list at least (RFC 5280 §3.3).
     const entries = { issuerKeyId, shard, after: ago(crl.validitySeconds), base };
-    const written = await this.drafts.write(entries, thisUpdateOf(now));
+    // The number before the entries: a publisher that lost its lock while it read has the lower one, and is refused.
     const number = await this.crls.takeNumber(list, now);
+    const written = await this.drafts.write(entries, thisUpdateOf(now));
     const plan = this.plan(issuer, shard, kind, base?.number);
     const request = crlSignRequest(plan, number, written, now, new Date());
     const { head, tail } = await this.signer.sign(plan, request, written);

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type ParsedCrl, parseCrl, toPem } from '@outrider/x509';
 import { type Suite, startSuite, until, vehicle } from '../suite.fixture.js';
+import { Crls } from './crl.repository.js';
+import { CrlDrafts } from './crl-drafts.service.js';
 
 const MANY = 6_000;
 const OUTPUT = { maxBuffer: 64 * 1_048_576 };
@@ -91,6 +93,24 @@ describe('the numbers of a list', () => {
     await until(() => Date.now() / 1000 > Number(before) + 1, 60_000);
     await admin('TRUNCATE crl_versions, crl_parts, crl_numbers');
     expect((await list()).crlNumber).toBeGreaterThan(before);
+  });
+
+  it('are taken before the entries are read: who reads for long is no later than who began after it', async () => {
+    const drafts = suite.app.get(CrlDrafts);
+    const write = drafts.write.bind(drafts);
+    const meanwhile: number[] = [];
+    drafts.write = async (...list) => {
+      // As another publisher would, once the lock's connection is lost.
+      meanwhile.push(await suite.app.get(Crls).takeNumber({ prefix: '', shard: 0 }, new Date()));
+      return write(...list);
+    };
+    try {
+      const serial = await compromise('device-outpaced');
+      const { crlNumber } = await list((crl) => crl.revoked.has(serial as never));
+      expect(Number(crlNumber)).toBeLessThan(Math.max(...meanwhile));
+    } finally {
+      drafts.write = write;
+    }
   });
 
   it('cannot be put back, whoever tries', async () => {
