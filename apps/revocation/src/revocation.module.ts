@@ -47,6 +47,7 @@ import { KeysAndJobs1764400100000 } from './migrations/1764400100000-keys-and-jo
 import { CrlParts1764400200000 } from './migrations/1764400200000-crl-parts.migration.js';
 import { OcspResponses1764400300000 } from './migrations/1764400300000-ocsp-responses.migration.js';
 import { BulkEntries1764400400000 } from './migrations/1764400400000-bulk-entries.migration.js';
+import { ForcedChanges1764400500000 } from './migrations/1764400500000-forced-changes.migration.js';
 import { IssuanceService } from './ocsp/issuance.service.js';
 import { OcspService } from './ocsp/ocsp.service.js';
 import { OcspHttp } from './ocsp/ocsp-http.listener.js';
@@ -133,5 +134,6 @@ export const definition: ServiceDefinition<Config> = {
     CrlParts1764400200000,
     OcspResponses1764400300000,
     BulkEntries1764400400000,
+    ForcedChanges1764400500000,
   ],
 };

@@ -27,10 +27,14 @@ interface Row extends StandingStatus {
   readonly der: Buffer;
 }
 
-/** A certificate that force named by its thumbprint alone stands in no list, but is revoked all the same. */
+/**
+ * A certificate that force named by its thumbprint alone stands in no list, but is revoked all the same: by reasons of the same gravity as
+ * in the view revoked_certificates, and not by a hold that was released.
+ */
 const LOOK = `
-  SELECT c.thumbprint IS NOT NULL AS known, COALESCE(r.revoked_at, f.revoked_at) AS "revokedAt",
-    COALESCE(r.reason, f.reason) AS reason, o.status, o.revoked_at AS said_revoked_at, o.reason AS said_reason,
+  SELECT c.thumbprint IS NOT NULL AS known, LEAST(r.revoked_at, f.revoked_at) AS "revokedAt",
+    CASE WHEN 'keyCompromise' IN (r.reason, f.reason) THEN 'keyCompromise'
+      ELSE COALESCE(NULLIF(r.reason, 'certificateHold'), f.reason, r.reason) END AS reason, o.status, o.revoked_at AS said_revoked_at, o.reason AS said_reason,
     o.this_update, o.next_update, o.der
   FROM (SELECT $1::text AS issuer_key_id, $2::text AS serial_number) q
   LEFT JOIN certificates c ON c.issuer_key_id = $1 AND c.serial_number = $2
@@ -38,8 +42,14 @@ const LOOK = `
     SELECT revoked_at, reason FROM revoked_certificates
     WHERE issuer_key_id = $1 AND serial_number = $2 ORDER BY revoked_at LIMIT 1) r ON true
   LEFT JOIN LATERAL (
-    SELECT revoked_at, reason FROM revocations
-    WHERE thumbprint = c.thumbprint AND serial_number IS NULL ORDER BY id LIMIT 1) f ON true
+    SELECT min(x.revoked_at) AS revoked_at,
+      CASE WHEN bool_or(x.reason = 'keyCompromise') THEN 'keyCompromise'
+        ELSE COALESCE((array_agg(x.reason ORDER BY x.id) FILTER (WHERE x.reason <> 'certificateHold'))[1], 'certificateHold')
+      END AS reason
+    FROM revocations x
+    WHERE x.thumbprint = c.thumbprint AND x.serial_number IS NULL AND (
+      x.reason <> 'certificateHold' OR NOT EXISTS (SELECT 1 FROM hold_releases h WHERE h.revocation_id = x.id))
+    HAVING count(*) > 0) f ON true
   LEFT JOIN ocsp_responses o ON o.issuer_key_id = $1 AND o.serial_number = $2 AND o.cert_id = $3`;
 
 /** What stands of a certificate, and the answers that were signed about it. */
@@ -59,7 +69,8 @@ export class OcspResponses {
   async isTouched({ deviceId, keyThumbprint }: CertificateRef): Promise<boolean> {
     const rows = await this.database.query(
       `SELECT 1 FROM device_revocations WHERE device_id = $1
-       UNION ALL SELECT 1 FROM revocations WHERE key_thumbprint = $2 LIMIT 1`,
+       UNION ALL SELECT 1 FROM revocations WHERE key_thumbprint = $2
+       UNION ALL SELECT 1 FROM key_revocations WHERE key_thumbprint = $2 LIMIT 1`,
       [deviceId ?? null, keyThumbprint],
     );
     return rows.length > 0;

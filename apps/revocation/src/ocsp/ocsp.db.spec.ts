@@ -100,6 +100,27 @@ describe('/ocsp, asked by openssl', () => {
     expect(await openssl(certificate)).toMatch(/Response verify OK[\s\S]*: good/);
   });
 
+  it('says likewise of what force named by its thumbprint alone: held, released, held again and then compromised', async () => {
+    const { certificate, ref } = await issued();
+    const admin = await suite.database.admin();
+    // As it is where force came before anyone knew the certificate.
+    const force = (reason: string) =>
+      admin.query(
+        `INSERT INTO revocations (thumbprint, reason, revoked_at, revoked_by) VALUES ($1, $2, now(), 'op:1')`,
+        [ref.thumbprint, reason],
+      );
+    const says = (what: RegExp) => until(async () => what.test(await openssl(certificate, '-no_nonce')));
+    await says(/: good/);
+    await force('certificateHold');
+    await says(/: revoked[\s\S]*Reason: certificateHold/);
+    expect((await suite.post('/v1/revocations/release', { thumbprint: ref.thumbprint })).status).toBe(200);
+    await says(/: good/);
+    await force('certificateHold');
+    await force('keyCompromise');
+    await admin.end();
+    await says(/: revoked[\s\S]*Reason: keyCompromise/);
+  });
+
   it('forgets what it held when its connection to PostgreSQL was lost meanwhile', async () => {
     const { certificate } = await issued();
     expect(await openssl(certificate, '-no_nonce')).toContain(': good');
@@ -132,6 +153,14 @@ describe('/ocsp, asked by openssl', () => {
     const revoked = await suite.post('/revoke', { serial: serialNumber, reason: 'superseded', force: true });
     expect(revoked.status).toBe(200);
     expect(await openssl({ serialNumber } as ParsedCertificate)).toMatch(/: revoked[\s\S]*Reason: superseded/);
+  });
+
+  it('calls nothing good before its event came, where its key was revoked by name', async () => {
+    const { certificate, ref } = await vehicle(suite.fleet, 'device-ocsp-key');
+    const key = { key: ref.keyThumbprint, reason: 'superseded', force: true };
+    expect((await suite.post('/revoke', key)).status).toBe(200);
+    suite.caClerk.certificates.push(certificate);
+    expect(await post(createOcspRequest([idOf(certificate)]))).toEqual(failure('tryLater'));
   });
 
   it('answers for several at once', async () => {
