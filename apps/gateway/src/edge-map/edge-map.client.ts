@@ -66,8 +66,11 @@ export class EdgeMap {
           if (snapshot) apply(snapshot, line);
           // What comes in one piece is one batch.
           else if (changes.push(line) === 1) setImmediate(flush);
-        } else if (line.type === 'begin') snapshot = nothingHeld();
-        else if (line.type === 'end' && snapshot) {
+        } else if (line.type === 'begin') {
+          // What came before the list is older than it, and must not be applied after it.
+          flush();
+          snapshot = nothingHeld();
+        } else if (line.type === 'end' && snapshot) {
           const whole = snapshot;
           snapshot = undefined;
           this.after(() => this.replace(whole));
