@@ -89,9 +89,9 @@ export async function startSuite() {
     telemetry,
     call,
     /** For a reader of what never ends. */
-    stream: (scope: string) => ({
+    stream: (scope: string, subject?: string) => ({
       port: config.listeners.operator?.port,
-      token: token.operatorToken(scope),
+      token: token.operatorToken(scope, subject),
       ca: fleet.root.certificatePem,
     }),
     stop: async () => {

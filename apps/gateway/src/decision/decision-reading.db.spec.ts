@@ -1,5 +1,6 @@
 /** The decision log as others take it: read along, by a SIEM from NATS, and until it is too old. */
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import https from 'node:https';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -30,10 +31,10 @@ function deny(code: string, more: Partial<Record<keyof Decision, unknown>> = {})
 const list = (query: string) => suite.call('GET', `/v1/decisions?${query}`, 'evidence:read');
 
 /** Reads along until it is stopped. */
-function readAlong(query: string, headers: Record<string, string> = {}) {
+function readAlong(query: string, headers: Record<string, string> = {}, reader?: string) {
   const seen: { id: string; event: string; data: Record<string, unknown> }[] = [];
   const state = { status: 0, ended: false };
-  const { port, token, ca } = suite.stream('evidence:read');
+  const { port, token, ca } = suite.stream('evidence:read', reader);
   const request = https.get(
     {
       host: '127.0.0.1',
@@ -102,6 +103,24 @@ describe('the decision log', () => {
     await until(() => along.state.ended, WAIT_MS);
     expect(along.seen.at(-1)).toMatchObject({ event: 'error', data: { code: 'denylist.token' } });
     expect((await suite.call('GET', '/v1/decisions/stream', 'gateway:block')).status).toBe(403);
+  });
+
+  it('keeps room for others, whoever reads along how often', async () => {
+    const one = `op:${randomUUID()}`;
+    const many = Array.from({ length: 9 }, () => readAlong('', {}, one));
+    await until(() => many.every(({ state }) => state.status !== 0), WAIT_MS);
+    const count = (status: number) => many.filter(({ state }) => state.status === status).length;
+    expect([count(200), count(503)]).toEqual([8, 1]);
+    const other = readAlong('', {}, `op:${randomUUID()}`);
+    await until(() => other.state.status === 200, WAIT_MS);
+    for (const { stop } of many) stop();
+    await until(async () => {
+      const again = readAlong('', {}, one);
+      await until(() => again.state.status !== 0, WAIT_MS);
+      again.stop();
+      return again.state.status === 200;
+    }, WAIT_MS);
+    other.stop();
   });
 
   it('goes to a SIEM over NATS, in the shape that it takes, and the SIEM may do nothing else', async () => {

@@ -9,9 +9,13 @@ const PAGE = 200;
 const LOOK_MS = 500;
 const HEARTBEAT_MS = 15_000;
 const MAX_STREAMS = 32;
+/** Of one account: nobody keeps the others from reading. */
+const MAX_STREAMS_EACH = 8;
 const RETRY_SECONDS = 5;
 
 export interface DecisionStreamStart {
+  /** The account that reads. */
+  readonly reader: string;
   readonly filter: DecisionFilter;
   readonly form: Form;
   /** The id behind which to begin; undefined: with what comes next. */
@@ -22,7 +26,8 @@ export interface DecisionStreamStart {
 @Injectable()
 export class DecisionStreams implements BeforeApplicationShutdown {
   private readonly stopping = new AbortController();
-  private open = 0;
+  /** Of each that is open, who reads it. */
+  private readonly open: string[] = [];
 
   constructor(private readonly log: DecisionLog) {}
 
@@ -33,16 +38,19 @@ export class DecisionStreams implements BeforeApplicationShutdown {
   /**
    * Writes to what `open` gives until its reader is gone or this instance stops.
    * @param admitted judged before each look; what it throws ends the stream
-   * @throws DomainError `service.overloaded` where too many read along
+   * @throws DomainError `service.overloaded` where too many read along, or this one too often
    */
   async follow(start: DecisionStreamStart, admitted: () => void, open: () => StreamedAnswer): Promise<void> {
-    if (this.open >= MAX_STREAMS) throw new DomainError('service.overloaded', { retryAfterSeconds: RETRY_SECONDS });
-    this.open += 1;
+    const { reader } = start;
+    const own = this.open.filter((other) => other === reader).length;
+    if (this.open.length >= MAX_STREAMS || own >= MAX_STREAMS_EACH)
+      throw new DomainError('service.overloaded', { retryAfterSeconds: RETRY_SECONDS });
+    this.open.push(reader);
     try {
       const after = start.after ?? (await this.log.lastId());
       await this.goOn({ ...start, after }, admitted, open());
     } finally {
-      this.open -= 1;
+      this.open.splice(this.open.indexOf(reader), 1);
     }
   }
 

@@ -1,6 +1,6 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
-import { RequireOperator, requireStillAdmitted } from '@outrider/platform/admission';
+import { Admitted, type OperatorAdmission, RequireOperator, requireStillAdmitted } from '@outrider/platform/admission';
 import { failureOf, On, QueryParams, StreamedAnswer, sse } from '@outrider/platform/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DecisionQuery, DecisionStreamQuery, decisionPage } from './decision-query.js';
@@ -29,10 +29,11 @@ export class DecisionsController {
   @RequireOperator('evidence:read')
   async follow(
     @QueryParams(DecisionStreamQuery) { form = 'outrider', after, ...filter }: DecisionStreamQuery,
+    @Admitted() { subject: reader }: OperatorAdmission,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const start = { filter, form, after: lastEventId(request) ?? after };
+    const start = { reader, filter, form, after: lastEventId(request) ?? after };
     let answer: StreamedAnswer | undefined;
     const open = () => (answer = new StreamedAnswer(request, reply, 'text/event-stream'));
     try {
