@@ -4,7 +4,8 @@ import { type CertificateRef, denylistKey } from '@outrider/contracts';
 import { parseCrl } from '@outrider/x509';
 import type pg from 'pg';
 import { type Suite, until, vehicle } from '../suite.fixture.js';
-import { bulk, type JobGround, startJobs } from './job.fixture.js';
+import { bulk, JOBS, type JobGround, startJobs } from './job.fixture.js';
+import { Jobs } from './jobs.repository.js';
 
 let jobs: JobGround;
 let ground: JobGround['ground'];
@@ -134,6 +135,48 @@ describe('a file of certificates', () => {
     await over(one);
     await over(other);
     expect((await standing(refs.slice(0, 5).map(({ thumbprint }) => thumbprint))).size).toBe(5);
+  });
+
+  it('counts for its account what was settled before it was cancelled', async () => {
+    const refs = await made('cancelled', 6);
+    const file = (some: readonly CertificateRef[]) => `thumbprint\n${some.map((r) => r.thumbprint).join('\n')}`;
+    const token = suite.operatorToken('ca:revoke');
+    const id = randomUUID();
+    const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+    const query = `reason=superseded&at=${inAnHour}`;
+    expect((await put(id, file(refs.slice(0, 5)), { token, query })).status).toBe(202);
+    // Its last line cannot be tried now.
+    await admin.query(`UPDATE job_lines SET again_at = now() + interval '1 hour' WHERE job_id = $1 AND line = 5`, [id]);
+    await admin.query('UPDATE jobs SET not_before = now() WHERE id = $1', [id]);
+    await until(async () => (await show(id)).body.counts.revoked === 4);
+    const { body } = await suite.call('POST', `${JOBS}/${id}/cancel`);
+    expect(body).toMatchObject({ state: 'cancelled', counts: { revoked: 4, cancelled: 1 } });
+    const never = randomUUID();
+    expect((await put(never, file(refs.slice(4, 5)), { token, query })).status).toBe(202);
+    expect((await suite.call('POST', `${JOBS}/${never}/cancel`)).body.counts).toEqual({ cancelled: 1 });
+    expect((await put(randomUUID(), file(refs.slice(4)), { token })).status).toBe(403);
+    expect((await put(randomUUID(), file(refs.slice(5)), { token })).status).toBe(202);
+  });
+
+  it('that never came whole is given up an hour after it was left', async () => {
+    const [old, left, young] = [randomUUID(), randomUUID(), randomUUID()];
+    for (const id of [old, left, young]) {
+      expect((await put(id, 'serial\n0badc0de01', bulk())).status).toBe(202);
+      await over(id);
+    }
+    const cutOff = (id: string, createdAt: string, leasedUntil: string) =>
+      admin.query(
+        `UPDATE jobs SET state = 'receiving', runner = 'gone', created_at = ${createdAt}, leased_until = ${leasedUntil}
+         WHERE id = $1`,
+        [id],
+      );
+    await cutOff(old, `now() - interval '2 hours'`, 'NULL');
+    await cutOff(left, `now() - interval '2 hours'`, 'now()');
+    await cutOff(young, 'now()', 'NULL');
+    await suite.app.get(Jobs).release(left, 'gone');
+    await suite.app.get(Jobs).clear();
+    expect((await show(old)).body.state).toBe('failed');
+    for (const id of [left, young]) expect((await show(id)).body.state).toBe('receiving');
   });
 
   it('that was cut off is sent on by its account alone, with the rights that it has then', async () => {

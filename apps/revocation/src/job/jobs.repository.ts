@@ -140,10 +140,10 @@ export class Jobs {
     if (result[1] === 0) throw new DomainError('revocation.job_receiving', { detail: id });
   }
 
-  /** Lets go of it; `pauseMs`: nobody looks at it again before. */
+  /** Lets go of it; `pauseMs`: nobody looks at it again before. An upload is left since then, and is given up by that. */
   async release(id: string, runner: string, pauseMs = 0, trouble: string | null = null): Promise<void> {
     await this.database.query(
-      `UPDATE jobs SET leased_until = NULL, runner = NULL, trouble = $4,
+      `UPDATE jobs SET leased_until = CASE WHEN state = 'receiving' THEN now() END, runner = NULL, trouble = $4,
          resume_at = CASE WHEN $3::int > 0 THEN now() + $3::int * interval '1 millisecond' END
        WHERE id = $1 AND runner = $2`,
       [id, runner, pauseMs, trouble],
@@ -208,11 +208,12 @@ export class Jobs {
     return result[1] > 0;
   }
 
-  /** Lines of files that an account sent within the hour, without an elevation. */
+  /** Lines of files that an account sent within the hour, without an elevation; of a cancelled one those that were settled before. */
   async linesAlone(tx: EntityManager, requestedBy: string): Promise<number> {
     const [row]: { n: string }[] = await tx.query(
-      `SELECT COALESCE(sum(lines), 0) AS n FROM jobs WHERE requested_by = $1 AND elevation IS NULL AND NOT dry_run
-         AND target ? 'file' AND state NOT IN ('receiving', 'cancelled', 'failed') AND created_at > now() - interval '1 hour'`,
+      `SELECT COALESCE(sum(GREATEST(lines - COALESCE((counts->>'cancelled')::int, 0), 0)), 0) AS n FROM jobs
+       WHERE requested_by = $1 AND elevation IS NULL AND NOT dry_run
+         AND target ? 'file' AND state NOT IN ('receiving', 'failed') AND created_at > now() - interval '1 hour'`,
       [requestedBy],
     );
     return Number(row?.n ?? 0);
@@ -242,7 +243,7 @@ export class Jobs {
   async clear(): Promise<void> {
     await this.database.query(
       `UPDATE jobs SET state = 'failed', finished_at = now(), trouble = 'its file never came whole'
-       WHERE state = 'receiving' AND leased_until < now() - interval '1 hour'`,
+       WHERE state = 'receiving' AND COALESCE(leased_until, created_at) < now() - interval '1 hour'`,
     );
     await this.database.query(
       `DELETE FROM job_lines WHERE job_id IN (
