@@ -46,6 +46,15 @@ export class DenylistRepository {
     return { generation: Number(row.generation), sequence: Number(row.sequence) };
   }
 
+  /**
+   * When something is done, by the one clock of all replicas; asked for under the lock, acts are as old as their order says. A query of
+   * its own: the one that locks would say when it began to wait.
+   */
+  async time(tx: EntityManager): Promise<Date> {
+    const [row]: { now: Date }[] = await tx.query('SELECT clock_timestamp() AS now');
+    return row?.now ?? new Date();
+  }
+
   async claim(
     tx: EntityManager,
     source: ClaimSource,

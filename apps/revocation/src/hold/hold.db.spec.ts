@@ -129,6 +129,42 @@ describe('a hold and its release', () => {
     }
   });
 
+  it('is as old as its turn, by the clock of the database, however long it waited', async () => {
+    const { ref } = await enrolled('hold-turn');
+    const names = { serial: ref.serialNumber };
+    const waiting = async () => {
+      const sql = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+        AND query LIKE '%denylist_state FOR UPDATE%'`;
+      return ((await admin.query(sql)).rowCount ?? 0) > 0;
+    };
+    /** Something else has the lock until it waits. @returns when it got the lock at the earliest, in ms */
+    const behind = async (act: () => Promise<{ status: number }>) => {
+      const other = await suite.database.admin();
+      try {
+        await other.query('BEGIN');
+        await other.query('SELECT 1 FROM denylist_state FOR UPDATE');
+        const answer = act();
+        await until(waiting);
+        const { rows } = await other.query('SELECT clock_timestamp() AS now');
+        await other.query('COMMIT');
+        expect((await answer).status).toBe(200);
+        return rows[0].now.getTime();
+      } finally {
+        await other.end();
+      }
+    };
+    const at = async (column: string, table: string) => {
+      const sql = `SELECT max(${column}) AS at FROM ${table} WHERE serial_number = $1`;
+      return (await admin.query(sql, [ref.serialNumber])).rows[0].at.getTime();
+    };
+    expect(
+      await behind(() => hold(names)).then(async (free) => (await at('revoked_at', 'revocations')) - free),
+    ).toBeGreaterThanOrEqual(0);
+    expect(
+      await behind(() => release(names)).then(async (free) => (await at('released_at', 'hold_releases')) - free),
+    ).toBeGreaterThanOrEqual(0);
+  });
+
   it('of a device gives back the device and what was held of it, and leaves what was revoked for good', async () => {
     const [kept, gone] = [await enrolled('hold-device'), await enrolled('hold-device')];
     await suite.post('/revoke', { serial: gone.ref.serialNumber, reason: 'cessationOfOperation' });

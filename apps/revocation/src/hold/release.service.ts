@@ -67,8 +67,9 @@ export class ReleaseService {
     await this.policy.requireNotForbidden('unblock', target, undefined, askerOf(operator), now);
     const done = await this.database.transaction(async (tx) => {
       await this.lock.lock(tx);
-      const decided = release(await this.input(tx, target, isKnown, now));
-      const sequence = body.dry_run ? 0 : await this.save(tx, [decided], body.note, operator.subject, now);
+      const at = await this.lock.time(tx);
+      const decided = release(await this.input(tx, target, isKnown, at));
+      const sequence = body.dry_run ? 0 : await this.save(tx, [decided], body.note, operator.subject, at);
       const names = around(decided);
       const still_denied = body.dry_run ? [] : await this.releases.denied(tx, names);
       const waiting = await this.jobs.waitingFor(tx, [...names.map(({ value }) => value), ...serialsOf(decided)]);

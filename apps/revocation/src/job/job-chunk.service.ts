@@ -66,8 +66,7 @@ export class JobChunk {
   async work(job: StoredJob, runner: string): Promise<Worked> {
     const lines = await this.lines.left(job.id, job.elevation === null ? ASKED : CHUNK);
     if (lines.length === 0) return { settled: 0, isOver: true };
-    const now = new Date();
-    const asked = await this.ask(job, lines, now);
+    const asked = await this.ask(job, lines, new Date());
     await this.lines.postpone(job.id, asked.later, AGAIN_MS);
     const aside = new Set([
       ...asked.settled.map(({ line }) => line),
@@ -82,7 +81,7 @@ export class JobChunk {
       if (!job.dryRun) await this.lock.lock(tx);
       const held = await this.jobs.hold(tx, job, runner);
       if (!held) return 0;
-      const done = await this.decide(tx, held, rest, asked.forced, now);
+      const done = await this.decide(tx, held, rest, asked.forced, await this.lock.time(tx));
       const all = [...asked.settled, ...done.settled];
       await this.lines.settle(tx, job.id, all);
       const counts = addCounts(addCounts(held.counts, done.counts), countsOf(asked.settled));

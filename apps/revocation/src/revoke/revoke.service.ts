@@ -61,14 +61,17 @@ export class RevokeService {
   async revoke(body: RevokeBody, wait: 'enforced' | undefined, operator: Operator, now: Date): Promise<RevokeAnswer> {
     const target = targetOf(body);
     const reason = parseReason(body.reason);
+    // Beside each other: both are on the way from revoke to refusal.
+    this.policy.askAhead(target.deviceId);
     const isKnown = await this.targets.learn(target, body.force ?? false);
     await this.policy.requireNotForbidden('revoke', target, reason, askerOf(operator), now);
     const by = operator.subject;
     const dryRun = body.dry_run ?? false;
     const done = await this.database.transaction(async (tx) => {
       if (!dryRun) await this.denylist.lock(tx);
-      if (isKnown) return this.revokeKnown(tx, target, reason, by, now, dryRun);
-      return this.revokeForced(tx, target, reason, by, now, dryRun);
+      const at = await this.denylist.time(tx);
+      if (isKnown) return this.revokeKnown(tx, target, reason, by, at, dryRun);
+      return this.revokeForced(tx, target, reason, by, at, dryRun);
     });
     if (dryRun) return done;
     const enforcement = await this.enforcement.of(done.sequence, performance.now(), wait ? WAIT_MS : 0);
