@@ -59,7 +59,7 @@ export class DeliveryService {
 
   /** Has the platform order what was recorded in the last `seconds`, and delivers it. What takes longer than an answer may goes on. Rejects with Interrupted when the vehicle ends. */
   deliverLogs(seconds: number): Promise<LogsDelivered | undefined> {
-    this.wanted = new LogsWanted(Math.floor(Date.now() / 1000) - seconds, this.log);
+    this.wanted = new LogsWanted(this.log.spanSince(Math.floor(Date.now() / 1000) - seconds), this.log);
     this.wake();
     return this.wanted.settled(this.signal, this.answerWithinMs);
   }
@@ -108,7 +108,7 @@ export class DeliveryService {
 
   private async deliverWanted(wanted: LogsWanted): Promise<void> {
     for (let turn = 0; turn < WANTED_TURNS && !this.signal.aborted; turn += 1) {
-      for (const { epoch, ranges } of this.log.since(wanted.sinceSeconds, HELD_RANGES)) await this.ask(epoch, ranges);
+      for (const { epoch, ranges } of this.log.within(wanted.span, HELD_RANGES)) await this.ask(epoch, ranges);
       if (this.log.orders().length === 0) break;
       await this.deliverOrders();
     }

@@ -172,13 +172,17 @@ describe('the stored log', () => {
     expect(again.finish(order([]).id, 'fulfilled', results)).toBe(2);
     expect(again.orders()).toEqual([]);
     expect(again.take([order([[1, 3]])])).toBe(false);
-    expect([again.countGivenUp(0), again.countGivenUp(2)]).toEqual([0, 0]);
+    const givenUp = (since: number) => again.countGivenUp(again.spanSince(since));
+    expect([givenUp(0), givenUp(2)]).toEqual([0, 0]);
+    expect(again.spanSince(0)).toEqual({ since: 0, epoch: 0, seq: 5 });
+    const upTo3 = { since: 1, epoch: 0, seq: 3 };
+    expect([again.count(upTo3), again.within(upTo3, 8)]).toEqual([3, [{ epoch: 0, ranges: [[1, 3]] }]]);
     const refused = { ...order([[2, 5]]), id: '8f1c2c3e-5a0f-4d5c-9a3e-2f6f3a1b4c5d' };
     again.take([refused]);
-    expect(again.countGivenUp(0)).toBe(0);
+    expect(givenUp(0)).toBe(0);
     again.finish(refused.id, 'telemetry.log_edited');
     // 2 and 3 came with the order before.
-    expect([again.countGivenUp(0), again.countGivenUp(2)]).toEqual([2, 0]);
+    expect([givenUp(0), givenUp(2)]).toEqual([2, 0]);
     expect(new QueueStore(after).counts()).toEqual({ queued: 1, sent: 2, held: 1, refused: 1 });
     after.close();
   });

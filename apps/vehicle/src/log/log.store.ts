@@ -17,6 +17,13 @@ export interface BackfillResult {
   readonly verdict: string;
 }
 
+/** Records from a time on (seconds since the epoch) up to a number: what comes after it is not waited for. */
+export interface Span {
+  readonly since: number;
+  readonly epoch: number;
+  readonly seq: number;
+}
+
 export interface OpenOrder {
   readonly order: FetchOrder;
   readonly plan: DeliveryPlan | undefined;
@@ -117,16 +124,24 @@ export class LogStore {
     return this.ranges("state = 'held'").map(({ epoch, ranges }) => ({ epoch, ranges: ranges.slice(0, limit) }));
   }
 
-  /** Records since then (seconds since the epoch), whatever the platform has of them. */
-  countSince(seconds: number): number {
+  /** What there is now of what was recorded since then (seconds since the epoch). */
+  spanSince(since: number): Span {
     const row = this.database
-      .prepare('SELECT count(*) AS count FROM record WHERE stream = ? AND ts >= ?')
-      .get(STREAM, seconds);
+      .prepare('SELECT epoch, seq FROM record WHERE stream = ? ORDER BY epoch DESC, seq DESC LIMIT 1')
+      .get(STREAM) as { epoch: number; seq: number } | undefined;
+    return { since, epoch: row?.epoch ?? -1, seq: row?.seq ?? -1 };
+  }
+
+  /** Records of it, whatever the platform has of them. */
+  count({ since, epoch, seq }: Span): number {
+    const row = this.database
+      .prepare('SELECT count(*) AS count FROM record WHERE stream = ? AND ts >= ? AND (epoch, seq) <= (?, ?)')
+      .get(STREAM, since, epoch, seq);
     return (row as { count: number }).count;
   }
 
   /** Of these the ones in an order that ended without the platform taking them, and that no other has brought it since. */
-  countGivenUp(seconds: number): number {
+  countGivenUp({ since, epoch, seq }: Span): number {
     const row = this.database
       .prepare(
         `WITH ended AS MATERIALIZED (
@@ -134,17 +149,19 @@ export class LogStore {
              o.ended IN ('fulfilled', 'telemetry.order_used') AS taken
            FROM fetch_order o, json_each(o.body, '$.ranges') r
            WHERE o.ended IS NOT NULL AND o.ended <> 'nothing_left')
-         SELECT count(*) AS count FROM record WHERE stream = ? AND ts >= ?
+         SELECT count(*) AS count FROM record WHERE stream = ? AND ts >= ? AND (epoch, seq) <= (?, ?)
            AND EXISTS (SELECT 1 FROM ended e WHERE NOT e.taken AND e.epoch = record.epoch AND seq BETWEEN low AND high)
            AND NOT EXISTS (SELECT 1 FROM ended e WHERE e.taken AND e.epoch = record.epoch AND seq BETWEEN low AND high)`,
       )
-      .get(STREAM, seconds);
+      .get(STREAM, since, epoch, seq);
     return (row as { count: number }).count;
   }
 
   /** Their numbers, by epoch, of each the newest `limit` ranges. */
-  since(seconds: number, limit: number): readonly { readonly epoch: number; readonly ranges: readonly Range[] }[] {
-    return this.ranges('ts >= ?', seconds).map(({ epoch, ranges }) => ({ epoch, ranges: ranges.slice(-limit) }));
+  within(span: Span, limit: number): readonly { readonly epoch: number; readonly ranges: readonly Range[] }[] {
+    return this.ranges('ts >= ? AND (epoch, seq) <= (?, ?)', span.since, span.epoch, span.seq).map(
+      ({ epoch, ranges }) => ({ epoch, ranges: ranges.slice(-limit) }),
+    );
   }
 
   /** An order that is known already, ended ones included, changes nothing. True when one of them is new. */

@@ -1,6 +1,6 @@
 /** What an operator wants of this vehicle's records, and what became of it: open until the platform orders no more of it. */
 import { Interrupted, type LogsDelivered } from '../command/handlers.js';
-import type { BackfillResult, LogStore } from './log.store.js';
+import type { BackfillResult, LogStore, Span } from './log.store.js';
 
 /** The commands behind it wait for its answer, and one of them may be to immobilise. */
 export const ANSWER_WITHIN_MS = 20_000;
@@ -12,7 +12,7 @@ export class LogsWanted {
   over = false;
 
   constructor(
-    readonly sinceSeconds: number,
+    readonly span: Span,
     private readonly log: LogStore,
   ) {}
 
@@ -39,8 +39,7 @@ export class LogsWanted {
   done(): void {
     this.over = true;
     const { accepted: delivered, duplicate: known, replayed: refused } = this.counts;
-    const { sinceSeconds, log } = this;
-    const [records, givenUp] = [log.countSince(sinceSeconds), log.countGivenUp(sinceSeconds)];
+    const [records, givenUp] = [this.log.count(this.span), this.log.countGivenUp(this.span)];
     this.ended.resolve({ records, delivered, known, refused, givenUp });
   }
 }
