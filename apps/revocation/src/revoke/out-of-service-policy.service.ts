@@ -37,6 +37,11 @@ export class OutOfServicePolicy {
     private readonly forbids: Forbids,
   ) {}
 
+  /** Asks gateway about the vehicle ahead of the decision, which then takes the same answer. */
+  askAhead(deviceId: DeviceId | undefined): void {
+    if (deviceId) void this.contexts.get(deviceId, CONTEXT_TIMEOUT_MS).catch(() => undefined);
+  }
+
   /**
    * Of every vehicle that it reaches: a key may be of many, and a compromise takes along whoever shares it. By what gateway says of each
    * in a moment, or by nothing: its silence holds up no revocation. A certificate of no vehicle is no matter of policies. A release is an
