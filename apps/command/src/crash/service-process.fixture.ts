@@ -10,6 +10,9 @@ import type { Surroundings } from '../command.fixture.js';
 /** A lock that the service waits for where it is to be killed. */
 const HOLD = 4711;
 const REACHED_MS = 40_000;
+/** Whoever waits for it, in this database: other specs run beside this one on the same server, and it tells of them too. */
+const WAITING = `FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
 type Client = Awaited<ReturnType<Surroundings['database']['admin']>>;
 
@@ -102,10 +105,7 @@ export class ServiceProcess {
     await this.client.query('DELETE FROM crash_points');
     if (before) {
       // What the killed process left behind must be over before the lock is free: its transaction never commits.
-      await this.client.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted`,
-        [HOLD],
-      );
+      await this.client.query(`SELECT pg_terminate_backend(pid) ${WAITING}`, [HOLD]);
       await this.client.query('SELECT pg_advisory_unlock($1)', [HOLD]);
     }
     await mend();
@@ -132,10 +132,7 @@ export class ServiceProcess {
 
   private async waitsForLock(): Promise<void> {
     for (const end = Date.now() + REACHED_MS; ; ) {
-      const { rowCount } = await this.client.query(
-        `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND NOT granted`,
-        [HOLD],
-      );
+      const { rowCount } = await this.client.query(`SELECT 1 ${WAITING}`, [HOLD]);
       if (rowCount) return;
       if (Date.now() > end) throw new Error('the service did not come to its crash point');
       await new Promise((resolve) => setTimeout(resolve, 20));

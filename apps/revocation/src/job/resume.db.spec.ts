@@ -48,7 +48,8 @@ it('a job whose replica is killed with -9 in the midst of a chunk is ended by an
     suite.call('GET', JOBS, undefined, { scope: 'device:read' }).then(({ status }) => status === 200);
   await until(() => isThere().catch(() => false), 60_000);
   expect(await jobs.put(id, body, bulk())).toMatchObject({ status: 202, body: { lines: 2000 } });
-  const waiting = `SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = ${HOLD} AND NOT granted`;
+  const waiting = `SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = ${HOLD} AND NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
   await until(async () => ((await admin.query(waiting)).rowCount ?? 0) > 0, 60_000);
   const gone = once(child, 'exit');
   child.kill('SIGKILL');
