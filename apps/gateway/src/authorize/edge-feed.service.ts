@@ -45,7 +45,8 @@ export class EdgeFeed implements OnApplicationShutdown {
       this.streams.delete(response);
       this.open.set(this.streams.size);
     });
-    read();
+    // A list that is being read is told when it is whole: one told now would be shorter than what the edge holds.
+    if (this.feed.isProven) read();
   }
 
   onApplicationShutdown(): void {

@@ -52,6 +52,7 @@ export class EdgeMap {
     const response = await this.open();
     const process = await this.options.runtime.process();
     let snapshot: Held | undefined;
+    let isWhole = false;
     let changes: FeedEntry[] = [];
     const flush = () => {
       const batch = changes;
@@ -65,16 +66,23 @@ export class EdgeMap {
         if (!('type' in line)) {
           if (snapshot) apply(snapshot, line);
           // What comes in one piece is one batch.
-          else if (changes.push(line) === 1) setImmediate(flush);
+          if ((!snapshot || isWhole) && changes.push(line) === 1) setImmediate(flush);
         } else if (line.type === 'begin') {
           // What came before the list is older than it, and must not be applied after it.
           flush();
           snapshot = nothingHeld();
-        } else if (line.type === 'end' && snapshot) {
-          const whole = snapshot;
-          snapshot = undefined;
-          this.after(() => this.replace(whole));
-        } else if (line.type === 'beat') await this.beat(process);
+          isWhole = false;
+        } else if (line.type === 'end') isWhole = snapshot !== undefined;
+        else if (line.type === 'beat') {
+          // A gateway that began a moment ago may know nothing yet: no list is one before its writer's heartbeat proved it there.
+          if (snapshot && isWhole && line.ageMs !== null) {
+            const whole = snapshot;
+            snapshot = undefined;
+            flush();
+            this.after(() => this.replace(whole));
+          }
+          await this.beat(process);
+        }
       }
       throw new Error('gateway ended the feed');
     } finally {

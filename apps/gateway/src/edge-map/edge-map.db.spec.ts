@@ -81,11 +81,23 @@ afterAll(async () => {
 const say = (...lines: object[]) => answer?.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
 const car = (value: string) => ({ kind: 'device', value });
 
+const PROVEN = { type: 'beat', ageMs: 12 };
+
 it('is what a whole list says, whatever came just before it in the same piece', async () => {
-  say({ type: 'begin' }, car('car-1'), { type: 'end' });
+  say({ type: 'begin' }, car('car-1'), { type: 'end' }, PROVEN);
   await until(() => devices.has('car-1'), WAIT_MS);
-  say({ ...car('car-1'), gone: true }, car('car-2'), { type: 'begin' }, car('car-1'), { type: 'end' });
+  say({ ...car('car-1'), gone: true }, car('car-2'), { type: 'begin' }, car('car-1'), { type: 'end' }, PROVEN);
   say(car('car-3'));
   await until(() => devices.has('car-3'), WAIT_MS);
   expect([...devices].sort()).toEqual(['car-1', 'car-3']);
+});
+
+it('stays as it is where a gateway that has just begun knows nothing yet, and takes up what is denied meanwhile', async () => {
+  const before = [...devices];
+  expect(before.length).toBeGreaterThan(0);
+  say({ type: 'begin' }, { type: 'end' }, { type: 'beat', ageMs: null }, car('car-4'));
+  await until(() => devices.has('car-4'), WAIT_MS);
+  expect([...devices].sort()).toEqual([...before, 'car-4'].sort());
+  say({ type: 'begin' }, car('car-4'), { type: 'end' }, PROVEN);
+  await until(() => devices.size === 1, WAIT_MS);
 });

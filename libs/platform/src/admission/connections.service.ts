@@ -114,7 +114,7 @@ export class Connections implements OnModuleInit {
   }
 }
 
-/** A certificate that gave way to its successor is nobody's whom a session should not let in. */
+/** A certificate that gave way to its successor is nobody's whom a session should not let in; its requests are refused all the same. */
 function takesOut({ kind, mode, reason, removed }: DenylistEntry): boolean {
   return !removed && mode === 'deny' && kind !== 'token' && kind !== 'network' && reason !== 'superseded';
 }

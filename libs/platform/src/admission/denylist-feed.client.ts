@@ -133,6 +133,11 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
     return this.state.covered?.sequence ?? 0;
   }
 
+  /** Whether a heartbeat has proven the list in force, and no other one is being read. */
+  get isProven(): boolean {
+    return this.state.covered !== undefined;
+  }
+
   /** The list in force, where it is known to be exactly what lies in the bucket. Not to be changed, and another at the next turn. */
   get proven(): Proven | undefined {
     return this.state.proven;
