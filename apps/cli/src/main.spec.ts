@@ -160,6 +160,46 @@ describe('outrider', () => {
     expect(JSON.parse(seen.at(-1)?.body ?? '')).toEqual({ device_id: 'demo-1', reason: 'key-compromise' });
   });
 
+  it('asks for the reason of a revocation, and not of a dry run', async () => {
+    const before = seen.length;
+    expect(await outrider(['revoke', '--device', 'demo-1'])).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining('--reason'),
+    });
+    expect(seen).toHaveLength(before);
+    answer = { status: 200, body: { revoked: [] } };
+    expect((await outrider(['revoke', '--device', 'demo-1', '--dry-run'])).exit).toBe(0);
+    expect(JSON.parse(seen.at(-1)?.body ?? '')).toEqual({ device_id: 'demo-1', dry_run: true });
+  });
+
+  it('tells a certificate that is on hold from one that is revoked', async () => {
+    const certificate = (serial: string, revocation_reason: string) => ({
+      status: 'revoked',
+      serial,
+      revocation_reason,
+    });
+    const certificates = [certificate('0a', 'certificateHold'), certificate('0b', 'superseded')];
+    answer = { status: 200, body: { device_id: 'demo-1', certificates } };
+    const { out } = await outrider(['device', 'show', 'demo-1']);
+    expect(out).toMatch(/^held +0a$/m);
+    expect(out).toMatch(/^revoked +0b$/m);
+  });
+
+  it('names the address of who was refused without a device, and the detail, cut to fit', async () => {
+    const flood = {
+      code: 'tls.too_many_connections',
+      remote_address: '192.0.2.7',
+      count: 3,
+      detail: 'of this address',
+    };
+    const named = { code: 'policy.denied', device_id: 'demo-1', remote_address: '192.0.2.8', detail: 'x'.repeat(100) };
+    answer = { status: 200, body: { items: [flood, named], next: null } };
+    const { out } = await outrider(['decisions']);
+    expect(out).toMatch(/192\.0\.2\.7 +3 +of this address$/m);
+    expect(out).toMatch(/ demo-1 .* x{59}…$/m);
+    expect(out).not.toContain('192.0.2.8');
+  });
+
   it('blocks what is named, for as long as is said, and shows how it came about', async () => {
     answer = { status: 200, body: { network: '192.0.2.0/24', blocked: true } };
     const until = ['--expires-in', '60', '--ticket', 'T-1', '--reason', 'flood'];

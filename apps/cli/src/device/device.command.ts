@@ -28,6 +28,11 @@ async function showDevice({ operator, output }: Session, id: string): Promise<vo
   const { certificates, ...device } = z.looseObject({ certificates: z.array(Certificate).default([]) }).parse(answer);
   output.record(device);
   output.write('');
-  const rows = certificates.map(({ status, serial, thumbprint, not_after }) => [status, serial, thumbprint, not_after]);
+  const rows = certificates.map((one) => [statusOf(one), one.serial, one.thumbprint, one.not_after]);
   output.table(certificates, ['CERTIFICATE', 'SERIAL', 'THUMBPRINT', 'NOT AFTER'], rows);
+}
+
+/** A hold can be taken back, which no other revocation can. */
+function statusOf({ status, revocation_reason }: z.infer<typeof Certificate>): unknown {
+  return status === 'revoked' && revocation_reason === 'certificateHold' ? 'held' : status;
 }

@@ -6,11 +6,14 @@ import { Unreachable } from '../exit-code.js';
 import { inSession, type Session } from '../session.service.js';
 import { whole } from './options.js';
 
-const Decision = z.looseObject({});
+const Decision = z.looseObject({ detail: z.string().nullish() });
+type Decision = z.infer<typeof Decision>;
 const Page = z.object({ items: z.array(Decision), next: z.string().nullish() });
 const Refused = z.looseObject({ code: z.string(), title: z.string() });
 
 const RECONNECT_MS = 1000;
+const DETAIL_LENGTH = 60;
+const HEAD = ['AT', 'SERVICE', 'DECISION', 'CODE', 'DEVICE OR ADDRESS', 'COUNT', 'DETAIL'];
 
 interface DecisionsOptions {
   readonly device?: string;
@@ -56,7 +59,7 @@ async function list({ operator, output }: Session, options: DecisionsOptions): P
   const query = { ...filterOf(options), limit: options.limit };
   const page = Page.parse(await operator.call('gateway', 'GET', '/v1/decisions', { query }));
   if (options.ocsf) for (const item of page.items) output.write(JSON.stringify(item));
-  else output.table(page, ['AT', 'SERVICE', 'DECISION', 'CODE', 'DEVICE', 'COUNT'], page.items.map(wordsOf));
+  else output.table(page, HEAD, page.items.map(rowOf));
 }
 
 /** A stream that ends (its token has, or the gateway restarts) goes on behind its last decision. */
@@ -88,6 +91,13 @@ async function follow({ operator, output }: Session, options: DecisionsOptions):
   }
 }
 
-function wordsOf({ at, service, decision, code, device_id, count }: z.infer<typeof Decision>): unknown[] {
-  return [at, service, decision, code, device_id, count];
+/** Who was refused without a device is known by the address. */
+function wordsOf({ at, service, decision, code, device_id, remote_address, count }: Decision): unknown[] {
+  return [at, service, decision, code, device_id ?? remote_address, count];
+}
+
+/** With what fits a line of the detail; `--json` has all of it. */
+function rowOf(decision: Decision): unknown[] {
+  const detail = decision.detail ?? '';
+  return [...wordsOf(decision), detail.length > DETAIL_LENGTH ? `${detail.slice(0, DETAIL_LENGTH - 1)}…` : detail];
 }

@@ -2,14 +2,14 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import { seconds } from '../command/seconds.js';
-import { StillPending } from '../exit-code.js';
+import { StillPending, UsageError } from '../exit-code.js';
 import { inSession, type Session } from '../session.service.js';
 import { Job } from './job.js';
 import { follow, JOBS, sendFile } from './send-job.service.js';
 import { isWide, names, requireTarget, type TargetOptions, wideTarget, withTargets } from './targets.js';
 
 interface RevokeOptions extends TargetOptions {
-  readonly reason: string;
+  readonly reason?: string;
   readonly at?: string;
   readonly force: boolean;
   readonly waitEnforced: boolean;
@@ -39,7 +39,10 @@ type Answer = z.infer<typeof Answer>;
 export function revokeCommand(): Command {
   return withTargets(new Command('revoke'))
     .description('revoke a certificate, a key, a device or many; only a hold can be taken back')
-    .requiredOption('--reason <reason>', 'of RFC 5280, e.g. key-compromise, superseded, certificate-hold')
+    .option(
+      '--reason <reason>',
+      'required, but for --dry-run: of RFC 5280, e.g. key-compromise, superseded, certificate-hold',
+    )
     .option('--at <time>', 'RFC 3339: then, and not now')
     .option('--force', 'deny what nobody knows, too', false)
     .option('--wait-enforced', 'until every running instance enforces it', false)
@@ -58,6 +61,7 @@ export function releaseCommand(): Command {
 async function revoke(session: Session, options: RevokeOptions): Promise<void> {
   requireTarget(options);
   const { reason, at, force, note, dryRun, file, waitEnforced } = options;
+  if (reason === undefined && !dryRun) throw new UsageError('say why: --reason, which only a --dry-run does without');
   if (file !== undefined) {
     const words = { action: 'revoke', reason, at, note, force: flag(force), dry_run: flag(dryRun) };
     return follow(session, await sendFile(session, file, words), options.wait);
@@ -108,7 +112,7 @@ function show({ output }: Session, answer: Answer, done: readonly z.infer<typeof
     for (const { instance, ms } of enforcedBy) output.write(`enforced by ${instance} after ${ms} ms`);
     for (const { instance, failsClosedAt } of pending) output.write(`pending: ${instance}, closed by ${failsClosedAt}`);
   }
-  if (waited && pending.length > 0) throw new StillPending(`${pending.length} instances have not confirmed`);
+  if (waited && pending.length > 0) throw new StillPending(`not confirmed by ${pending.length} of the instances`);
 }
 
 function flag(set: boolean | undefined): string | undefined {

@@ -72,13 +72,14 @@ export function certificateRef(held: HeldCertificate): CertificateRef {
 }
 
 /** As the operator API shows it. */
-export function certificateDocument(held: HeldCertificate) {
+export function certificateDocument(held: HeldCertificate & { readonly revocationReason: string | null }) {
   return {
     serial: held.serialNumber,
     thumbprint: held.thumbprint,
     not_before: held.notBefore.toISOString(),
     not_after: held.notAfter.toISOString(),
     status: held.status,
+    ...(held.revocationReason === null ? {} : { revocation_reason: held.revocationReason }),
     ...(held.overlapEndsAt === null ? {} : { overlap_ends_at: held.overlapEndsAt.toISOString() }),
     ...(held.supersededBy === null ? {} : { superseded_by: held.supersededBy }),
   };
