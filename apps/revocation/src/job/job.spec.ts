@@ -8,7 +8,7 @@ import {
   requireCancellable,
   requireMayAlone,
 } from './job.js';
-import { requireFitting, timeOf } from './job-request.js';
+import { JobBody, requireFitting, timeOf } from './job-request.js';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const after = (ms: number) => new Date(NOW.getTime() + ms);
@@ -66,4 +66,12 @@ describe('words', () => {
     for (const words of [{ reason: 'superseded' }, { force: true }])
       expect(() => requireFitting('release', words)).toThrow(expect.objectContaining({ code: 'request.invalid' }));
   });
+});
+
+test.each(['F6:BB'.padEnd(59, ':0A'), ` ${'F6BB'.padEnd(40, '0A')}`])('an issuer is taken as %j', (issuer) => {
+  expect(JobBody.parse({ issuer })).toMatchObject({ issuer: 'f6bb'.padEnd(40, '0a') });
+});
+
+test.each(['f6', 'f6:bb', 'g'.repeat(40), '0a'.repeat(21)])('%j names no issuer', (issuer) => {
+  expect(JobBody.safeParse({ issuer }).success).toBe(false);
 });

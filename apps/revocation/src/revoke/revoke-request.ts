@@ -21,10 +21,16 @@ const NAMES = {
 export const NameBody = z.strictObject(NAMES);
 export type NameBody = z.output<typeof NameBody>;
 
+const PastedIssuer = z
+  .string()
+  .max(80)
+  .transform((text) => text.trim().toLowerCase().replaceAll(':', ''))
+  .pipe(IssuerKeyId);
+
 /** What many are named by. */
 const WIDE = {
-  /** Hex of the issuing CA's subject key identifier. */
-  issuer: orAbsent(IssuerKeyId),
+  /** Hex of the issuing CA's subject key identifier, also with colons and in upper case, as openssl prints it. */
+  issuer: orAbsent(PastedIssuer),
   /** The EST label that certificates were enrolled at. */
   label: orAbsent(z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/)),
   manufacturer: orAbsent(z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/)),
