@@ -35,14 +35,13 @@ function variables(state: string): Record<string, string> {
   const service = (name: 'provisioning' | 'token' | 'telemetry' | 'command') => hostOf(at(name, 'vehicle'));
   const own = readFileSync(edge.certificate, 'utf8');
   const key = readFileSync(edge.key, 'utf8');
-  const cas = readFileSync(edge.vehicleCas, 'utf8') + readFileSync(endpoints.trust.fleetRoot, 'utf8');
   return {
     OUTRIDER_EDGE_STATE: state,
     OUTRIDER_EDGE_CERTIFICATE: file('edge.crt', own),
     OUTRIDER_EDGE_KEY: file('edge.key', key),
     /** haproxy wants both in one file. */
     OUTRIDER_EDGE_PEM: file('edge.pem', own + key),
-    OUTRIDER_EDGE_VEHICLE_CAS: file('vehicle-cas-and-root.pem', cas),
+    OUTRIDER_EDGE_VEHICLE_CAS: edge.vehicleCas,
     OUTRIDER_EDGE_SERVER_TRUST: endpoints.trust.server,
     OUTRIDER_EDGE_LUA: join(DEPLOY, 'haproxy', 'authorize.lua'),
     OUTRIDER_EDGE_CONNECTIONS_PER_ADDRESS: String(CONNECTIONS_PER_ADDRESS),

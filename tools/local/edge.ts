@@ -59,7 +59,7 @@ export function edgeEndpoints(settings: Settings, path: (file: string) => string
     authorization: `https://${HOST}:${externalAuthorization}`,
     certificate: path(certificate),
     key: path(key),
-    vehicleCas: path(trust.vehicleCa),
+    vehicleCas: path(trust.edgeClients),
     ports: edges,
     hosts: { api: EDGE.api, vehicles: EDGE.vehicles },
     api: demoApi(),

@@ -41,7 +41,7 @@ export interface Endpoints {
     readonly authorization: string;
     readonly certificate: string;
     readonly key: string;
-    /** PEM: all that certify vehicles. */
+    /** PEM: all that certify vehicles, and the fleet root: OUTRIDER_EDGE_VEHICLE_CAS as it is. */
     readonly vehicleCas: string;
     readonly ports: { readonly nginx: number; readonly haproxy: number; readonly api: number };
     readonly hosts: { readonly api: string; readonly vehicles: string };

@@ -1,7 +1,7 @@
 /** The fleet's keys and certificates: made once by fleet-ca's ceremony, which also renews a server certificate that runs out. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { secret } from './files.ts';
+import { secret, writeWhole } from './files.ts';
 import { runProduct } from './product.ts';
 import { places, type Settings } from './settings.ts';
 
@@ -28,6 +28,8 @@ export function fleetFiles(settings: Settings) {
       fleetRoot: authority('fleet-root'),
       /** All that certify vehicles, every trusted generation. */
       vehicleCa: authority('vehicle-cas'),
+      /** Those and the fleet root: what an edge asks its clients by. */
+      edgeClients: join(fleet, 'trust', 'edge-clients.pem'),
       infrastructureCa: authority('infrastructure-ca'),
       controlCa: authority('control-ca'),
     },
@@ -51,14 +53,17 @@ export function runCeremony(settings: Settings, verb: string, ...more: string[])
   return runProduct(CEREMONY, [verb, ...fleet, ...more]);
 }
 
-/** Renews server certificates that are due, and puts their chains right; the services take them up by themselves. Returns which. */
+/** Renews server certificates that are due, and puts their chains and the edges' file of CAs right; the services take them up by themselves. Returns which. */
 export async function renewServers(settings: Settings): Promise<string[]> {
-  const to = ['--to', fleetFiles(settings).services];
+  const { services, trust } = fleetFiles(settings);
+  const to = ['--to', services];
   const edge = ['--service', EDGE.name, '--dns', EDGE.api, '--dns', EDGE.vehicles];
   const answers = [
     await runCeremony(settings, 'issue-server', ...to),
     await runCeremony(settings, 'issue-server', ...to, ...edge),
   ];
+  const cas = [trust.vehicleCa, trust.fleetRoot].map((file) => readFileSync(file, 'utf8'));
+  writeWhole(trust.edgeClients, cas.join(''), 0o644);
   return answers.flatMap((answer) => (JSON.parse(answer) as { made: string[] }).made);
 }
 
