@@ -113,6 +113,7 @@ suite(`a platform's own API behind nginx${NGINX ? '' : ' (skipped: nginx not ins
     expect(await ask(client!, `${trips()}?access_token=x`)).toBe('400 auth.token_in_query');
     const refused = await client!.ask({ host: 'api', path: trips() });
     expect(refused.headers['www-authenticate']).toMatch(/^Bearer realm="outrider", scope="trips:read", DPoP /);
+    expect(refused.headers['www-authenticate']?.match(/Bearer realm=/g)).toHaveLength(1);
     expect(refused.headers['content-type']).toContain('application/problem+json');
     expect(refused.headers['cache-control']).toBe('no-store');
   });
