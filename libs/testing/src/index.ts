@@ -14,8 +14,9 @@ export {
   type TestFleet,
   TRUST_DOMAIN,
 } from './fleet.js';
+export { freePort } from './free-port.client.js';
 export { startGround, type TestGround, until } from './ground.client.js';
-export { freePort, startNats, type TestNats } from './nats.client.js';
+export { startNats, type TestNats } from './nats.client.js';
 export { startPolicyOwner, type TestPolicyOwner } from './policy-owner.client.js';
 export { type TestServiceParts, testServiceConfig } from './service.client.js';
 export { startTokenService, type TestTokenService } from './token-service.client.js';

@@ -1,12 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { type NatsUsers, natsAuthorization } from '@outrider/contracts';
 import { SERVICES } from '@outrider/ids';
+import { freePort } from './free-port.client.js';
 
 const PASSWORD = 'test';
 const PROVISION = join(import.meta.dirname, '../../platform/dist/nats/provision.command.js');
@@ -62,18 +62,6 @@ export async function startNats(): Promise<TestNats> {
       rmSync(directory, { recursive: true, force: true });
     },
   };
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 async function launch(configFile: string, directory: string, url: string): Promise<ChildProcess> {

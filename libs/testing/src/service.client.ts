@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { Service } from '@outrider/ids';
 import type { TestDatabase } from './database.client.js';
 import { issueService, type TestFleet, TRUST_DOMAIN } from './fleet.js';
-import { freePort, type TestNats } from './nats.client.js';
+import { freePort } from './free-port.client.js';
+import type { TestNats } from './nats.client.js';
 
 export interface TestServiceParts {
   readonly fleet: TestFleet;
