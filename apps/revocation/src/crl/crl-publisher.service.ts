@@ -63,7 +63,7 @@ export class CrlPublisher implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   /** After a commit that no list should wait for; which lists they are stands in the database. */
-  publishSoon(_lists?: readonly { readonly issuerKeyId: string; readonly shard: number }[]): void {
+  publishSoon(): void {
     this.isAskedAgain = this.running !== undefined;
     this.run();
   }

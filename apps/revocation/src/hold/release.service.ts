@@ -1,11 +1,8 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { certificateBatchReleased, certificateReleased, deviceReleased, type Enforcement } from '@outrider/contracts';
 import { afterCommit, Database, Outbox, outboxMessage } from '@outrider/platform/postgres';
-import { CONFIG } from '@outrider/platform/service';
-import { crlShard } from '@outrider/x509';
 import type { EntityManager } from 'typeorm';
 import { Certificates } from '../certificate/certificates.repository.js';
-import type { Config } from '../config.js';
 import { CrlPublisher } from '../crl/crl-publisher.service.js';
 import type { EntryName } from '../denylist/claim.js';
 import { DenylistRepository, type Urgency } from '../denylist/denylist.repository.js';
@@ -52,7 +49,6 @@ export class ReleaseService {
     private readonly crls: CrlPublisher,
     private readonly outbox: Outbox,
     private readonly jobs: Jobs,
-    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   /** @throws DomainError `revocation.not_held`, and as a revocation of the same names */
@@ -105,13 +101,7 @@ export class ReleaseService {
         device ? [outboxMessage(deviceReleased, { deviceId: device.deviceId, ...told }, device.deviceId)] : [],
       ),
     ]);
-    const lists = decided.flatMap(({ certificates }) =>
-      certificates.map(({ ref: { issuerKeyId, serialNumber } }) => ({
-        issuerKeyId,
-        shard: crlShard(serialNumber, this.config.crl.shardCount),
-      })),
-    );
-    if (lists.length > 0 && !urgency.bulk) afterCommit(tx, () => this.crls.publishSoon(lists));
+    if (refs.length > 0 && !urgency.bulk) afterCommit(tx, () => this.crls.publishSoon());
     const names = decided.flatMap((one) => one.names);
     return (await this.denylist.withdrawHeld(tx, names, now, urgency)).sequence;
   }

@@ -125,10 +125,10 @@ export class SaveRevocation {
   }
 
   private hurryCrls(tx: EntityManager, certificates: readonly RevokedCertificate[]): void {
-    const lists = certificates.flatMap(({ issuerKeyId, crlShard: shard, reason }) =>
-      issuerKeyId === undefined || shard === undefined || reason !== 'keyCompromise' ? [] : [{ issuerKeyId, shard }],
+    const isUrgent = certificates.some(
+      ({ crlShard: shard, reason }) => shard !== undefined && reason === 'keyCompromise',
     );
-    if (lists.length > 0) afterCommit(tx, () => this.crls.publishSoon(lists));
+    if (isUrgent) afterCommit(tx, () => this.crls.publishSoon());
   }
 }
 
