@@ -28,43 +28,53 @@ const DAY_SECONDS = 86_400;
 const CaName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
 
 const LabelFields = z.strictObject({
-  /** fleet-ca's profile, e.g. `vehicle`. */
-  profile: CaName,
-  /** The issuing CA's name at fleet-ca, e.g. `vehicle-ca`. */
-  authority: CaName,
-  /** Asked of fleet-ca for each certificate; it clamps it to the profile. */
+  profile: CaName.describe("fleet-ca's profile, e.g. `vehicle`."),
+  authority: CaName.describe("The issuing CA's name at fleet-ca, e.g. `vehicle-ca`."),
   lifetimeSeconds: z
     .int()
     .min(60)
-    .max(30 * DAY_SECONDS),
-  /** How long the old certificate serves on after the first authenticated use of the new one. */
+    .max(30 * DAY_SECONDS)
+    .describe('Asked of fleet-ca for each certificate; it clamps it to the profile.'),
   overlapSeconds: z
     .int()
     .min(0)
-    .max(7 * DAY_SECONDS),
-  keyAlgorithms: z.array(z.enum(['P-256', 'P-384', 'Ed25519'])).min(1),
-  /** Who gets in: devices of the registry; any device of a manufacturer; or whom an operator approves. */
-  bootstrap: z.enum(['preregistered', 'open', 'approve']),
-  /** Whose devices; empty: any registered manufacturer's. */
-  manufacturers: z.array(ManufacturerName).max(100),
-  /** The device carries one of these labels in the registry; empty: whatever it carries. */
-  deviceLabels: z.array(z.string().min(1).max(63)).max(100),
-  /** Under which other labels a certificate may have been handed out that is renewed here; its own label always may. */
-  renewsFrom: z.array(LabelName).max(100),
-  /** challengePassword bound to the TLS connection (RFC 7030 §3.5, RFC 9266). */
-  channelBinding: z.enum(['required', 'optional']),
-  serverKeyGeneration: z.boolean(),
-  /** How long after its end a certificate still renews; 0: not at all. */
+    .max(7 * DAY_SECONDS)
+    .describe('How long the old certificate serves on after the first authenticated use of the new one.'),
+  keyAlgorithms: z
+    .array(z.enum(['P-256', 'P-384', 'Ed25519']))
+    .min(1)
+    .describe('Keys that it takes.'),
+  bootstrap: z
+    .enum(['preregistered', 'open', 'approve'])
+    .describe('Who gets in: devices of the registry; any device of a manufacturer; or whom an operator approves.'),
+  manufacturers: z.array(ManufacturerName).max(100).describe("Whose devices; empty: any registered manufacturer's."),
+  deviceLabels: z
+    .array(z.string().min(1).max(63))
+    .max(100)
+    .describe('The device carries one of these labels in the registry; empty: whatever it carries.'),
+  renewsFrom: z
+    .array(LabelName)
+    .max(100)
+    .describe(
+      'Under which other labels a certificate may have been handed out that is renewed here; its own label always may.',
+    ),
+  channelBinding: z
+    .enum(['required', 'optional'])
+    .describe('challengePassword bound to the TLS connection (RFC 7030 §3.5, RFC 9266).'),
+  serverKeyGeneration: z.boolean().describe('Whether we make a key for a vehicle that cannot (RFC 7030 §4.4).'),
   expiredGraceSeconds: z
     .int()
     .min(0)
-    .max(90 * DAY_SECONDS),
-  /** When to renew, as fractions of the lifetime. */
+    .max(90 * DAY_SECONDS)
+    .describe('How long after its end a certificate still renews; 0: not at all.'),
   renewal: z
-    .strictObject({ windowStart: z.number().min(0).max(1), windowEnd: z.number().min(0).max(1) })
-    .refine(({ windowStart, windowEnd }) => windowStart < windowEnd, 'windowStart < windowEnd'),
-  /** What follows a clone's finding, beside the finding. */
-  cloneDetection: z.enum(['report', 'quarantine']),
+    .strictObject({
+      windowStart: z.number().min(0).max(1).describe('From here on.'),
+      windowEnd: z.number().min(0).max(1).describe('Until here, at the latest.'),
+    })
+    .refine(({ windowStart, windowEnd }) => windowStart < windowEnd, 'windowStart < windowEnd')
+    .describe('When to renew, as fractions of the lifetime.'),
+  cloneDetection: z.enum(['report', 'quarantine']).describe("What follows a clone's finding, beside the finding."),
 });
 /** A key made here is never the same request twice, so that nobody could approve it. */
 export const LabelPolicy = LabelFields.refine(

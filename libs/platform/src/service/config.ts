@@ -3,100 +3,205 @@ import { readFileSync } from 'node:fs';
 import { parseNetwork } from '@outrider/admission';
 import { Service, Thumbprint, TrustDomain } from '@outrider/ids';
 import { z } from 'zod';
+import { areServers, serverHosts } from '../nats/servers.js';
+import { addressesOf, areAddresses } from '../postgres/addresses.js';
+import { configFile } from './config-file.js';
 
 const Port = z.int().min(1).max(65_535);
-const FilePath = z.string().min(1);
+const HttpsUrl = z.url().regex(/^https:\/\/.*[^/]$/, 'an https URL without a trailing slash');
 
 const TlsListener = z.strictObject({
-  host: z.string().min(1),
-  port: Port,
-  /** PEM: leaf first, then its chain. */
-  certificateFile: FilePath,
-  keyFile: FilePath,
+  host: z.string().min(1).describe('The address to listen on.'),
+  port: Port.describe('The port to listen on.'),
+  certificateFile: configFile('certificate', 'Shown to clients. The same two files as `identity`: renewed with it.'),
+  keyFile: configFile('key', 'Of that certificate.'),
 });
 
 const VehicleListener = TlsListener.extend({
-  /** PEM files; a client certificate must chain to one of them. They are anchors by themselves, root or not. */
-  clientAnchorFiles: z.array(FilePath).min(1),
-  /** Where vehicles reach this listener, its name as a protected resource (RFC 9728); default DPoP's first public URL, else host and port. */
-  publicUrl: z
-    .url()
-    .regex(/^https:\/\/.*[^/]$/, 'an https URL without a trailing slash')
-    .optional(),
-  /** Proxies that terminate TLS for vehicles: SPIFFE ids or thumbprints of certificates of the infrastructure CA. Absent: nobody is believed. */
-  trustedProxies: z.array(z.union([Thumbprint, z.string().startsWith('spiffe://').max(256)])).optional(),
-  /** Absent: no DPoP proof is taken here. */
+  clientAnchorFiles: z
+    .array(configFile('anchors', 'One of them.'))
+    .min(1)
+    .describe('A client certificate must chain to one of these. They are anchors by themselves, root or not.'),
+  publicUrl: HttpsUrl.optional().describe(
+    "Where vehicles reach this listener, its name as a protected resource (RFC 9728). Default: DPoP's first public URL, else host and port.",
+  ),
+  trustedProxies: z
+    .array(z.union([Thumbprint, z.string().startsWith('spiffe://').max(256)]))
+    .optional()
+    .describe(
+      'Proxies that terminate TLS for vehicles: SPIFFE ids or thumbprints of certificates of the infrastructure CA. Absent: nobody is believed.',
+    ),
   dpop: z
     .strictObject({
-      /** 32 bytes or more in hex, the same for every replica: the nonces are made with it. */
-      nonceKeyFile: FilePath,
-      /** Where vehicles reach this listener, directly or through a proxy, without a trailing slash: what a proof's `htu` is compared with. */
+      nonceKeyFile: configFile(
+        'hex-key',
+        'The nonces are made with it; the same for every replica. A new one is taken up while running, and the one before is known for ten minutes more.',
+      ),
       publicUrls: z
-        .array(z.url().regex(/^https:\/\/.*[^/]$/, 'an https URL without a trailing slash'))
+        .array(HttpsUrl)
         .min(1)
-        .max(8),
+        .max(8)
+        .describe(
+          "Where vehicles reach this listener, directly or through a proxy: what a proof's `htu` is compared with.",
+        ),
     })
-    .optional(),
+    .optional()
+    .describe('Proofs of possession by RFC 9449. Absent: none is taken here.'),
+});
+
+const Identity = z
+  .strictObject({
+    certificateFile: configFile(
+      'certificate',
+      'Of the infrastructure CA; names `spiffe://<trustDomain>/service/<service>`.',
+    ),
+    keyFile: configFile('key', 'Of that certificate.'),
+    renewal: z
+      .enum(['self', 'external'])
+      .default('external')
+      .describe(
+        '`self`: the service has itself certified anew by fleet-ca at two thirds of the life of its certificate. `external`: somebody else (cert-manager, the ceremony) replaces the files; they are followed while running.',
+      ),
+    stateDirectory: configFile(
+      'state-folder',
+      'With `self`: where what was renewed lies, `identity.pem`, readable for the service alone. Each replica needs its own, and must find it again after a restart.',
+    ).optional(),
+  })
+  .refine(({ renewal, stateDirectory }) => renewal === 'external' || stateDirectory !== undefined, {
+    path: ['stateDirectory'],
+    message: 'needed where renewal is "self"',
+  });
+
+const Tracing = z.strictObject({
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .describe(
+      "The collector's OTLP over HTTP, e.g. `http://127.0.0.1:4318/v1/traces`. Spans hold no ids and no secrets.",
+    ),
+  sampleRatio: z
+    .number()
+    .min(0)
+    .max(1)
+    .describe('Of the requests that come in; what follows from one is recorded with it.'),
+  believeSampledOf: z
+    .array(z.enum(['vehicle', 'operator']))
+    .describe(
+      'Listeners where the caller decides by the `sampled` flag of its `traceparent`. Elsewhere the ratio alone does.',
+    ),
+  queueSize: z.int().min(16).max(65_536).describe('Spans that wait to be sent; what is beyond is dropped and counted.'),
 });
 
 const common = {
-  service: Service,
-  trustDomain: TrustDomain,
-  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']),
-  /** PEM files: anchors of certificates by trust, for checks after the handshake. */
-  trust: z.strictObject({
-    fleetRootFile: FilePath,
-    vehicleCaFile: FilePath,
-    infrastructureCaFile: FilePath,
-    controlCaFile: FilePath,
-  }),
-  /** This service's own certificate of the infrastructure CA: signs its requests to fleet-ca. */
-  identity: z.strictObject({ certificateFile: FilePath, keyFile: FilePath }),
-  listeners: z.strictObject({
-    http: z.strictObject({ host: z.string().min(1), port: Port }),
-    vehicle: VehicleListener.optional(),
-    operator: TlsListener.optional(),
-  }),
-  /** Of each listener by itself. What is beyond the first two is closed; handshakes beyond the others wait their turn. */
-  connectionLimits: z.strictObject({
-    connections: z.int().min(1),
-    /** An IPv4 address, an IPv6 /64. Many vehicles share one address behind a carrier's NAT. */
-    connectionsPerAddress: z.int().min(1),
-    /** Handshakes under way at once. */
-    handshakes: z.int().min(1),
-    handshakesPerAddress: z.int().min(1),
-    /** Addresses and networks that no limit per address holds for: proxies, load balancers. */
-    exempt: z.array(z.string().refine((text) => parseNetwork(text) !== undefined, 'an address or a CIDR')).max(256),
-  }),
-  nats: z.strictObject({
-    url: z.string().min(1),
-    user: z.string().min(1),
-    passwordFile: FilePath,
-    /** PEM; required outside loopback. */
-    caFile: FilePath.optional(),
-  }),
-  database: z.strictObject({
-    host: z.string().min(1),
-    port: Port,
-    name: z.string().min(1),
-    /** Runtime role: DML only. Its name is the service's schema. */
-    passwordFile: FilePath,
-    /** Owner role `<schema>_owner`: migrations only. */
-    ownerPasswordFile: FilePath,
-    poolSize: z.int().min(1).max(200),
-    /** PEM; required outside loopback. */
-    caFile: FilePath.optional(),
-  }),
-  /** Who issues access tokens: the token service's public URL. */
-  tokenIssuer: z.url(),
-  /** Seconds of clock skew forgiven in a token's iat and nbf. */
-  tokenSkewSeconds: z.int().min(0).max(30),
-  revocation: z.strictObject({
-    /** Age of the revocation feed after which control actions on vehicle listeners fail closed. */
-    controlStaleMs: z.int().min(1000),
-    /** Age after which everything on vehicle listeners does. */
-    staleMs: z.int().min(1000),
-  }),
+  service: Service.describe('Whose file this is; any other service refuses it.'),
+  trustDomain: TrustDomain.describe('The fleet, as its SPIFFE ids name it.'),
+  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).describe('The least that is logged.'),
+  trust: z
+    .strictObject({
+      fleetRootFile: configFile('anchors', "The fleet's roots, the active one first."),
+      vehicleCaFile: configFile('anchors', 'Those that certify vehicles, every trusted generation.'),
+      infrastructureCaFile: configFile('anchors', 'Those that certify services.'),
+      controlCaFile: configFile('anchors', 'Those that certify the command signer.'),
+    })
+    .describe('Anchors of certificates by trust, for checks after the handshake. Followed while running.'),
+  identity: Identity.describe("This service's own certificate and key: they sign its requests to fleet-ca."),
+  listeners: z
+    .strictObject({
+      http: z
+        .strictObject({
+          host: z.string().min(1).describe('The address to listen on.'),
+          port: Port.describe('The port to listen on.'),
+        })
+        .describe('Health and metrics; on revocation CRLs and OCSP too. Plain HTTP: loopback or the pod network.'),
+      vehicle: VehicleListener.optional().describe('mTLS, for vehicles.'),
+      operator: TlsListener.optional().describe('HTTPS, for operators.'),
+    })
+    .describe('Where it listens.'),
+  connectionLimits: z
+    .strictObject({
+      connections: z.int().min(1).describe('Open at once; what is beyond is closed.'),
+      connectionsPerAddress: z
+        .int()
+        .min(1)
+        .describe("Of an IPv4 address, an IPv6 /64. Many vehicles share one address behind a carrier's NAT."),
+      handshakes: z.int().min(1).describe('Under way at once; further ones wait their turn.'),
+      handshakesPerAddress: z.int().min(1).describe('The same of one address.'),
+      exempt: z
+        .array(z.string().refine((text) => parseNetwork(text) !== undefined, 'an address or a CIDR'))
+        .max(256)
+        .describe('Addresses and networks that no limit per address holds for: proxies, load balancers.'),
+    })
+    .describe('Of each listener by itself.'),
+  nats: z
+    .strictObject({
+      url: z
+        .union([z.string(), z.array(z.string()).min(1).max(16)])
+        .refine(areServers, 'nats://host:port, several with commas between or as a list; no user, no password')
+        .describe('`nats://host:port`; every node of a cluster, with commas between or as a list.'),
+      user: z.string().min(1).describe("The service's user; its reader's is `<user>-reader`, with the same password."),
+      passwordFile: configFile('secret', 'Read anew for each connection.'),
+      caFile: configFile(
+        'anchors',
+        "The server's; read anew for each connection. Required beyond loopback.",
+      ).optional(),
+    })
+    .describe('How it reaches NATS.'),
+  database: z
+    .strictObject({
+      host: z
+        .union([z.string(), z.array(z.string()).min(1).max(16)])
+        .refine(areAddresses, 'host or host:port, several with commas between or as a list')
+        .describe(
+          'PostgreSQL. Several (`host` or `host:port`, with commas between or as a list): the one that takes writes is looked for, at the start and after a failover.',
+        ),
+      port: Port.describe('Of each host that names none.'),
+      name: z.string().min(1).describe('The database.'),
+      passwordFile: configFile(
+        'secret',
+        "Of the runtime role, which may change rows alone and is named like the service's schema. Read anew for each connection.",
+      ),
+      ownerPasswordFile: configFile('secret', 'Of the role `<schema>_owner`; read by `--migrate` alone.'),
+      poolSize: z.int().min(1).max(200).describe('Connections that it keeps.'),
+      synchronousStandby: z
+        .enum(['expected', 'none'])
+        .optional()
+        .describe(
+          '`none`: known to be a server without a standby that commits wait for. Otherwise a start warns of that.',
+        ),
+      caFile: configFile(
+        'anchors',
+        "The server's; read anew for each connection. Required beyond loopback.",
+      ).optional(),
+    })
+    .describe('How it reaches PostgreSQL.'),
+  tracing: Tracing.optional().describe('Absent: no traces (docs/tracing.md).'),
+  shutdown: z
+    .strictObject({
+      drainDelayMs: z
+        .int()
+        .min(0)
+        .max(300_000)
+        .describe('So long it goes on serving after `/readyz` says `draining`: for load balancers to look elsewhere.'),
+      finishMs: z
+        .int()
+        .min(0)
+        .max(300_000)
+        .describe('So long what is under way may take once nothing new is accepted; then its connections are cut.'),
+    })
+    .default({ drainDelayMs: 0, finishMs: 10_000 })
+    .describe(
+      'What a stop does. Who ends the process waits longer than both together (docs/runbooks/rolling-restart.md).',
+    ),
+  tokenIssuer: z.url().describe("Who issues access tokens: the token service's public URL."),
+  tokenSkewSeconds: z.int().min(0).max(30).describe("Clock skew forgiven in a token's iat and nbf."),
+  revocation: z
+    .strictObject({
+      controlStaleMs: z
+        .int()
+        .min(1000)
+        .describe('Age of the revocation feed after which control actions on vehicle listeners fail closed.'),
+      staleMs: z.int().min(1000).describe('Age after which everything on vehicle listeners does.'),
+    })
+    .describe('When too little is known of who is out of service.'),
 } as const;
 
 /** The strict schema of one service's file: the common part and the app's own keys. */
@@ -108,6 +213,7 @@ const CommonConfig = z.strictObject(common);
 /** What platform itself reads. Every service's configuration is one of these and more. */
 export type CommonConfig = z.infer<typeof CommonConfig>;
 
+export type TracingConfig = z.infer<typeof Tracing>;
 export type VehicleListenerConfig = z.infer<typeof VehicleListener>;
 export type TlsListenerConfig = z.infer<typeof TlsListener>;
 
@@ -139,10 +245,9 @@ export function readSecret(file: string): string {
 }
 
 function requireTlsBeyondLoopback(file: string, config: CommonConfig): void {
-  const natsHost = new URL(config.nats.url.includes('://') ? config.nats.url : `nats://${config.nats.url}`).hostname;
-  if (!isLoopback(natsHost) && !config.nats.caFile)
+  if (!serverHosts(config.nats.url).every(isLoopback) && !config.nats.caFile)
     throw new ConfigError(`${file}: nats.caFile: TLS is required beyond loopback`);
-  if (!isLoopback(config.database.host) && !config.database.caFile) {
+  if (!addressesOf(config.database).every(({ host }) => isLoopback(host)) && !config.database.caFile) {
     throw new ConfigError(`${file}: database.caFile: TLS is required beyond loopback`);
   }
 }
