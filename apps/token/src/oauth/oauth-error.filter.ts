@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
 import type { DomainError } from '@outrider/errors';
 import { admissionOf, type CertificateAdmission, Decisions } from '@outrider/platform/admission';
-import { peerOf, toDomainError } from '@outrider/platform/http';
+import { noteError, peerOf, toDomainError } from '@outrider/platform/http';
 import { deniedBy } from '@outrider/platform/policy';
 import { currentTrace, LOGGER, Metrics } from '@outrider/platform/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -27,6 +27,7 @@ export class OAuthErrorFilter implements ExceptionFilter {
     const error = toDomainError(thrown);
     if (error.code === 'service.internal') this.logger.error({ err: thrown }, 'a token request failed');
     this.refused.inc({ code: error.code });
+    noteError(reply.raw, error.code);
     // The guard has reported its own refusals; these are decided behind it.
     if (/^(?:token|policy)\./.test(error.code)) this.report(error, request);
     if (reply.sent) return;

@@ -3,6 +3,7 @@ import { DomainError } from '@outrider/errors';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { newSpan, runInTrace } from '../service/trace.provider.js';
 import { listenerOf, MAX_BODY_BYTES } from './listeners.service.js';
+import { nameRoutes } from './request-metrics.service.js';
 import { streamBodies } from './streamed-body.provider.js';
 
 /** The one Fastify instance of a service: bodies arrive as bytes, a route belongs to exactly one listener, each request has a trace. */
@@ -30,6 +31,7 @@ export function createFastifyAdapter(): FastifyAdapter {
   } as never);
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  nameRoutes(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     const trace = newSpan(headerOf(request, 'traceparent'));
     reply.header('x-trace-id', trace.traceId);

@@ -14,6 +14,7 @@ export { LISTENER, type ListenerName, On } from './on.provider.js';
 export type { Peer } from './peer.js';
 export { isTrustedProxy, peerOfSocket, type TrustedProxies } from './peer.provider.js';
 export { type Problem, ProblemFilter, toDomainError } from './problem.filter.js';
+export { noteError } from './request-metrics.service.js';
 export { Staples } from './staples.service.js';
 export { accepted, failureOf, ndjson, StreamedAnswer, sse } from './streamed-answer.provider.js';
 export { openBody, StreamedBody, type StreamLimits } from './streamed-body.provider.js';

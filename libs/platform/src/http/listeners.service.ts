@@ -17,6 +17,7 @@ import { ConnectionLimiter } from './connection-limits.service.js';
 import type { ListenerName } from './on.provider.js';
 import type { Peer } from './peer.js';
 import { isAuthorized, isTrustedProxy, peerOfSocket, type TrustedProxies } from './peer.provider.js';
+import { RequestMetrics } from './request-metrics.service.js';
 import { Staples } from './staples.service.js';
 import { continueLater, isStreaming } from './streamed-body.provider.js';
 import { CONTEXT_OPTIONS, TIMEOUTS, TLS_OPTIONS, VEHICLE_TLS_OPTIONS } from './tls-options.js';
@@ -82,6 +83,7 @@ export class Listeners implements BeforeApplicationShutdown {
     private readonly trustFiles: TrustFiles,
     private readonly limiter: ConnectionLimiter,
     private readonly staples: Staples,
+    private readonly requestMetrics: RequestMetrics,
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -104,10 +106,11 @@ export class Listeners implements BeforeApplicationShutdown {
     this.direct.set(path, handle);
   }
 
-  private directly(name: ListenerName, url = ''): http.RequestListener | undefined {
+  private directly(name: ListenerName, url = ''): [path: string, handle: http.RequestListener] | undefined {
     if (name !== 'http' || this.direct.size === 0) return undefined;
-    for (const [path, handle] of this.direct) {
-      if (url.startsWith(path) && ['/', '?', undefined].includes(url[path.length])) return handle;
+    for (const one of this.direct) {
+      const [path] = one;
+      if (url.startsWith(path) && ['/', '?', undefined].includes(url[path.length])) return one;
     }
     return undefined;
   }
@@ -203,7 +206,8 @@ export class Listeners implements BeforeApplicationShutdown {
     );
     const answer: http.RequestListener = (request, response) => {
       responseOfSocket.set(request.socket, response);
-      const direct = this.directly(name, request.url);
+      const [path, direct] = this.directly(name, request.url) ?? [];
+      this.requestMetrics.begin(name, request, response, path);
       if (direct) direct(request, response);
       else fastify.routing(request, response);
     };

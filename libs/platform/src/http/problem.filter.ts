@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { LOGGER } from '../service/runtime.provider.js';
 import { currentTrace } from '../service/trace.provider.js';
 import { ErrorShapes } from './error-shapes.service.js';
+import { noteError } from './request-metrics.service.js';
 
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'request.too_large',
@@ -37,8 +38,13 @@ export class ProblemFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const error = toDomainError(thrown);
     if (error.code === 'service.internal')
-      this.logger.error({ err: thrown, url: request.url, method: request.method }, 'a request failed');
+      this.logger.error(
+        { err: thrown, path: request.url.split('?', 1)[0], method: request.method },
+        'a request failed',
+      );
+    noteError(reply.raw, error.code);
     if (reply.sent) return;
+    currentTrace()?.span?.say({ 'outrider.code': error.code });
     (this.shapes.of(request.url) ?? sendProblem)(reply, error);
   }
 }
@@ -61,6 +67,7 @@ export function toDomainError(thrown: unknown): DomainError {
 
 /** Writes the whole answer. */
 export function sendProblem(reply: FastifyReply, error: DomainError): void {
+  noteError(reply.raw, error.code);
   const problem: Problem = {
     type: `https://outrider.dev/problems/${error.code}`,
     title: error.title,

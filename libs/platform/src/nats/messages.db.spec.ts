@@ -7,6 +7,7 @@ import { DeviceId } from '@outrider/ids';
 import { type TestDatabase, type TestNats, until } from '@outrider/testing';
 import { Database, Outbox } from '../postgres/index.js';
 import { createLogger } from '../service/logger.provider.js';
+import { Metrics } from '../service/metrics.service.js';
 import { type PlatformGround, startPlatform } from '../service/platform.fixture.js';
 import { Nats, Subscriptions } from './index.js';
 
@@ -55,7 +56,7 @@ describe('messages', () => {
   it('publishes the outbox after the commit, hears it once, and sets a malformed message aside', async () => {
     const heard: string[] = [];
     const token = await nats.connectAs('token');
-    const messages: string[] = [];
+    const metrics = new Metrics();
     const service = new Subscriptions(
       new Nats(
         token,
@@ -65,7 +66,7 @@ describe('messages', () => {
       app.get(Database),
       { service: 'token' } as never,
       createLogger('token', 'token-00000001' as never, 'fatal'),
-      { counter: () => ({ inc: () => messages.push('malformed') }) } as never,
+      metrics,
     );
     service.consume(deviceChanged, async (device, meta) => void heard.push(`${device.deviceId} ${meta.routing}`));
     await app.get(Nats).publishKept(`${deviceChanged.subject}.device-12345`, 'not json');
@@ -78,7 +79,11 @@ describe('messages', () => {
     ).rejects.toThrow('rolled back');
     await until(() => heard.length > 0);
     expect(heard).toEqual(['device-12345 device-12345']);
-    expect(messages).toEqual(['malformed']);
+    const exposed = await metrics.registry.metrics();
+    expect(exposed).toContain('outrider_nats_malformed_total{subject="provisioning.device.changed.v1"} 1');
+    expect(exposed).toMatch(
+      /outrider_nats_event_duration_seconds_count\{subject="provisioning.device.changed.v1",result="handled"\} 1/,
+    );
     const client = await database.admin();
     expect((await client.query('SELECT error FROM set_aside_messages')).rows).toHaveLength(1);
     expect((await client.query('SELECT * FROM outbox')).rowCount).toBe(0);
@@ -115,7 +120,7 @@ describe('messages', () => {
     const heard: string[] = [];
     const [token, logger] = [await nats.connectAs('token'), createLogger('token', 'token-00000001' as never, 'fatal')];
     const runtime = { service: 'token', instance: 'token-00000001' } as never;
-    const metrics = { counter: () => ({ inc: () => undefined }) } as never;
+    const metrics = new Metrics();
     const service = new Subscriptions(new Nats(token, runtime, logger), app.get(Database), runtime, logger, metrics);
     const count = async () => (await app.get(Database).query('SELECT 1 FROM set_aside_messages')).length;
     const before = await count();

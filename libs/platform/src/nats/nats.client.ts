@@ -12,6 +12,7 @@ import { type CommonConfig, readSecret } from '../service/config.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { traceparent } from '../service/trace.provider.js';
 import { KeptPublisher } from './kept-publisher.client.js';
+import type { MessageMetrics } from './message-metrics.provider.js';
 import { decodeReply } from './reply.js';
 
 const REQUEST_TIMEOUT_MS = 2000;
@@ -26,6 +27,7 @@ export class Nats {
     readonly connection: NatsConnection,
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(LOGGER) private readonly logger: Logger,
+    private readonly metrics?: MessageMetrics,
   ) {
     this.jetstream = jetstream(connection, { timeout: 3000 });
     void this.logStatus();
@@ -71,10 +73,19 @@ export class Nats {
    * Asks the owner of a request contract. Throws DomainError: the responder's own code; `service.upstream_unavailable` when
    * nobody answers in time (the request may still have been carried out); `service.upstream_invalid` for an answer out of contract.
    */
-  async request<P extends z.ZodType, R extends z.ZodType>(
+  request<P extends z.ZodType, R extends z.ZodType>(
     contract: RequestContract<P, R>,
     payload: z.input<P>,
     { timeoutMs = REQUEST_TIMEOUT_MS }: { timeoutMs?: number } = {},
+  ): Promise<z.output<R>> {
+    const ask = () => this.ask(contract, payload, timeoutMs);
+    return this.metrics?.asking(contract.subject, ask) ?? ask();
+  }
+
+  private async ask<P extends z.ZodType, R extends z.ZodType>(
+    contract: RequestContract<P, R>,
+    payload: z.input<P>,
+    timeoutMs: number,
   ): Promise<z.output<R>> {
     const body = JSON.stringify(contract.payload.parse(payload));
     const reply = await this.connection

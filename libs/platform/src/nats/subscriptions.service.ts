@@ -1,4 +1,4 @@
-import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
+import type { Consumer, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { Msg, Subscription } from '@nats-io/transport-node';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import {
@@ -17,10 +17,13 @@ import { isUnstorable } from '../postgres/failure.js';
 import { Metrics } from '../service/metrics.service.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { withTrace } from '../service/trace.provider.js';
+import { MessageMetrics } from './message-metrics.provider.js';
 import { Nats } from './nats.client.js';
 import { encodeError, encodeReply } from './reply.js';
 
 const RETRY_MS = 1000;
+/** How often the server is asked how much a consumer has before it. */
+const LAG_EVERY_MS = 10_000;
 
 /** What a handler is told besides the payload. */
 export interface EventMeta {
@@ -41,6 +44,9 @@ export class Subscriptions implements OnApplicationShutdown {
   private readonly working = new Set<Promise<void>>();
   private stopped = false;
   private readonly malformed;
+  private readonly messages;
+  private readonly consumers = new Map<string, Consumer>();
+  private lagTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly nats: Nats,
@@ -49,6 +55,7 @@ export class Subscriptions implements OnApplicationShutdown {
     @Inject(LOGGER) private readonly logger: Logger,
     metrics: Metrics,
   ) {
+    this.messages = new MessageMetrics(metrics);
     this.malformed = metrics.counter('outrider_nats_malformed_total', 'Messages out of contract, set aside.', [
       'subject',
     ]);
@@ -56,6 +63,7 @@ export class Subscriptions implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     this.stopped = true;
+    clearInterval(this.lagTimer);
     for (const subscription of [...this.open]) {
       if ('drain' in subscription) await subscription.drain().catch(() => undefined);
       else await subscription.close().catch(() => undefined);
@@ -137,6 +145,7 @@ export class Subscriptions implements OnApplicationShutdown {
     contract: EventContract<P>,
     handler: (payload: z.output<P>, meta: EventMeta) => Promise<void>,
   ): void {
+    this.lagTimer ??= setInterval(() => void this.measureLag(), LAG_EVERY_MS).unref();
     this.track(this.consumeForEver(contract, handler));
   }
 
@@ -155,7 +164,11 @@ export class Subscriptions implements OnApplicationShutdown {
             detail: `${contract.subject}: the request is out of contract`,
           });
         }
-        msg.respond(encodeReply(contract.reply.parse(await handler(parsed.data))));
+        const { data } = parsed;
+        const reply = await this.messages.answering(contract.subject, async () =>
+          contract.reply.parse(await handler(data)),
+        );
+        msg.respond(encodeReply(reply));
       } catch (error) {
         if (error instanceof DomainError)
           this.logger.info({ subject: contract.subject, code: error.code, detail: error.detail }, 'refused');
@@ -186,6 +199,7 @@ export class Subscriptions implements OnApplicationShutdown {
   private async openConsumer(contract: EventContract): Promise<ConsumerMessages> {
     const durable = durableName(this.runtime.service, contract);
     const consumer = await this.nats.jetstream.consumers.get(EVENTS_STREAM.name, durable);
+    this.consumers.set(contract.subject, consumer);
     return consumer.consume({ max_messages: 256, expires: 10_000 });
   }
 
@@ -194,10 +208,14 @@ export class Subscriptions implements OnApplicationShutdown {
     handler: (payload: z.output<P>, meta: EventMeta) => Promise<void>,
     msg: JsMsg,
   ): Promise<void> {
+    const { subject } = contract;
+    const begunMs = performance.now();
     const parsed = contract.payload.safeParse(parseJson(msg.data));
     if (!parsed.success) {
-      if (await this.setAside(msg.subject, msg.data, parsed.error)) msg.term();
+      const isKept = await this.setAside(msg.subject, msg.data, parsed.error);
+      if (isKept) msg.term();
       else msg.nak(RETRY_MS);
+      this.messages.event(subject, isKept ? 'set_aside' : 'again', begunMs);
       return;
     }
     const routing = contract.routed ? msg.subject.slice(contract.subject.length + 1) : undefined;
@@ -205,10 +223,12 @@ export class Subscriptions implements OnApplicationShutdown {
       try {
         await handler(parsed.data, { subject: msg.subject, routing, streamSequence: msg.seq });
         msg.ack();
+        this.messages.event(subject, 'handled', begunMs);
       } catch (error) {
         // Or it would come again for ever, and a thousand like it would be all that the server delivers.
         if (isUnstorable(error) && (await this.setAside(msg.subject, msg.data, error))) {
           msg.term();
+          this.messages.event(subject, 'set_aside', begunMs);
           return;
         }
         this.logger.warn(
@@ -216,8 +236,17 @@ export class Subscriptions implements OnApplicationShutdown {
           'an event will come again',
         );
         msg.nak(Math.min(30_000, RETRY_MS * msg.info.deliveryCount));
+        this.messages.event(subject, 'again', begunMs);
       }
     });
+  }
+
+  private async measureLag(): Promise<void> {
+    if (!this.nats.connected) return;
+    for (const [subject, consumer] of this.consumers) {
+      const info = await consumer.info().catch(() => undefined);
+      if (info) this.messages.waiting(subject, info.num_pending + info.num_ack_pending);
+    }
   }
 
   /**

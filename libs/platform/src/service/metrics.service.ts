@@ -17,11 +17,20 @@ export class Metrics {
     );
   }
 
-  gauge<L extends string>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> {
-    return (
-      (this.registry.getSingleMetric(name) as Gauge<L>) ??
-      new Gauge({ name, help, labelNames, registers: [this.registry] })
-    );
+  /** `read` sets its values when it is scraped. */
+  gauge<L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[] = [],
+    read?: (gauge: Gauge<L>) => void,
+  ): Gauge<L> {
+    const known = this.registry.getSingleMetric(name) as Gauge<L> | undefined;
+    if (known) return known;
+    const gauge: Gauge<L> = new Gauge({
+      ...{ name, help, labelNames, registers: [this.registry] },
+      ...(read ? { collect: () => read(gauge) } : {}),
+    });
+    return gauge;
   }
 
   histogram<L extends string>(

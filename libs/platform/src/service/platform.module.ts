@@ -7,12 +7,16 @@ import { ConnectionLimiter } from '../http/connection-limits.service.js';
 import { ErrorShapes } from '../http/error-shapes.service.js';
 import { Listeners } from '../http/listeners.service.js';
 import { ProblemFilter } from '../http/problem.filter.js';
+import { RequestMetrics } from '../http/request-metrics.service.js';
 import { Staples } from '../http/staples.service.js';
+import { MessageMetrics } from '../nats/message-metrics.provider.js';
 import { Nats } from '../nats/nats.client.js';
 import { ServiceIdentity } from '../nats/service-identity.provider.js';
 import { Subscriptions } from '../nats/subscriptions.service.js';
 import { Database } from '../postgres/database.service.js';
 import { Outbox } from '../postgres/outbox.service.js';
+import { PoolMetrics } from '../postgres/pool-metrics.service.js';
+import { CertificateMetrics } from './certificate-metrics.service.js';
 import { HealthController } from './health.controller.js';
 import { Metrics } from './metrics.service.js';
 import { Readiness } from './readiness.service.js';
@@ -41,16 +45,23 @@ export class PlatformModule implements OnApplicationShutdown {
       { provide: CONFIG, useValue: runtime.config },
       { provide: LOGGER, useValue: runtime.logger },
       { provide: DataSource, useValue: dataSource },
-      { provide: Nats, useFactory: () => new Nats(connection, runtime, runtime.logger) },
       Metrics,
+      {
+        provide: Nats,
+        useFactory: (metrics: Metrics) => new Nats(connection, runtime, runtime.logger, new MessageMetrics(metrics)),
+        inject: [Metrics],
+      },
       Readiness,
       Schedule,
       TrustFiles,
       ErrorShapes,
       ConnectionLimiter,
       Staples,
+      RequestMetrics,
       Listeners,
       Database,
+      PoolMetrics,
+      CertificateMetrics,
       Outbox,
       Subscriptions,
       ServiceIdentity,
