@@ -1,6 +1,7 @@
 export { boot, createApplication, type ServiceDefinition } from './boot.provider.js';
 export { CertificateMetrics } from './certificate-metrics.service.js';
 export { type CommonConfig, ConfigError, loadConfig, readSecret, serviceConfig } from './config.js';
+export { configFile, FILE_KINDS, type FileKind, SECRET_KINDS } from './config-file.js';
 export { createLogger } from './logger.provider.js';
 export { Metrics } from './metrics.service.js';
 export { PlatformModule } from './platform.module.js';
