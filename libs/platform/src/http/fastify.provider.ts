@@ -1,13 +1,14 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { DomainError } from '@outrider/errors';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
-import { newSpan, runInTrace } from '../service/trace.provider.js';
+import { newSpan, runInTrace, type Trace } from '../service/trace.provider.js';
+import type { Tracing } from '../service/tracing.provider.js';
 import { listenerOf, MAX_BODY_BYTES } from './listeners.service.js';
 import { nameRoutes } from './request-metrics.service.js';
 import { streamBodies } from './streamed-body.provider.js';
 
 /** The one Fastify instance of a service: bodies arrive as bytes, a route belongs to exactly one listener, each request has a trace. */
-export function createFastifyAdapter(): FastifyAdapter {
+export function createFastifyAdapter(tracing?: Tracing): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: 256 },
@@ -33,7 +34,8 @@ export function createFastifyAdapter(): FastifyAdapter {
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   nameRoutes(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
-    const trace = newSpan(headerOf(request, 'traceparent'));
+    const header = headerOf(request, 'traceparent');
+    const trace = tracing ? recordedRequest(tracing, header, request, reply) : newSpan(header);
     reply.header('x-trace-id', trace.traceId);
     runInTrace(trace, done);
   });
@@ -41,6 +43,34 @@ export function createFastifyAdapter(): FastifyAdapter {
   refuseEncodedBodies(fastify);
   refuseWrongMethods(fastify);
   return adapter;
+}
+
+/** A server span until the answer is out, or the caller gone. Routes as templates: a path holds ids. */
+function recordedRequest(
+  tracing: Tracing,
+  header: string | undefined,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Trace {
+  const listener = listenerOf(request.raw) ?? 'none';
+  const route = request.is404 ? undefined : request.routeOptions.url;
+  const attributes = {
+    'http.request.method': request.method,
+    ...(route ? { 'http.route': route } : {}),
+    'outrider.listener': listener,
+  };
+  const name = route ? `${request.method} ${route}` : request.method;
+  const trace = tracing.enter(header, tracing.believes(listener), name, 'server', attributes);
+  const { span } = trace;
+  if (!span) return trace;
+  reply.raw.once('close', () => {
+    const { statusCode, writableFinished } = reply.raw;
+    span.say({ 'http.response.status_code': statusCode });
+    if (!writableFinished) span.fail({ code: 'cut' });
+    else if (statusCode >= 500) span.fail({ code: String(statusCode) });
+    span.end();
+  });
+  return trace;
 }
 
 /** What the router itself refuses, before any hook: a path that does not decode, an endless segment. Answered like every other refusal. */

@@ -16,8 +16,9 @@ import { Database } from '../postgres/database.service.js';
 import { isUnstorable } from '../postgres/failure.js';
 import { Metrics } from '../service/metrics.service.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
-import { withTrace } from '../service/trace.provider.js';
+import { currentTrace, newSpan, runSpan, type SpanRole, type Trace } from '../service/trace.provider.js';
 import { MessageMetrics } from './message-metrics.provider.js';
+import { messaging } from './messaging.js';
 import { Nats } from './nats.client.js';
 import { encodeError, encodeReply } from './reply.js';
 
@@ -154,7 +155,7 @@ export class Subscriptions implements OnApplicationShutdown {
     handler: (payload: z.output<P>) => Promise<z.input<R>>,
     msg: Msg,
   ): Promise<void> {
-    await withTrace(msg.headers?.get('traceparent'), async () => {
+    await runSpan(this.enter('answer', 'server', contract.subject, msg), async () => {
       try {
         const parsed = contract.payload.safeParse(parseJson(msg.data));
         if (!parsed.success) {
@@ -173,6 +174,7 @@ export class Subscriptions implements OnApplicationShutdown {
         if (error instanceof DomainError)
           this.logger.info({ subject: contract.subject, code: error.code, detail: error.detail }, 'refused');
         else this.logger.error({ err: error, subject: contract.subject }, 'a request failed');
+        currentTrace()?.span?.fail(error);
         msg.respond(encodeError(error));
       }
     });
@@ -219,12 +221,13 @@ export class Subscriptions implements OnApplicationShutdown {
       return;
     }
     const routing = contract.routed ? msg.subject.slice(contract.subject.length + 1) : undefined;
-    await withTrace(msg.headers?.get('traceparent'), async () => {
+    await runSpan(this.enter('consume', 'consumer', contract.subject, msg), async () => {
       try {
         await handler(parsed.data, { subject: msg.subject, routing, streamSequence: msg.seq });
         msg.ack();
         this.messages.event(subject, 'handled', begunMs);
       } catch (error) {
+        currentTrace()?.span?.fail(error);
         // Or it would come again for ever, and a thousand like it would be all that the server delivers.
         if (isUnstorable(error) && (await this.setAside(msg.subject, msg.data, error))) {
           msg.term();
@@ -247,6 +250,13 @@ export class Subscriptions implements OnApplicationShutdown {
       const info = await consumer.info().catch(() => undefined);
       if (info) this.messages.waiting(subject, info.num_pending + info.num_ack_pending);
     }
+  }
+
+  /** What a service says of being recorded counts here: it decided when the request came in. */
+  private enter(verb: string, role: SpanRole, subject: string, { headers }: Pick<Msg | JsMsg, 'headers'>): Trace {
+    const header = headers?.get('traceparent');
+    const { tracing } = this.runtime;
+    return tracing?.enter(header, true, `${verb} ${subject}`, role, messaging(subject)) ?? newSpan(header);
   }
 
   /**

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
+import { inSpan } from '../service/trace.provider.js';
 import { databaseError } from './failure.js';
 
 /** Work that runs after a commit, once. */
@@ -15,10 +16,12 @@ export class Database {
   async transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     const hooks: AfterCommit[] = [];
     try {
-      const result = await this.dataSource.transaction((tx) => {
-        if (tx.queryRunner) tx.queryRunner.data = { ...tx.queryRunner.data, afterCommit: hooks };
-        return work(tx);
-      });
+      const result = await inSpan('transaction', 'internal', {}, () =>
+        this.dataSource.transaction((tx) => {
+          if (tx.queryRunner) tx.queryRunner.data = { ...tx.queryRunner.data, afterCommit: hooks };
+          return work(tx);
+        }),
+      );
       for (const hook of new Set(hooks)) hook();
       return result;
     } catch (error) {

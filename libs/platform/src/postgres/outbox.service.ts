@@ -3,10 +3,11 @@ import { type EventContract, subjectOf } from '@outrider/contracts';
 import type { Logger } from 'pino';
 import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
+import { messaging } from '../nats/messaging.js';
 import { Nats } from '../nats/nats.client.js';
 import { Metrics } from '../service/metrics.service.js';
-import { LOGGER } from '../service/runtime.provider.js';
-import { traceparent } from '../service/trace.provider.js';
+import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
+import { runInTrace, runSpan, traceparent } from '../service/trace.provider.js';
 import { afterCommit, Database } from './database.service.js';
 
 const BATCH = 256;
@@ -44,6 +45,7 @@ export class Outbox implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly database: Database,
     private readonly nats: Nats,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(RUNTIME) private readonly runtime: Runtime,
     metrics: Metrics,
   ) {
     this.published = metrics.counter('outrider_outbox_published_total', 'Events published from the outbox.');
@@ -81,7 +83,8 @@ export class Outbox implements OnApplicationBootstrap, OnApplicationShutdown {
   kick(): void {
     if (this.stopped) return;
     this.again = true;
-    this.running ??= this.drain().finally(() => {
+    // What it carries is many requests', and none of it the one's that happened to start it.
+    this.running ??= runInTrace(undefined, () => this.drain()).finally(() => {
       this.running = undefined;
       if (this.again) this.kick();
     });
@@ -111,15 +114,21 @@ export class Outbox implements OnApplicationBootstrap, OnApplicationShutdown {
         [BATCH],
       );
       if (rows.length === 0) return 0;
-      await Promise.all(
-        rows.map((row) =>
-          this.nats.publishKept(row.subject, row.payload, row.message_id, row.traceparent ?? undefined),
-        ),
-      );
+      await Promise.all(rows.map((row) => this.publish(row)));
       await tx.query('DELETE FROM outbox WHERE id = ANY($1)', [rows.map((row) => row.id)]);
       this.published.inc(rows.length);
       return rows.length;
     });
+  }
+
+  /** In the trace of the request that committed it, where that is recorded. */
+  private publish({ subject, payload, message_id, traceparent: committedIn }: OutboxRow): Promise<void> {
+    const header = committedIn ?? undefined;
+    // Without the routing token, which names a vehicle.
+    const contract = subject.replace(/(\.v\d+)\..*$/, '$1');
+    const trace = this.runtime.tracing?.resume(header, `publish ${contract}`, 'producer', messaging(contract));
+    if (!trace) return this.nats.publishKept(subject, payload, message_id, header);
+    return runSpan(trace, () => this.nats.publishKept(subject, payload, message_id));
   }
 }
 

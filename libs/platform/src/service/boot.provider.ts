@@ -11,13 +11,18 @@ import { createFastifyAdapter } from '../http/fastify.provider.js';
 import { Listeners } from '../http/listeners.service.js';
 import { connectNats } from '../nats/nats.client.js';
 import { type EntityClass, type MigrationClass, runtimeDataSource } from '../postgres/data-source.provider.js';
+import { Database } from '../postgres/database.service.js';
 import { isDatabaseAway } from '../postgres/failure.js';
 import { migrate } from '../postgres/migrate.provider.js';
+import { schemaOf } from '../postgres/schema.js';
+import { traceStatements } from '../postgres/traced-statements.provider.js';
 import { type CommonConfig, ConfigError, loadConfig } from './config.js';
 import { createLogger, nestLogger } from './logger.provider.js';
+import { Metrics } from './metrics.service.js';
 import { PlatformModule } from './platform.module.js';
 import { Readiness } from './readiness.service.js';
 import type { Runtime } from './runtime.provider.js';
+import type { Tracing } from './tracing.provider.js';
 
 export interface ServiceDefinition<C extends CommonConfig> {
   readonly service: Service;
@@ -69,15 +74,18 @@ export async function createApplication<C extends CommonConfig>(
   const dataSource = runtimeDataSource(runtime.config, definition.entities);
   await connectDatabase(dataSource, runtime.logger);
   const connection = await connectNats(runtime.config, runtime.instance);
+  const tracing = await openTracing(runtime);
+  if (tracing) traceStatements(new Database(dataSource).pool, schemaOf(runtime.config.service));
 
-  @Module({ imports: [PlatformModule.register(runtime, dataSource, connection), definition.module] })
+  @Module({ imports: [PlatformModule.register({ ...runtime, tracing }, dataSource, connection), definition.module] })
   class RootModule {}
 
-  const app = await NestFactory.create<NestFastifyApplication>(RootModule, createFastifyAdapter(), {
+  const app = await NestFactory.create<NestFastifyApplication>(RootModule, createFastifyAdapter(tracing), {
     bodyParser: false,
     logger: nestLogger(runtime.logger),
     abortOnError: false,
   });
+  tracing?.observe(app.get(Metrics));
   const readiness = app.get(Readiness);
   readiness.add('postgres', async () => {
     await dataSource.query('SELECT 1');
@@ -91,6 +99,14 @@ export async function createApplication<C extends CommonConfig>(
   // What was subscribed to has reached the server, before anybody is told that this instance is there.
   await connection.flush();
   return app;
+}
+
+/** The library is loaded only where it is used. */
+async function openTracing(runtime: Runtime): Promise<Tracing | undefined> {
+  const { tracing } = runtime.config;
+  if (!tracing) return undefined;
+  const { Tracing } = await import('./tracing.provider.js');
+  return new Tracing(tracing, runtime);
 }
 
 /** Waits for a PostgreSQL that is not there yet; anything else (a wrong password, a missing schema) fails at once. */

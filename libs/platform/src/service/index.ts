@@ -8,5 +8,17 @@ export { PlatformModule } from './platform.module.js';
 export { type Check, Readiness } from './readiness.service.js';
 export { CONFIG, LOGGER, type Logger, RUNTIME, type Runtime } from './runtime.provider.js';
 export { Schedule } from './schedule.service.js';
-export { currentTrace, newSpan, type Trace, traceparent, withTrace } from './trace.provider.js';
+export {
+  currentTrace,
+  inSharedSpan,
+  inSpan,
+  newSpan,
+  runInTrace,
+  runSpan,
+  type SpanRole,
+  type Trace,
+  traceparent,
+  withTrace,
+} from './trace.provider.js';
+export type { Tracing } from './tracing.provider.js';
 export { type KeyPair, TrustFiles } from './trust-files.service.js';

@@ -1,5 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type DynamicModule, Global, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { AdmissionModule } from '../admission/admission.module.js';
@@ -31,12 +31,14 @@ export class PlatformModule implements OnApplicationShutdown {
   constructor(
     private readonly dataSource: DataSource,
     private readonly nats: Nats,
+    @Inject(RUNTIME) private readonly runtime: Runtime,
   ) {}
 
   /** A global module's own hook runs last of all: everything that still used the connections is done. */
   async onApplicationShutdown(): Promise<void> {
     await this.nats.connection.drain().catch(() => undefined);
     await this.dataSource.destroy();
+    await this.runtime.tracing?.close();
   }
 
   static register(runtime: Runtime, dataSource: DataSource, connection: NatsConnection): DynamicModule {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 export type { Logger };
 
 import type { CommonConfig } from './config.js';
+import type { Tracing } from './tracing.provider.js';
 
 /** Injection token of the service's own configuration (`@Inject(CONFIG) config: Config`). */
 export const CONFIG = Symbol('CONFIG');
@@ -17,4 +18,6 @@ export interface Runtime {
   readonly instance: InstanceId;
   readonly config: CommonConfig;
   readonly logger: Logger;
+  /** Absent: nothing is recorded. */
+  readonly tracing?: Tracing | undefined;
 }
