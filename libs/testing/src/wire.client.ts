@@ -13,7 +13,8 @@ export interface TestWire {
   close(): Promise<void>;
 }
 
-export async function startWire(url: string): Promise<TestWire> {
+/** `change`: what becomes of what is sent to the real one. */
+export async function startWire(url: string, change = (sent: Buffer): Buffer => sent): Promise<TestWire> {
   const target = new URL(url);
   const pairs = new Set<readonly [Socket, Socket]>();
   let state: 'whole' | 'cut' | 'stalled' = 'whole';
@@ -31,7 +32,7 @@ export async function startWire(url: string): Promise<TestWire> {
         pairs.delete(pair);
         to.destroy();
       });
-      from.on('data', (bytes) => void to.write(bytes));
+      from.on('data', (bytes: Buffer) => void to.write(from === near ? change(bytes) : bytes));
       if (state === 'stalled') from.pause();
     }
   });

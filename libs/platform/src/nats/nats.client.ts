@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
-import { connect, createInbox, headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
+import {
+  type ConnectionOptions,
+  connect,
+  createInbox,
+  headers,
+  type MsgHdrs,
+  type NatsConnection,
+  usernamePasswordAuthenticator,
+} from '@nats-io/transport-node';
 import { Inject, Injectable } from '@nestjs/common';
 import { type EventContract, type RequestContract, readerOf, subjectOf } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
@@ -10,12 +17,15 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { type CommonConfig, readSecret } from '../service/config.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
-import { traceparent } from '../service/trace.provider.js';
+import { inSpan, traceparent } from '../service/trace.provider.js';
 import { KeptPublisher } from './kept-publisher.client.js';
 import type { MessageMetrics } from './message-metrics.provider.js';
+import { messaging } from './messaging.js';
 import { decodeReply } from './reply.js';
+import { serversOf } from './servers.js';
 
 const REQUEST_TIMEOUT_MS = 2000;
+const DIAL_TIMEOUT_MS = 3000;
 
 /** The service's NATS connection: reconnects for ever; what it may publish and hear the server decides (libs/contracts). */
 @Injectable()
@@ -78,7 +88,10 @@ export class Nats {
     payload: z.input<P>,
     { timeoutMs = REQUEST_TIMEOUT_MS }: { timeoutMs?: number } = {},
   ): Promise<z.output<R>> {
-    const ask = () => this.ask(contract, payload, timeoutMs);
+    const ask = () =>
+      inSpan(`request ${contract.subject}`, 'client', messaging(contract.subject), () =>
+        this.ask(contract, payload, timeoutMs),
+      );
     return this.metrics?.asking(contract.subject, ask) ?? ask();
   }
 
@@ -141,14 +154,19 @@ export class Nats {
   }
 }
 
-/** Connects, waiting for a server that is not there yet. */
-export function connectNats(config: CommonConfig, name: string): Promise<NatsConnection> {
-  return connect({
-    servers: config.nats.url,
-    user: config.nats.user,
-    pass: readSecret(config.nats.passwordFile),
+/**
+ * Connects, waiting for a server that is not there yet. A password that is refused at first is an error; later it is tried again until the
+ * file and the server say the same: one of the two changes first.
+ */
+export async function connectNats(config: CommonConfig, name: string): Promise<NatsConnection> {
+  const connection = await connect({
+    servers: serversOf(config.nats.url),
+    // Both files are read anew for each connection: a changed password counts from the next one on.
+    authenticator: usernamePasswordAuthenticator(config.nats.user, () => readSecret(config.nats.passwordFile)),
     name,
     inboxPrefix: `_INBOX.${config.nats.user}`,
+    // A node that is gone without a word costs so long, and then the next one is tried.
+    timeout: DIAL_TIMEOUT_MS,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
@@ -158,6 +176,9 @@ export function connectNats(config: CommonConfig, name: string): Promise<NatsCon
     ignoreClusterUpdates: true,
     // A stack trace for every publish that might fail costs more than the publish.
     noAsyncTraces: true,
-    ...(config.nats.caFile ? { tls: { ca: readFileSync(config.nats.caFile, 'utf8') } } : {}),
+    ...(config.nats.caFile ? { tls: { caFile: config.nats.caFile } } : {}),
   });
+  // By then the client has read it, and it looks at it again whenever it is refused.
+  (connection as unknown as { options: ConnectionOptions }).options.ignoreAuthErrorAbort = true;
+  return connection;
 }

@@ -1,7 +1,8 @@
 /**
- * `node provision.command.js --url URL --password-file FILE [--team NAME] [--siem NAME] [--replay-from TIME]`: makes or updates the streams, durable
+ * `node provision.command.js --url URL --password-file FILE [--ca-file FILE] [--replicas N] [--team NAME] [--siem NAME] [--replay-from TIME]`: makes or updates the streams, durable
  * consumers and buckets of libs/contracts, as the user `provisioner`; besides, what the NATS users `team-NAME` and `siem-NAME` read by. A team's consumer
- * begins with what comes next; with `--replay-from` (RFC 3339) it begins anew, with what was stored at that time or later.
+ * begins with what comes next; with `--replay-from` (RFC 3339) it begins anew, with what was stored at that time or later. `--replicas`: on how many
+ * nodes each stream and bucket is kept, 1 (the default) or, in a cluster of three or more, 3: then one of them may be lost.
  */
 import { parseArgs } from 'node:util';
 import {
@@ -16,6 +17,7 @@ import { Kvm } from '@nats-io/kv';
 import { connect } from '@nats-io/transport-node';
 import { BUCKETS, durableConsumers, EVENTS_STREAM, isTeamUser, teamConsumers } from '@outrider/contracts';
 import { readSecret } from '../service/config.js';
+import { areServers, serversOf } from './servers.js';
 
 const NS = 1_000_000_000;
 const ACK_WAIT_SECONDS = 30;
@@ -27,27 +29,31 @@ const { values } = parseArgs({
     url: { type: 'string' },
     user: { type: 'string', default: 'provisioner' },
     'password-file': { type: 'string' },
+    'ca-file': { type: 'string' },
     team: { type: 'string', multiple: true, default: [] },
     siem: { type: 'string', multiple: true, default: [] },
     'replay-from': { type: 'string' },
+    replicas: { type: 'string', default: '1' },
   },
 });
 const replayFrom = values['replay-from'] === undefined ? undefined : new Date(values['replay-from']);
 const teams = [...values.team.map((name) => `team-${name}`), ...values.siem.map((name) => `siem-${name}`)];
 const misfit = Number.isNaN(replayFrom?.getTime()) || (replayFrom && teams.length === 0) || !teams.every(isTeamUser);
-if (!values.url || !values['password-file'] || misfit) {
+const replicas = Number(values.replicas);
+if (!values.url || !areServers(values.url) || !values['password-file'] || ![1, 3, 5].includes(replicas) || misfit) {
   console.error(
-    'usage: provision.command.js --url URL --password-file FILE [--user NAME] [--team NAME] [--siem NAME] [--replay-from TIME]',
+    'usage: provision.command.js --url URL --password-file FILE [--ca-file FILE] [--replicas 1|3|5] [--user NAME] [--team NAME] [--siem NAME] [--replay-from TIME]',
   );
   process.exit(2);
 }
 
 const connection = await connect({
-  servers: values.url,
+  servers: serversOf(values.url),
   user: values.user,
   pass: readSecret(values['password-file']),
   inboxPrefix: `_INBOX.${values.user}`,
   timeout: 10_000,
+  ...(values['ca-file'] === undefined ? {} : { tls: { caFile: values['ca-file'] } }),
 });
 const manager = await jetstreamManager(connection, { timeout: 10_000 });
 const wanted = {
@@ -55,6 +61,7 @@ const wanted = {
   storage: StorageType.File,
   retention: RetentionPolicy.Limits,
   discard: DiscardPolicy.Old,
+  num_replicas: replicas,
   max_age: EVENTS_STREAM.maxAgeSeconds * NS,
   // Each owner may read the last event of its own subjects, and no others.
   allow_direct: true,
@@ -107,6 +114,11 @@ for (const bucket of BUCKETS) {
     history: 1,
     ttl: bucket.ttlSeconds * 1000,
     storage: bucket.storage === 'file' ? StorageType.File : StorageType.Memory,
+    replicas,
   });
+  // One that was there before is opened as it is.
+  const { config } = await manager.streams.info(`KV_${bucket.name}`);
+  if (config.num_replicas !== replicas)
+    await manager.streams.update(config.name, { ...config, num_replicas: replicas });
 }
 await connection.close();

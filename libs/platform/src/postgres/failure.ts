@@ -7,6 +7,11 @@ const AWAY = new Set([
   'EPIPE',
   'ETIMEDOUT',
   'ENOTFOUND',
+  // A node that was lost, or a name server.
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'EAI_AGAIN',
   '08000',
   '08001',
   '08003',
@@ -29,7 +34,7 @@ const AWAY = new Set([
 export function isDatabaseAway(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { code?: string; message?: string };
   if (code !== undefined && AWAY.has(code)) return true;
-  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|connection timeout|Driver not Connected/i.test(
+  return /Connection terminated|timeout expired|timeout exceeded when trying to connect|Client was closed|Client has encountered a connection error|connection timeout|Driver not Connected/i.test(
     message ?? '',
   );
 }

@@ -12,6 +12,7 @@ import { Listeners } from '../http/listeners.service.js';
 import { connectNats } from '../nats/nats.client.js';
 import { type EntityClass, type MigrationClass, runtimeDataSource } from '../postgres/data-source.provider.js';
 import { Database } from '../postgres/database.service.js';
+import { warnWithoutStandby } from '../postgres/durability.provider.js';
 import { isDatabaseAway } from '../postgres/failure.js';
 import { migrate } from '../postgres/migrate.provider.js';
 import { schemaOf } from '../postgres/schema.js';
@@ -73,6 +74,7 @@ export async function createApplication<C extends CommonConfig>(
 ): Promise<NestFastifyApplication> {
   const dataSource = runtimeDataSource(runtime.config, definition.entities);
   await connectDatabase(dataSource, runtime.logger);
+  await warnWithoutStandby(dataSource, runtime.config, runtime.logger);
   const connection = await connectNats(runtime.config, runtime.instance);
   const tracing = await openTracing(runtime);
   if (tracing) traceStatements(new Database(dataSource).pool, schemaOf(runtime.config.service));
