@@ -31,6 +31,7 @@ const commands = {
   test: { script: 'tools/commands/test.ts', build: true },
   'test:long': { script: 'tools/commands/test.ts', build: true, env: { OUTRIDER_TEST_LONG: '1' } },
   bench: { script: 'tools/commands/bench.ts', build: true },
+  'image:pack': { script: 'tools/deploy/image/pack.command.ts', build: true },
 };
 
 process.exitCode = await main(process.argv[2], process.argv.slice(3));
