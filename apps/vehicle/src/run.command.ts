@@ -9,6 +9,7 @@ import { factoryName } from './enrol/identity.store.js';
 import type { KeyType } from './keys/key-store.js';
 import { outputSink } from './report/report.service.js';
 import { FORMATS, type TelemetryFormat } from './telemetry/carry.js';
+import { RequestTracer } from './trace/tracer.client.js';
 
 export interface DriveOptions {
   readonly endpoints: string;
@@ -27,6 +28,8 @@ export interface DriveOptions {
   readonly estLabel?: string;
   readonly datedBack: number;
   readonly json: boolean;
+  readonly traceEndpoint?: string;
+  readonly traceRatio: number;
 }
 
 /** Options that one vehicle and many have in common. */
@@ -56,6 +59,8 @@ export function withDriveOptions(command: Command): Command {
     .option('--handlers <folder>', 'plug-ins that carry commands out, one a file; see docs/vehicle.md')
     .option('--cose', 'take commands in COSE instead of JOSE', false)
     .option('--dry-run', 'verify commands and answer them, carry none out', false)
+    .option('--trace-endpoint <url>', 'send a span of each request there, OTLP over HTTP; see docs/tracing.md')
+    .option('--trace-ratio <share>', 'of the requests, 0 to 1', ratio, 1)
     .option('--json', 'events as JSON, one a line', false);
 }
 
@@ -68,17 +73,25 @@ export function runCommand(): Command {
       const stateDirectory = resolve(options.state);
       const factoryDirectory = resolve(options.factory);
       const seed = (await factoryName(factoryDirectory)) ?? stateDirectory;
+      const tracer = await openTracer(options);
       const vehicle = await Vehicle.open({
         stateDirectory,
         factoryDirectory,
         platform: await readPlatform(resolve(options.endpoints)),
         drive: await loadDrive(options.drive && resolve(options.drive), seed),
         sink: outputSink(options.json),
+        tracer,
         ...(await vehicleOptions(options)),
       });
       onSignal(() => vehicle.stop());
       await vehicle.run();
+      await tracer?.close();
     });
+}
+
+/** One for all vehicles of the process; whoever opened it closes it. */
+export async function openTracer({ traceEndpoint: endpoint, traceRatio: ratio }: DriveOptions) {
+  return endpoint === undefined ? undefined : RequestTracer.open({ endpoint, ratio });
 }
 
 export async function vehicleOptions(options: DriveOptions) {
@@ -117,6 +130,12 @@ function milliseconds(text: string): number {
 function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('a number above 0');
+  return value;
+}
+
+function ratio(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('a number from 0 to 1');
   return value;
 }
 

@@ -9,7 +9,7 @@ import { type Platform, readPlatform } from './endpoints/endpoints.store.js';
 import { ensureFactoryIdentity, registerVehicles } from './fleet/factory-identity.store.js';
 import { FleetService } from './fleet/fleet.service.js';
 import { outputSink } from './report/report.service.js';
-import { type DriveOptions, onSignal, vehicleOptions, whole, withDriveOptions } from './run.command.js';
+import { type DriveOptions, onSignal, openTracer, vehicleOptions, whole, withDriveOptions } from './run.command.js';
 
 interface SimulateOptions extends DriveOptions {
   readonly state: string;
@@ -34,8 +34,10 @@ export function simulateCommand(): Command {
       await equip(ids, stateDirectory, platform);
       const fleet = new FleetService();
       onSignal(() => fleet.stop());
-      const vehicles = await Promise.all(ids.map((id) => vehicle(id, stateDirectory, platform, options)));
+      const tracer = await openTracer(options);
+      const vehicles = await Promise.all(ids.map((id) => vehicle(id, stateDirectory, platform, options, tracer)));
       await fleet.run(vehicles, { rampMs: options.ramp, failed: reportFailure });
+      await tracer?.close();
     });
 }
 
@@ -55,6 +57,7 @@ async function vehicle(
   stateDirectory: string,
   platform: Platform,
   options: SimulateOptions,
+  tracer: VehicleOptions['tracer'],
 ): Promise<VehicleOptions> {
   return {
     stateDirectory: join(stateDirectory, id),
@@ -62,6 +65,7 @@ async function vehicle(
     platform,
     drive: await loadDrive(options.drive && resolve(options.drive), id),
     sink: outputSink(options.json),
+    tracer,
     ...(await vehicleOptions(options)),
   };
 }

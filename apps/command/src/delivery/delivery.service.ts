@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import type { CommandId, DeviceId } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
+import { Sharers } from '@outrider/platform/service';
 import {
   type Command,
   challenge,
@@ -47,7 +48,11 @@ interface Change {
 /** Hands devices their commands: the oldest open one first, each until its outcome is in. Devices that ask at the same time share a commit. */
 @Injectable()
 export class DeliveryService {
-  private readonly asked = new Gathering<Ask, Offer | undefined>((asks) => this.round(asks), ROUND);
+  private readonly sharers = new Sharers<Ask>('command.deliver');
+  private readonly asked = new Gathering<Ask, Offer | undefined>(
+    (asks) => this.sharers.run(asks, () => this.round(asks)),
+    ROUND,
+  );
 
   constructor(
     private readonly database: Database,
@@ -64,7 +69,7 @@ export class DeliveryService {
 
   /** The same, for a vehicle as it was admitted. */
   ask(ask: Ask): Promise<Offer | undefined> {
-    return this.asked.add(ask);
+    return this.asked.add(this.sharers.note(ask));
   }
 
   /**

@@ -6,7 +6,7 @@ import type { CommandId, DeviceId, Thumbprint } from '@outrider/ids';
 import type { VehicleAdmission } from '@outrider/platform/admission';
 import { Nats } from '@outrider/platform/nats';
 import { Database } from '@outrider/platform/postgres';
-import { LOGGER, type Logger } from '@outrider/platform/service';
+import { LOGGER, type Logger, Sharers } from '@outrider/platform/service';
 import { parseCertificate } from '@outrider/x509';
 import type { EntityManager } from 'typeorm';
 import { type Command, type Evidence, resolve, type Transition } from '../command/command.js';
@@ -35,7 +35,11 @@ interface Taken extends Word {
 /** Takes vehicles' outcomes; those that arrive at the same time share a commit. */
 @Injectable()
 export class OutcomeService {
-  private readonly arrived = new Gathering<Arrived, Command>((outcomes) => this.round(outcomes), ROUND);
+  private readonly sharers = new Sharers<Arrived>('command.outcome');
+  private readonly arrived = new Gathering<Arrived, Command>(
+    (outcomes) => this.sharers.run(outcomes, () => this.round(outcomes)),
+    ROUND,
+  );
 
   constructor(
     private readonly database: Database,
@@ -49,14 +53,8 @@ export class OutcomeService {
   async take(id: CommandId, compact: string, vehicle: VehicleAdmission): Promise<Command> {
     const thumbprint = signerOf(compact);
     const key = await this.keyOf(thumbprint, vehicle);
-    return this.arrived.add({
-      id,
-      deviceId: vehicle.deviceId,
-      compact,
-      thumbprint,
-      key,
-      evidence: vehicleEvidence(vehicle),
-    });
+    const evidence = vehicleEvidence(vehicle);
+    return this.arrived.add(this.sharers.note({ id, deviceId: vehicle.deviceId, compact, thumbprint, key, evidence }));
   }
 
   private round(outcomes: readonly Arrived[]): Promise<Settled<Command>[]> {

@@ -4,7 +4,7 @@ import { sha256Hex } from '@outrider/crypto';
 import { DomainError, type ErrorCode } from '@outrider/errors';
 import type { DeviceId } from '@outrider/ids';
 import type { Peer } from '@outrider/platform/http';
-import { Metrics, Schedule } from '@outrider/platform/service';
+import { Metrics, Schedule, Sharers } from '@outrider/platform/service';
 import type { ParsedCertificationRequest } from '@outrider/x509';
 import type { CertificateRow } from '../certificate/certificate.entity.js';
 import { EstDecisions } from '../est/est-decisions.service.js';
@@ -47,6 +47,8 @@ export type Enrolled =
 export class Enrolment implements OnApplicationShutdown {
   private readonly decisionsQueue: GroupQueue<Ask, Decided>;
   private readonly issueQueue: GroupQueue<ToIssue, CertificateRow>;
+  private readonly deciding = new Sharers<Ask>('enrolment.decide');
+  private readonly issuing = new Sharers<ToIssue>('enrolment.issue');
 
   constructor(
     private readonly clients: EstClients,
@@ -64,7 +66,7 @@ export class Enrolment implements OnApplicationShutdown {
     this.decisionsQueue = new GroupQueue(
       (asks) => {
         sizes.observe(asks.length);
-        return groupDecision.decide(asks);
+        return this.deciding.run(asks, () => groupDecision.decide(asks));
       },
       {
         groupSize: GROUP_SIZE,
@@ -74,7 +76,7 @@ export class Enrolment implements OnApplicationShutdown {
       },
     );
     // The next group is decided and signed while this one is kept.
-    this.issueQueue = new GroupQueue((group) => groupIssue.issue(group), {
+    this.issueQueue = new GroupQueue((group) => this.issuing.run(group, () => groupIssue.issue(group)), {
       groupSize: GROUP_SIZE,
       inFlight: 2,
       capacity: CAPACITY,
@@ -147,13 +149,15 @@ export class Enrolment implements OnApplicationShutdown {
   }
 
   private async handOut(ask: Ask): Promise<Enrolled> {
-    const decided = await this.decisionsQueue.submit(ask);
+    const decided = await this.decisionsQueue.submit(this.deciding.note(ask));
     if (decided.kind === 'pending') return { kind: 'pending', retryAfterSeconds: decided.retryAfterSeconds };
     if (decided.kind === 'sign') checkWait(ask, new Date());
     const row =
       decided.kind === 'issued'
         ? decided.row
-        : await this.issueQueue.submit({ ask, request: decided.request, newcomer: decided.newcomer });
+        : await this.issueQueue.submit(
+            this.issuing.note({ ask, request: decided.request, newcomer: decided.newcomer }),
+          );
     // Whoever was denied while this was on its way gets nothing (DESIGN §8).
     const { thumbprint, keyThumbprint, serialNumber, issuerKeyId } = row;
     this.denied.checkCertificate(

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId } from '@outrider/ids';
-import { CONFIG, LOGGER, Metrics } from '@outrider/platform/service';
+import { CONFIG, LOGGER, Metrics, Sharers } from '@outrider/platform/service';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import type { VerifiedRecord } from '../ingest/verified-record.js';
@@ -50,6 +50,7 @@ export class GroupCommit implements OnApplicationShutdown {
   private readonly queue: BatchQueue<Pending>;
   /** With the time when each began. */
   private readonly inFlight = new Map<Promise<void>, number>();
+  private readonly sharers = new Sharers<Pending>('telemetry.commit');
   private pumping = false;
   private readonly batchRecords;
 
@@ -88,7 +89,7 @@ export class GroupCommit implements OnApplicationShutdown {
     const bytes = verified.reduce((sum, record) => sum + record.payload.length, 0);
     return new Promise((resolve, reject) => {
       const request = { deviceId, verified, records: verified.length, bytes, resolve, reject };
-      const admission = this.lags() ? 'lag' : this.queue.add(request);
+      const admission = this.lags() ? 'lag' : this.queue.add(this.sharers.note(request));
       if (admission === 'taken') this.pumpSoon();
       else reject(refusal(admission));
     });
@@ -126,7 +127,7 @@ export class GroupCommit implements OnApplicationShutdown {
   private async run(batch: readonly Pending[]): Promise<void> {
     const records = batch.flatMap(({ verified }) => verified);
     this.batchRecords.observe(records.length);
-    const { decisions, devices, receivedAt } = await this.commitTwice(records);
+    const { decisions, devices, receivedAt } = await this.sharers.run(batch, () => this.commitTwice(records));
     let at = 0;
     for (const pending of batch) {
       const own = decisions.slice(at, at + pending.records);

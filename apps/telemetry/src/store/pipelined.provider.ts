@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { Database, databaseError } from '@outrider/platform/postgres';
-import { LOGGER, type Logger } from '@outrider/platform/service';
+import { Database, databaseError, schemaOf, traceStatements } from '@outrider/platform/postgres';
+import { LOGGER, type Logger, RUNTIME, type Runtime } from '@outrider/platform/service';
 import { Pool, type PoolClient, type PoolConfig, type QueryConfig } from 'pg';
 import type { Connection } from './connection.provider.js';
 
@@ -21,12 +21,13 @@ export interface Writes<T> {
 export class Pipelined implements OnApplicationShutdown {
   private readonly pool: Pool;
 
-  constructor(database: Database, @Inject(LOGGER) logger: Logger) {
+  constructor(database: Database, @Inject(LOGGER) logger: Logger, @Inject(RUNTIME) { tracing, service }: Runtime) {
     const { options } = database.pool;
     // The secrets are not enumerable there.
     const { password, ssl } = options;
     const config = { ...options, password, ssl, pipeline: true, max: CONNECTIONS };
     this.pool = new Pool(config as PoolConfig);
+    if (tracing) traceStatements(this.pool, schemaOf(service));
     this.pool.on('error', (error) => logger.warn({ err: error }, 'a connection to PostgreSQL was lost'));
   }
 

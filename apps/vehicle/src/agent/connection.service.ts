@@ -5,6 +5,7 @@ import type { KeyStore } from '../keys/key-store.js';
 import type { Report } from '../report/report.service.js';
 import { AuthorizedClient } from '../token/authorized.client.js';
 import { TokenService } from '../token/token.service.js';
+import type { RequestTracer } from '../trace/tracer.client.js';
 
 export interface Connection {
   readonly identity: Identity;
@@ -25,6 +26,7 @@ export class ConnectionService {
     private readonly tokenOrigin: string,
     private readonly report: Report,
     private readonly dpop: boolean = false,
+    private readonly tracer?: RequestTracer,
   ) {}
 
   get identity(): Identity | undefined {
@@ -41,7 +43,8 @@ export class ConnectionService {
   /** From now on with this certificate. What is under way over the old one is finished there, which its overlap allows. */
   async use(identity: Identity): Promise<void> {
     const privateKey = await this.keys.privateKeyForTls(identity.keyName);
-    const client = new VehicleClient(this.serverTrust(), { certificates: identity.certificate, privateKey });
+    const shown = { certificates: identity.certificate, privateKey };
+    const client = new VehicleClient(this.serverTrust(), shown, 'anchors', this.tracer);
     const proofKey = this.dpop ? { keys: this.keys, name: identity.keyName } : undefined;
     const authorized = new AuthorizedClient(client, proofKey);
     const tokens = new TokenService(authorized, this.tokenOrigin, identity, this.report);

@@ -24,6 +24,7 @@ import { type QueueCounts, QueueStore } from '../telemetry/queue.store.js';
 import { ReceiptsStore } from '../telemetry/receipts.store.js';
 import { SamplerService } from '../telemetry/sampler.service.js';
 import { SenderService } from '../telemetry/sender.service.js';
+import type { RequestTracer } from '../trace/tracer.client.js';
 import { AnchorStore } from '../trust/anchors.store.js';
 import { TrustService } from '../trust/trust.service.js';
 import { ConnectionService } from './connection.service.js';
@@ -76,6 +77,8 @@ export interface VehicleOptions {
   readonly dpop?: boolean;
   /** How telemetry is sent; default json. */
   readonly format?: TelemetryFormat;
+  /** Sends a span of each request to a collector; whoever opened it closes it. Default: none. */
+  readonly tracer?: RequestTracer | undefined;
 }
 
 export class Vehicle {
@@ -106,7 +109,14 @@ export class Vehicle {
       if (event.event === 'offline' && event.kind === 'untrusted') void this.trust.suspect(Date.now());
     };
     const serverTrust = () => anchors.serverTrust;
-    this.connections = new ConnectionService(keys, serverTrust, origins.token, this.report, options.dpop);
+    this.connections = new ConnectionService(
+      keys,
+      serverTrust,
+      origins.token,
+      this.report,
+      options.dpop,
+      options.tracer,
+    );
     const changed = () => this.connections.reconnect();
     this.trust = new TrustService(anchors, origins.provisioning, changed, this.report, signal);
     this.queue = new QueueStore(database);
@@ -246,6 +256,7 @@ export class Vehicle {
       factoryDirectory: options.factoryDirectory,
       keyType: options.keyType ?? 'P-256',
       estLabel: options.estLabel,
+      tracer: options.tracer,
     });
     const plan = new RenewalPlanService(
       { load: () => store.renewalPlan(), save: (content) => store.saveRenewalPlan(content) },

@@ -3,6 +3,7 @@ import { DomainError, isErrorCode } from '@outrider/errors';
 import { Later } from '../agent/link.service.js';
 import { VehicleClient } from '../http/vehicle.client.js';
 import type { KeyStore, KeyType } from '../keys/key-store.js';
+import type { RequestTracer } from '../trace/tracer.client.js';
 import { factoryDeviceHint, type Identity, readEnrolment } from './identity.js';
 import { type IdentityStore, type PendingEnrolment, readFactoryIdentity } from './identity.store.js';
 
@@ -15,6 +16,7 @@ export interface EnrolOptions {
   readonly keyType: KeyType;
   /** EST label to enrol at; the platform's default where there is none. */
   readonly estLabel?: string | undefined;
+  readonly tracer?: RequestTracer | undefined;
 }
 
 export class EnrolService {
@@ -29,7 +31,7 @@ export class EnrolService {
     const factory = await readFactoryIdentity(this.options.factoryDirectory);
     // At a label the platform may choose the name: what the factory called the vehicle is no hint there.
     const hint = current?.deviceId ?? (this.options.estLabel ? undefined : factoryDeviceHint(factory.certificate));
-    const client = new VehicleClient(this.options.serverTrust(), factory);
+    const client = new VehicleClient(this.options.serverTrust(), factory, 'anchors', this.options.tracer);
     try {
       return await this.ask('simpleenroll', client, current, hint, signal);
     } finally {

@@ -1,6 +1,7 @@
 /** HTTPS as a vehicle speaks it: its own client certificate, servers believed by the pinned anchors alone, everything bounded. */
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { Agent, request } from 'undici';
+import { type RequestTracer, unrecorded } from '../trace/tracer.client.js';
 import { retryAfterSeconds } from './backoff.js';
 import { NetworkFailure } from './network-failure.js';
 
@@ -46,7 +47,12 @@ export class VehicleClient {
    * `serverTrust`: PEM, the anchors of this vehicle; the system's own are not believed. `believing` nobody: for an answer that carries its
    * own proof, since anyone may be at the other end; never with an identity.
    */
-  constructor(serverTrust: string, identity: TlsIdentity | undefined, believing: 'anchors' | 'nobody' = 'anchors') {
+  constructor(
+    serverTrust: string,
+    identity: TlsIdentity | undefined,
+    believing: 'anchors' | 'nobody' = 'anchors',
+    private readonly tracer?: RequestTracer,
+  ) {
     if (identity && believing === 'nobody') throw new Error('an identity is shown to servers alone that are believed');
     const common = {
       connections: 4,
@@ -69,11 +75,12 @@ export class VehicleClient {
     const { stream } = options;
     const deadline = stream ? new AbortController().signal : AbortSignal.timeout(timeoutMs);
     const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
+    const span = this.tracer?.begin(options.method, url) ?? unrecorded();
     try {
       const answer = await request(url, {
         dispatcher: stream ? this.streams : this.agent,
         method: options.method,
-        headers: { ...options.headers },
+        headers: { traceparent: span.traceparent, ...options.headers },
         body: options.body ?? null,
         headersTimeout: timeoutMs,
         bodyTimeout: stream?.idleMs ?? timeoutMs,
@@ -83,6 +90,7 @@ export class VehicleClient {
         const value = answer.headers[name];
         return Array.isArray(value) ? value[0] : value;
       };
+      span.end({ status: answer.statusCode });
       return {
         status: answer.statusCode,
         body: stream && answer.statusCode === 200 ? await pour(answer.body, stream.onText) : await answer.body.text(),
@@ -92,8 +100,13 @@ export class VehicleClient {
         dpopNonce: header('dpop-nonce'),
       };
     } catch (cause) {
-      if (options.signal?.aborted) throw options.signal.reason;
-      throw NetworkFailure.of(cause, deadline.aborted);
+      if (options.signal?.aborted) {
+        span.end({ failure: 'aborted' });
+        throw options.signal.reason;
+      }
+      const failure = NetworkFailure.of(cause, deadline.aborted);
+      span.end({ failure: failure.kind });
+      throw failure;
     }
   }
 

@@ -1,5 +1,6 @@
 import { createInbox, type MsgHdrs, type NatsConnection, type Subscription } from '@nats-io/transport-node';
-import { traceparent } from '../service/trace.provider.js';
+import { inSpan, traceparent } from '../service/trace.provider.js';
+import { contractOf, messaging } from './messaging.js';
 
 const ACK_TIMEOUT_MS = 5000;
 /** `{"stream":...}` is an acknowledgement, `{"error":...}` a refusal, nothing at all means that no stream listens. */
@@ -56,7 +57,13 @@ export class KeptPublisher {
    * dropped as a duplicate; without an id it is stored again. Rejects when one is refused or an acknowledgement is late; others may be kept all the same.
    */
   publishAll(id: string | undefined, messages: readonly KeptMessage[]): Promise<void> {
-    if (messages.length === 0) return Promise.resolve();
+    const [first] = messages;
+    if (!first) return Promise.resolve();
+    const contract = contractOf(first.subject);
+    return inSpan(`publish ${contract}`, 'producer', messaging(contract), () => this.send(id, messages));
+  }
+
+  private send(id: string | undefined, messages: readonly KeptMessage[]): Promise<void> {
     const key = String(this.next++);
     const reply = `${this.inbox}.${key}`;
     const trace = traceparent();

@@ -3,3 +3,8 @@
 export function messaging(subject: string): Readonly<Record<string, string>> {
   return { 'messaging.system': 'nats', 'messaging.destination.name': subject };
 }
+
+/** A subject without its routing token. */
+export function contractOf(subject: string): string {
+  return subject.replace(/(\.v\d+)\..*$/, '$1');
+}

@@ -11,3 +11,4 @@ export {
   type OutboxMessage,
 } from './outbox.service.js';
 export { ownerRoleOf, schemaOf } from './schema.js';
+export { traceStatements } from './traced-statements.provider.js';

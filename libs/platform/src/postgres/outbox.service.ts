@@ -3,7 +3,7 @@ import { type EventContract, subjectOf } from '@outrider/contracts';
 import type { Logger } from 'pino';
 import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
-import { messaging } from '../nats/messaging.js';
+import { contractOf, messaging } from '../nats/messaging.js';
 import { Nats } from '../nats/nats.client.js';
 import { Metrics } from '../service/metrics.service.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
@@ -124,8 +124,7 @@ export class Outbox implements OnApplicationBootstrap, OnApplicationShutdown {
   /** In the trace of the request that committed it, where that is recorded. */
   private publish({ subject, payload, message_id, traceparent: committedIn }: OutboxRow): Promise<void> {
     const header = committedIn ?? undefined;
-    // Without the routing token, which names a vehicle.
-    const contract = subject.replace(/(\.v\d+)\..*$/, '$1');
+    const contract = contractOf(subject);
     const trace = this.runtime.tracing?.resume(header, `publish ${contract}`, 'producer', messaging(contract));
     if (!trace) return this.nats.publishKept(subject, payload, message_id, header);
     return runSpan(trace, () => this.nats.publishKept(subject, payload, message_id));

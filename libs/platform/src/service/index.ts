@@ -8,6 +8,7 @@ export { PlatformModule } from './platform.module.js';
 export { type Check, Readiness } from './readiness.service.js';
 export { CONFIG, LOGGER, type Logger, RUNTIME, type Runtime } from './runtime.provider.js';
 export { Schedule } from './schedule.service.js';
+export { Sharers } from './sharers.provider.js';
 export {
   currentTrace,
   inSharedSpan,
