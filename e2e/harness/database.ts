@@ -3,12 +3,24 @@ import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { endpoints } from './endpoints.js';
 
-/** A connection of its own each time: the tests also kill the server. */
+/** A connection of its own each time: the tests also kill the server. Of two servers the one that takes writes. */
 export async function query<Row extends pg.QueryResultRow>(
   text: string,
   values: readonly unknown[] = [],
 ): Promise<Row[]> {
-  const { host, port, name, user, passwordFile } = endpoints.database;
+  const { port, standbyPort } = endpoints.database;
+  if (standbyPort === undefined) return queryAt(port, text, values);
+  const writable = await Promise.any([port, standbyPort].map(requireWritable));
+  return queryAt(writable, text, values);
+}
+
+/** The same of the server at that port, a standby too. */
+export async function queryAt<Row extends pg.QueryResultRow>(
+  port: number,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<Row[]> {
+  const { host, name, user, passwordFile } = endpoints.database;
   const password = passwordFile ? readFileSync(passwordFile, 'utf8').trim() : undefined;
   const client = new pg.Client({ host, port, database: name, user, ...(password ? { password } : {}) });
   client.on('error', () => {});
@@ -18,6 +30,12 @@ export async function query<Row extends pg.QueryResultRow>(
   } finally {
     await client.end();
   }
+}
+
+async function requireWritable(port: number): Promise<number> {
+  const [row] = await queryAt<{ standby: boolean }>(port, 'SELECT pg_is_in_recovery() AS standby');
+  if (row?.standby !== false) throw new Error(`the server at ${port} is a standby`);
+  return port;
 }
 
 export interface StoredMessage {

@@ -37,6 +37,7 @@ const Endpoints = z.object({
     name: z.string(),
     user: z.string(),
     passwordFile: path.optional(),
+    standbyPort: z.number().optional(),
   }),
   edge: z.object({
     authorization: z.url(),

@@ -8,7 +8,7 @@ import { endpoints } from './endpoints.js';
 export async function publishedCounts(filter: string): Promise<Map<string, number>> {
   const { url, user, passwordFile } = endpoints.nats;
   const connection = await connect({
-    servers: url,
+    servers: url.split(','),
     user,
     pass: readFileSync(passwordFile, 'utf8').trim(),
     inboxPrefix: `_INBOX.${user}`,

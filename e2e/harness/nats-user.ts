@@ -26,7 +26,14 @@ export class NatsUser {
   }
 
   static async as(url: string, user: string, pass: string): Promise<NatsUser> {
-    const options = { servers: url, user, pass, inboxPrefix: `_INBOX.${user}`, reconnect: false, timeout: 5000 };
+    const options = {
+      servers: url.split(','),
+      user,
+      pass,
+      inboxPrefix: `_INBOX.${user}`,
+      reconnect: false,
+      timeout: 5000,
+    };
     return new NatsUser(await connect(options));
   }
 

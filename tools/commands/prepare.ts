@@ -16,7 +16,7 @@ import { makeServiceAccounts } from '../local/operator-token.ts';
 import { portsOf } from '../local/ports.ts';
 import { SUPERUSER, waitForPostgres } from '../local/postgres.ts';
 import { writeNatsAuthorization } from '../local/secrets.ts';
-import { makeStreams, natsServer, patience } from '../local/servers.ts';
+import { makeStreams, natsServer, natsUrl, patience } from '../local/servers.ts';
 import { places, readSettings, type Settings } from '../local/settings.ts';
 import { takeHome } from '../local/state.ts';
 
@@ -51,7 +51,7 @@ async function prepareServers(settings: Settings): Promise<void> {
   const url = adminUrl(settings);
   const late = patience(60_000);
   await waitForPostgres(url, late);
-  await waitForNats(settings.natsUrl ?? `nats://127.0.0.1:${portsOf(settings).nats}`, late);
+  await waitForNats(natsUrl(settings), late);
   const own = await prepareDatabase(url, places(settings).secrets);
   await makeStreams(settings);
   console.log(`migrations: ${await migrateAll(settings, own)}`);

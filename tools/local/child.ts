@@ -15,6 +15,8 @@ export interface ChildSpec {
   readonly logFile: string;
   readonly stopSignal: NodeJS.Signals;
   readonly graceMs: number;
+  /** Not started again when it ends by itself. */
+  readonly once?: true;
 }
 
 const FIRST_BACKOFF_MS = 250;
@@ -95,6 +97,10 @@ export class Child {
     this.#changed();
     if (this.#stopping) return;
     this.falls = Date.now() - this.since.getTime() > PROVEN_MS ? 1 : this.falls + 1;
+    if (this.spec.once) {
+      this.#say(`${this.spec.name} ended (${how}); it stays away`);
+      return;
+    }
     const waitMs = Math.min(FIRST_BACKOFF_MS * 2 ** (this.falls - 1), LAST_BACKOFF_MS);
     this.#say(
       `${this.spec.name} ended (${how}${lastWords(tail(this.spec.logFile, 4096, this.#logStart))}); starting it again in ${waitMs / 1000} s`,

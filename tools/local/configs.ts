@@ -6,6 +6,7 @@ import { secret, writeWhole } from './files.ts';
 import { EDGE, fleetFiles, TRUST_DOMAIN } from './fleet.ts';
 import { portsOf } from './ports.ts';
 import { natsPasswordFile } from './secrets.ts';
+import { natsUrl } from './servers.ts';
 import { appSettings } from './service-settings.ts';
 import { SERVICES, type ServiceSpec } from './services.ts';
 import { places, type Settings } from './settings.ts';
@@ -68,17 +69,19 @@ function configOf(settings: Settings, { name }: ServiceSpec): object {
       exempt: [],
     },
     nats: {
-      url: settings.natsUrl ?? `nats://${HOST}:${ports.nats}`,
+      url: natsUrl(settings),
       user: name,
       passwordFile: natsPasswordFile(secrets, name),
     },
     database: {
-      host: database?.hostname ?? HOST,
+      host: database?.hostname ?? (settings.cluster ? [HOST, `${HOST}:${ports.postgresStandby}`] : HOST),
       port: database ? Number(database.port || 5432) : ports.postgres,
       name: DATABASE,
       passwordFile: roles.runtime,
       ownerPasswordFile: roles.owner,
       poolSize: 10,
+      // A server of the user's own is expected to have one: a start says so when it has not.
+      ...(database || settings.cluster ? {} : { synchronousStandby: 'none' }),
     },
     tokenIssuer: tokenIssuer(settings),
     tokenSkewSeconds: 5,

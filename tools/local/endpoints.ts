@@ -10,6 +10,7 @@ import { OFFICER, officerFiles } from './people.ts';
 import { portsOf } from './ports.ts';
 import { SUPERUSER } from './postgres.ts';
 import { natsPasswordFile, PROVISIONER } from './secrets.ts';
+import { natsUrl } from './servers.ts';
 import { SERVICES } from './services.ts';
 import { places, type Settings } from './settings.ts';
 
@@ -35,6 +36,8 @@ export interface Endpoints {
     readonly name: string;
     readonly user: string;
     readonly passwordFile?: string;
+    /** The port of the standby at the same host, where there is one. */
+    readonly standbyPort?: number;
   };
   /** For an edge proxy before this suite: where it asks, who it is, where it is expected, and the API that it may have behind it. */
   readonly edge: {
@@ -100,10 +103,11 @@ function endpointsOf(settings: Settings, adminUrl: string): Endpoints {
       name: DATABASE,
       user: decodeURIComponent(admin.username),
       ...(existsSync(passwordFile) ? { passwordFile: path(passwordFile) } : {}),
+      ...(settings.cluster && !settings.postgresUrl ? { standbyPort: ports.postgresStandby } : {}),
     },
     edge: edgeEndpoints(settings, path),
     nats: {
-      url: settings.natsUrl ?? `nats://127.0.0.1:${ports.nats}`,
+      url: natsUrl(settings),
       user: PROVISIONER,
       passwordFile: path(natsPasswordFile(secrets, PROVISIONER)),
     },

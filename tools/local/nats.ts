@@ -12,8 +12,11 @@ export interface NatsServer {
   /** Its configuration and its store. */
   readonly folder: string;
   readonly logFile: string;
-  /** A file with the `authorization` block, in `folder`. */
+  /** A file with the `authorization` block, in `folder` or above it. */
   readonly authorizationFile: string;
+  /** Of a node: its name; the port of its own for the others, and theirs. */
+  readonly name?: string;
+  readonly cluster?: { readonly route: number; readonly others: readonly number[] };
 }
 
 /** Writes the server's configuration. Returns its file. */
@@ -24,12 +27,13 @@ export function writeNatsConfig(server: NatsServer): string {
     [
       '# Written by npm start. The store is synced by the server every two minutes (2.9 cannot do otherwise):',
       '# what must not be lost is committed in PostgreSQL first, and published again from its outbox.',
-      `server_name: outrider`,
+      `server_name: ${server.name ?? 'outrider'}`,
       `listen: "127.0.0.1:${server.port}"`,
       'max_payload: 4MB',
       'max_pending: 64MB',
       'write_deadline: "5s"',
       `jetstream { store_dir: ${JSON.stringify(server.folder)}, max_memory_store: 128MB, max_file_store: 8GB }`,
+      ...clusterBlock(server),
       // Read relative to this file, whatever it says.
       `include ${JSON.stringify(relative(server.folder, server.authorizationFile))}`,
       '',
@@ -38,9 +42,20 @@ export function writeNatsConfig(server: NatsServer): string {
   return file;
 }
 
+function clusterBlock({ cluster }: NatsServer): string[] {
+  if (!cluster) return [];
+  const routes = cluster.others.map((port) => `"nats://127.0.0.1:${port}"`).join(', ');
+  return [`cluster { name: outrider, listen: "127.0.0.1:${cluster.route}", routes: [${routes}], no_advertise: true }`];
+}
+
 export function natsChild(server: NatsServer, binary: NatsBinary): ChildSpec {
   const file = writeNatsConfig(server);
-  const common = { name: 'nats', logFile: server.logFile, stopSignal: 'SIGTERM', graceMs: 10_000 } as const;
+  const common = {
+    name: server.name ?? 'nats',
+    logFile: server.logFile,
+    stopSignal: 'SIGTERM',
+    graceMs: 10_000,
+  } as const;
   if (binary.kind === 'process') return { ...common, program: binary.program, args: ['-c', file] };
   const user = `${process.getuid?.()}:${process.getgid?.()}`;
   return {
@@ -66,8 +81,14 @@ export function natsChild(server: NatsServer, binary: NatsBinary): ChildSpec {
   };
 }
 
-/** Waits until the server greets with JetStream on. Throws a Failure once `giveUp` says so. */
-export async function waitForNats(url: string, giveUp: () => boolean): Promise<void> {
+/** Waits until the server, or one of several with commas between, greets with JetStream on. Throws a Failure once `giveUp` says so. */
+export async function waitForNats(urls: string, giveUp: () => boolean): Promise<void> {
+  await Promise.any(urls.split(',').map((url) => waitForNode(url.trim(), giveUp))).catch((error: AggregateError) => {
+    throw error.errors[0];
+  });
+}
+
+async function waitForNode(url: string, giveUp: () => boolean): Promise<void> {
   const { hostname, port } = new URL(url.includes('://') ? url : `nats://${url}`);
   for (;;) {
     const greeting = await greet(hostname, Number(port || 4222));

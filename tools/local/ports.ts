@@ -15,6 +15,10 @@ export function portsOf({ portOffset }: Pick<Settings, 'portOffset'>) {
   return {
     postgres: 15_432 + portOffset,
     nats: 14_222 + portOffset,
+    /** Of clusters: the first node sits where the only one does else. */
+    postgresStandby: 15_433 + portOffset,
+    natsNodes: [14_222, 14_223, 14_224].map((port) => port + portOffset),
+    natsRoutes: [14_232, 14_233, 14_234].map((port) => port + portOffset),
     /** Edge proxies ask the gateway here, over mTLS. */
     externalAuthorization: 8446 + portOffset,
     /** Kept for edges before this suite, and an API behind them: `npm start` starts none (deploy/edge). */
@@ -38,6 +42,10 @@ export async function requireFreePorts(settings: Settings): Promise<void> {
   const uses: [number, string][] = [];
   if (!settings.postgresUrl) uses.push([ports.postgres, 'PostgreSQL']);
   if (!settings.natsUrl) uses.push([ports.nats, 'NATS']);
+  if (settings.cluster) {
+    uses.push([ports.postgresStandby, 'PostgreSQL, standby']);
+    for (const port of [...ports.natsNodes.slice(1), ...ports.natsRoutes]) uses.push([port, 'NATS, cluster']);
+  }
   uses.push([ports.externalAuthorization, 'gateway, external authorization']);
   for (const [service, faces] of Object.entries(ports.services)) {
     for (const [face, port] of Object.entries(faces)) uses.push([port, `${service}, ${face}`]);
@@ -62,9 +70,9 @@ export function isFree(port: number): Promise<boolean> {
 }
 
 /** An offset from `from` on at which a whole suite fits. */
-export async function freeOffset(from: number): Promise<number> {
+export async function freeOffset(from: number, cluster = false): Promise<number> {
   for (let offset = from; offset < from + 5000; offset += 100) {
-    const settings = { portOffset: offset, postgresUrl: undefined, natsUrl: undefined } as Settings;
+    const settings = { portOffset: offset, postgresUrl: undefined, natsUrl: undefined, cluster } as Settings;
     if (
       await requireFreePorts(settings).then(
         () => true,

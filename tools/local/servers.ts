@@ -1,7 +1,9 @@
 /** PostgreSQL and NATS, ours or brought along, made ready for the services. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Child, tail } from './child.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Child, type ChildSpec, tail } from './child.ts';
+import { NATS_REPLICAS, natsNodes, prepareStandby, primaryChild, standbyChild } from './cluster.ts';
 import { prepareDatabase } from './database.ts';
 import { Failure, inWords } from './failure.ts';
 import { secret } from './files.ts';
@@ -39,11 +41,25 @@ export async function startPostgres(settings: Settings, supervisor: Supervisor, 
   const url = `postgres://${SUPERUSER}:${cluster.password}@127.0.0.1:${port}/postgres`;
   const work = async () => {
     await preparePostgres(cluster);
-    const child = supervisor.start(postgresChild(cluster));
-    await orHopeless(child, (giveUp) => waitForPostgres(url, giveUp));
+    for (const child of postgresChildren(settings, cluster).map((spec) => supervisor.start(spec)))
+      await orHopeless(child, (giveUp) => waitForPostgres(url, giveUp));
     return prepareDatabase(url, secrets);
   };
-  return step(say, 'PostgreSQL', work, () => `on port ${port}`);
+  return step(say, 'PostgreSQL', work, () => `on port ${port}${settings.cluster ? ', and a standby' : ''}`);
+}
+
+/** One server; or a primary and then its standby. */
+function postgresChildren(settings: Settings, cluster: Cluster): readonly ChildSpec[] {
+  if (!settings.cluster) return [postgresChild(cluster)];
+  const { logs } = places(settings);
+  const standby = {
+    ...cluster,
+    data: `${cluster.data}-standby`,
+    port: portsOf(settings).postgresStandby,
+    logFile: join(logs, 'postgres-standby.log'),
+  };
+  prepareStandby(cluster, standby);
+  return [primaryChild(cluster), standbyChild(standby)];
 }
 
 export async function startNats(settings: Settings, supervisor: Supervisor, say: Say): Promise<void> {
@@ -54,8 +70,11 @@ export async function startNats(settings: Settings, supervisor: Supervisor, say:
     if (settings.natsUrl) {
       await waitForNats(settings.natsUrl, patience(10_000));
     } else {
-      const child = supervisor.start(natsChild(server, findNats(say)));
-      await orHopeless(child, (giveUp) => waitForNats(`nats://127.0.0.1:${server.port}`, giveUp));
+      const nodes = settings.cluster ? natsNodes(settings, server) : [server];
+      const binary = findNats(say);
+      const children = nodes.map((node) => supervisor.start(natsChild(node, binary)));
+      for (const [index, child] of children.entries())
+        await orHopeless(child, (giveUp) => waitForNats(`nats://127.0.0.1:${nodes[index]?.port}`, giveUp));
     }
     await makeStreams(settings);
   };
@@ -80,10 +99,32 @@ export function natsServer(settings: Settings): NatsServer {
 /** Makes or updates the streams and buckets, as the one user who may. */
 export async function makeStreams(settings: Settings): Promise<void> {
   const passwordFile = natsPasswordFile(places(settings).secrets, PROVISIONER);
-  const url = settings.natsUrl ?? `nats://127.0.0.1:${portsOf(settings).nats}`;
+  const url = natsUrl(settings);
   const access = ['--url', url, '--user', PROVISIONER, '--password-file', passwordFile];
   const outside = ['--team', EXAMPLE_TEAM, '--siem', EXAMPLE_SIEM];
-  await runProduct('libs/platform/dist/nats/provision.command.js', [...access, ...outside]);
+  const kept = inCluster(settings) ? ['--replicas', String(NATS_REPLICAS)] : [];
+  const late = patience(SERVER_PATIENCE_MS);
+  for (;;) {
+    try {
+      await runProduct('libs/platform/dist/nats/provision.command.js', [...access, ...outside, ...kept]);
+      return;
+    } catch (error) {
+      // Nodes that have just met elect who leads them.
+      if (!inCluster(settings) || late() || !/unavailable|timeout|insufficient resources/i.test(inWords(error)))
+        throw error;
+      await sleep(500);
+    }
+  }
+}
+
+function inCluster(settings: Settings): boolean {
+  return settings.cluster && !settings.natsUrl;
+}
+
+/** Every server of it, with commas between. */
+export function natsUrl(settings: Settings): string {
+  const { nats, natsNodes: nodes } = portsOf(settings);
+  return settings.natsUrl ?? (settings.cluster ? nodes : [nats]).map((port) => `nats://127.0.0.1:${port}`).join();
 }
 
 /** True once `ms` have passed. */

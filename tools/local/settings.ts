@@ -13,6 +13,8 @@ export interface Settings {
   /** A PostgreSQL and a NATS of the user's own, if given. */
   readonly postgresUrl: string | undefined;
   readonly natsUrl: string | undefined;
+  /** Our own servers are clusters (cluster.ts). */
+  readonly cluster: boolean;
 }
 
 export const PROJECT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -30,6 +32,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     portOffset,
     postgresUrl: env.OUTRIDER_PG_URL || undefined,
     natsUrl: env.OUTRIDER_NATS_URL || undefined,
+    cluster: env.OUTRIDER_CLUSTER === '1',
   };
 }
 

@@ -23,7 +23,7 @@ import { vehiclesChild } from './vehicles.ts';
 const READY_WITHIN_MS = 120_000;
 /** Server certificates are renewed when a third of their life is left: a look a day is often enough. */
 const RENEW_SERVERS_EVERY_MS = 86_400_000;
-const SERVERS_LAST = ['nats', 'postgres'];
+const SERVERS_LAST = ['nats', 'nats-1', 'nats-2', 'nats-3', 'postgres', 'postgres-standby'];
 
 export interface Suite {
   /** Ends everything it started, in order. */

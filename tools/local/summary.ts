@@ -1,5 +1,6 @@
 /** The closing words of a start: where everything is, and what to try. */
 import { portsOf } from './ports.ts';
+import { natsUrl } from './servers.ts';
 import { SERVICES } from './services.ts';
 import { places, type Settings, shown } from './settings.ts';
 import { table } from './terminal.ts';
@@ -19,7 +20,7 @@ export function summary(settings: Settings): string {
     '',
     table([
       ['PostgreSQL', settings.postgresUrl ? 'OUTRIDER_PG_URL' : `127.0.0.1:${ports.postgres}`],
-      ['NATS', settings.natsUrl ?? `127.0.0.1:${ports.nats}`],
+      ['NATS', natsUrl(settings)],
       ['every address', shown(settings, endpoints)],
       ['operator token', shown(settings, operatorToken)],
       ['second operator', shown(settings, approverToken)],
