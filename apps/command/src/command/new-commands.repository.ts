@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { commandChanged, deliveryOffered } from '@outrider/contracts';
 import { Nats } from '@outrider/platform/nats';
 import { Database, Outbox, outboxMessage, outboxParameters } from '@outrider/platform/postgres';
+import { Metrics } from '@outrider/platform/service';
 import type { EntityManager } from 'typeorm';
 import type { Command, Evidence, PolicyBasis } from './command.js';
 
@@ -51,11 +52,16 @@ const ACCEPT_WITH_KEY = accept(CLAIM);
 /** Accepts commands; their vehicles' connections hear of them after the commit. */
 @Injectable()
 export class NewCommands {
+  private readonly accepted;
+
   constructor(
     private readonly database: Database,
     private readonly outbox: Outbox,
     private readonly nats: Nats,
-  ) {}
+    metrics: Metrics,
+  ) {
+    this.accepted = metrics.counter('outrider_commands_accepted_total', 'Commands accepted to be sent.', ['command']);
+  }
 
   /** One command under its key. False: the key is taken, and nothing happened. */
   async addOnce(accepted: Accepted, { by, key, fingerprint, answer, at }: KeyClaim): Promise<boolean> {
@@ -72,9 +78,12 @@ export class NewCommands {
   }
 
   /** Once committed: the events go out, and whoever waits looks. A missed word is found by looking again. */
-  announce(commands: readonly Pick<Command, 'id' | 'deviceId'>[]): void {
+  announce(commands: readonly Pick<Command, 'id' | 'deviceId' | 'name'>[]): void {
     this.outbox.kick();
-    for (const { id, deviceId } of commands) this.nats.publish(deliveryOffered, { commandId: id }, deviceId);
+    for (const { id, deviceId, name } of commands) {
+      this.accepted.inc({ command: name });
+      this.nats.publish(deliveryOffered, { commandId: id }, deviceId);
+    }
   }
 }
 

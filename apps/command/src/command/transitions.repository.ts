@@ -3,7 +3,8 @@ import { commandChanged, deliveryOffered } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { CommandId, DeviceId } from '@outrider/ids';
 import { Nats } from '@outrider/platform/nats';
-import { afterCommit, Outbox, outboxMessage, outboxParameters } from '@outrider/platform/postgres';
+import { afterCommit, Backlogs, Outbox, outboxMessage, outboxParameters } from '@outrider/platform/postgres';
+import { Metrics } from '@outrider/platform/service';
 import type { EntityManager } from 'typeorm';
 import { OPEN, type Transition } from './command.js';
 
@@ -32,11 +33,27 @@ const SAVE = `
 @Injectable()
 export class Transitions {
   private readonly kick = () => this.outbox.kick();
+  private readonly changed;
 
   constructor(
     private readonly outbox: Outbox,
     private readonly nats: Nats,
-  ) {}
+    backlogs: Backlogs,
+    metrics: Metrics,
+  ) {
+    this.changed = metrics.counter('outrider_command_transitions_total', 'Commands that came into a state.', [
+      'command',
+      'state',
+    ]);
+    backlogs.watch(
+      'commands',
+      `SELECT created_at AS since FROM commands WHERE state IN ('queued', 'offered', 'challenged') ORDER BY expires_at`,
+    );
+    backlogs.watch(
+      'command_batches',
+      `SELECT created_at AS since FROM batches WHERE state = 'running' ORDER BY position`,
+    );
+  }
 
   /**
    * Saves changes of any number of commands, in order, each with its history and its event. A command that left the queue gives way: the
@@ -61,6 +78,9 @@ export class Transitions {
     if (saved?.changed !== rows.size)
       throw new DomainError('command.state_conflict', { detail: 'the command changed meanwhile' });
     afterCommit(tx, this.kick);
+    afterCommit(tx, () => {
+      for (const { command } of transitions) this.changed.inc({ command: command.name, state: command.state });
+    });
     for (const [deviceId, commandId] of saved.waiting)
       afterCommit(tx, () => this.nats.publish(deliveryOffered, { commandId }, deviceId));
   }

@@ -4,7 +4,7 @@ import { type CertificatesSignRequest, certificatesSign } from '@outrider/contra
 import { JWS_TYP, sign, signJws } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { Nats, ServiceIdentity } from '@outrider/platform/nats';
-import { LOGGER, type Logger, Readiness, TrustFiles } from '@outrider/platform/service';
+import { CertificateMetrics, LOGGER, type Logger, Readiness, TrustFiles } from '@outrider/platform/service';
 import { createCertificationRequest, crossPath, OID, type ParsedCertificate, parseCertificate } from '@outrider/x509';
 import { type CommandForm, coseCommand } from './signed-form.js';
 import { canSign, renewalDue } from './signer-lifetime.js';
@@ -32,7 +32,9 @@ export class CommandSigner implements OnApplicationBootstrap, OnApplicationShutd
     private readonly trust: TrustFiles,
     @Inject(LOGGER) private readonly logger: Logger,
     readiness: Readiness,
+    certificates: CertificateMetrics,
   ) {
+    certificates.watch('command_signer', () => this.signer?.certificate);
     readiness.add('command signer', () => ({
       ok: this.signer !== undefined && canSign(this.signer.certificate, new Date()),
     }));

@@ -47,6 +47,7 @@ export type Enrolled =
 export class Enrolment implements OnApplicationShutdown {
   private readonly decisionsQueue: GroupQueue<Ask, Decided>;
   private readonly issueQueue: GroupQueue<ToIssue, CertificateRow>;
+  private readonly results;
   private readonly deciding = new Sharers<Ask>('enrolment.decide');
   private readonly issuing = new Sharers<ToIssue>('enrolment.issue');
 
@@ -63,6 +64,14 @@ export class Enrolment implements OnApplicationShutdown {
   ) {
     const help = 'Requests for certificates that shared a group.';
     const sizes = metrics.histogram('outrider_enrolment_group_asks', help, [1, 2, 4, 8, 16, 32, 64]);
+    this.results = metrics.counter(
+      'outrider_enrolments_total',
+      'Requests for fleet certificates, by how they ended: issued, pending, or the code of the refusal.',
+      ['operation', 'label', 'result'],
+    );
+    metrics.gauge('outrider_enrolments_waiting', 'Requests for certificates that wait for their group.', [], (gauge) =>
+      gauge.set(this.decisionsQueue.waitingCount + this.issueQueue.waitingCount),
+    );
     this.decisionsQueue = new GroupQueue(
       (asks) => {
         sizes.observe(asks.length);
@@ -119,13 +128,13 @@ export class Enrolment implements OnApplicationShutdown {
     identify: (now: Date) => [Ask['operation'], Client],
   ): Promise<Enrolled> {
     let client: Client | undefined;
+    let operation: Ask['operation'] = route === 'simpleenroll' ? 'enrol' : 're-enrol';
     try {
       const at = new Date();
-      const [operation, identified] = identify(at);
-      client = identified;
+      [operation, client] = identify(at);
       const { remoteAddress } = peer;
       const request = read();
-      return await this.handOut({
+      const enrolled = await this.handOut({
         operation,
         label,
         client,
@@ -134,7 +143,11 @@ export class Enrolment implements OnApplicationShutdown {
         remoteAddress,
         at,
       });
+      this.results.inc({ operation, label: label.name, result: enrolled.kind });
+      return enrolled;
     } catch (error) {
+      const result = error instanceof DomainError ? error.code : 'service.internal';
+      this.results.inc({ operation, label: label.name, result });
       this.decisions.refused(error, peer, route, await this.deviceOf(client, error));
       throw error;
     }

@@ -53,6 +53,10 @@ export class GroupQueue<T, R> {
     });
   }
 
+  get waitingCount(): number {
+    return this.waiting.length;
+  }
+
   /** Resolves when nothing is under way and nothing waits. */
   async idle(): Promise<void> {
     while (this.underWay.size > 0) await Promise.all(this.underWay);

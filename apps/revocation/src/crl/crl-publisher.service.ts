@@ -43,11 +43,10 @@ export class CrlPublisher implements OnApplicationBootstrap, OnApplicationShutdo
         [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60],
         ['kind'],
       ),
-      left: metrics.gauge(
-        'outrider_crl_seconds_to_next_update',
-        'How long the list that ends first is still good for; an alert below the half of its validity.',
-        ['kind'],
-      ),
+      left: metrics.gauge('outrider_crl_expiry_seconds', 'How long the list that ends first is still good for.', [
+        'kind',
+      ]),
+      age: metrics.gauge('outrider_crl_age_seconds', 'Age of the oldest list that is served.', ['kind']),
     };
   }
 
@@ -151,8 +150,9 @@ export class CrlPublisher implements OnApplicationBootstrap, OnApplicationShutdo
 
   /** What tells that a cadence cannot be kept, before a list is over. */
   private async measure(issuers: readonly CrlIssuer[]): Promise<void> {
-    for (const { kind, leftSeconds } of await this.crls.freshness(issuers, new Date())) {
+    for (const { kind, leftSeconds, ageSeconds } of await this.crls.freshness(issuers, new Date())) {
       this.metrics.left.set({ kind }, leftSeconds);
+      this.metrics.age.set({ kind }, ageSeconds);
     }
   }
 }

@@ -275,16 +275,20 @@ export class Crls {
   }
 
   /** How long the list that ends first is still good for, and how many are later than they should be. */
-  async freshness(issuers: readonly CrlIssuer[], now: Date): Promise<{ kind: CrlKind; leftSeconds: number }[]> {
-    const rows = await this.database.query<{ is_delta: boolean; ends: Date }>(
-      `SELECT is_delta, min(next_update) AS ends FROM (
-         SELECT DISTINCT ON (prefix, shard, is_delta) is_delta, next_update FROM crl_versions
+  async freshness(
+    issuers: readonly CrlIssuer[],
+    now: Date,
+  ): Promise<{ kind: CrlKind; leftSeconds: number; ageSeconds: number }[]> {
+    const rows = await this.database.query<{ is_delta: boolean; ends: Date; begun: Date }>(
+      `SELECT is_delta, min(next_update) AS ends, min(this_update) AS begun FROM (
+         SELECT DISTINCT ON (prefix, shard, is_delta) is_delta, next_update, this_update FROM crl_versions
          WHERE prefix = ANY($1) ORDER BY prefix, shard, is_delta, number DESC) last GROUP BY is_delta`,
       [issuers.map(({ prefix }) => prefix)],
     );
-    return rows.map(({ is_delta, ends }) => ({
+    return rows.map(({ is_delta, ends, begun }) => ({
       kind: is_delta ? 'delta' : 'full',
       leftSeconds: (ends.getTime() - now.getTime()) / 1000,
+      ageSeconds: (now.getTime() - begun.getTime()) / 1000,
     }));
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
-import { Database, isRetryableConflict } from '@outrider/platform/postgres';
+import { Backlogs, Database, isRetryableConflict } from '@outrider/platform/postgres';
 import { LOGGER, Metrics, Schedule } from '@outrider/platform/service';
 import type { Logger } from 'pino';
 import { isWide } from './job.js';
@@ -35,8 +35,14 @@ export class JobRunner implements OnApplicationBootstrap {
     private readonly chunk: JobChunk,
     private readonly schedule: Schedule,
     @Inject(LOGGER) private readonly logger: Logger,
+    backlogs: Backlogs,
     metrics: Metrics,
   ) {
+    backlogs.watch(
+      'revocation_jobs',
+      `SELECT coalesce(not_before, created_at) AS since FROM jobs
+       WHERE state IN ('receiving', 'waiting', 'resolving', 'running') AND coalesce(not_before, created_at) <= now()`,
+    );
     this.settledLines = metrics.counter('outrider_revocation_job_lines_total', 'Lines of revocation jobs settled.');
   }
 

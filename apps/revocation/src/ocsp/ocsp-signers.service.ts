@@ -3,7 +3,7 @@ import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common'
 import { authorityList, type CertificatesSignRequest, certificatesSign } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import { Nats, ServiceIdentity } from '@outrider/platform/nats';
-import { CONFIG, LOGGER, Metrics, Schedule, TrustFiles } from '@outrider/platform/service';
+import { CertificateMetrics, CONFIG, LOGGER, Schedule, TrustFiles } from '@outrider/platform/service';
 import { createCertificationRequest, OID, type ParsedCertificate, parseCertificate } from '@outrider/x509';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
@@ -37,7 +37,6 @@ export class OcspSigners implements OnApplicationBootstrap {
   private generations: readonly Generation[] = [];
   private askedAtMs: number | undefined;
   private index: IssuerIndex | undefined;
-  private readonly notAfter;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
@@ -46,13 +45,10 @@ export class OcspSigners implements OnApplicationBootstrap {
     private readonly identity: ServiceIdentity,
     private readonly trust: TrustFiles,
     private readonly schedule: Schedule,
-    metrics: Metrics,
+    certificates: CertificateMetrics,
   ) {
-    this.notAfter = metrics.gauge(
-      'outrider_ocsp_signer_not_after_seconds',
-      'When the OCSP signer of an issuing CA ends, in seconds since the epoch.',
-      ['issuer'],
-    );
+    // Of several the one that ends first.
+    certificates.watch('ocsp_signer', () => this.firstToEnd());
     trust.events.on('changed', () => {
       this.index = undefined;
     });
@@ -101,6 +97,11 @@ export class OcspSigners implements OnApplicationBootstrap {
     for (const generation of this.missing(now)) await this.obtain(generation);
   }
 
+  private firstToEnd(): ParsedCertificate | undefined {
+    const all = [...this.delegates.values()].map(({ certificate }) => certificate);
+    return all.sort((a, b) => a.notAfter.getTime() - b.notAfter.getTime())[0];
+  }
+
   private missing(now: Date): readonly Generation[] {
     return this.generations.filter(({ issuerKeyId }) => isDue(this.delegates.get(issuerKeyId)?.certificate, now));
   }
@@ -127,7 +128,6 @@ export class OcspSigners implements OnApplicationBootstrap {
     }
     this.delegates.set(issuerKeyId, { key: privateKey, certificate, issuer: parseCertificate(issuer) });
     this.index = undefined;
-    this.notAfter.set({ issuer: issuerKeyId }, certificate.notAfter.getTime() / 1000);
     this.logger.info({ issuerKeyId, notAfter: certificate.notAfter }, 'OCSP signer certificate');
   }
 }

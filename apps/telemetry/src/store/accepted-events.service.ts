@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { KeptPublisher, Nats } from '@outrider/platform/nats';
+import { Backlogs } from '@outrider/platform/postgres';
 import { LOGGER, type Logger, Metrics, Schedule } from '@outrider/platform/service';
 import { type EventGroup, EventGroupsRepository } from './event-groups.repository.js';
 
@@ -30,8 +31,10 @@ export class AcceptedEvents implements OnApplicationBootstrap, OnApplicationShut
     private readonly nats: Nats,
     private readonly schedule: Schedule,
     @Inject(LOGGER) private readonly logger: Logger,
+    backlogs: Backlogs,
     metrics: Metrics,
   ) {
+    backlogs.watch('event_groups', 'SELECT created_at AS since FROM event_groups ORDER BY created_at');
     this.publisher = nats.keptPublisher();
     this.count = metrics.counter('outrider_outbox_published_total', 'Events published from the outbox.');
     const waiting = metrics.gauge('outrider_telemetry_events_unacknowledged', 'Events sent and not acknowledged yet.');

@@ -86,17 +86,26 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
       'outrider_denylist_read_seconds',
       'How long the last reading of the denylist took, from its beginning to its proof.',
     );
-    const bytes = metrics.gauge('outrider_denylist_bytes', 'Memory that the denylist takes.');
-    const age = metrics.gauge('outrider_denylist_age_seconds', 'Age of the last heartbeat that proved the denylist.');
-    const count = metrics.gauge('outrider_denylist_entries', 'Live denylist entries.');
-    this.observe = () => {
-      age.set(this.ageMs() / 1000);
-      count.set(this.state.live.count);
-      bytes.set(this.state.live.bytes);
-    };
+    metrics.gauge('outrider_denylist_bytes', 'Memory that the denylist takes.', [], (gauge) =>
+      gauge.set(this.state.live.bytes),
+    );
+    metrics.gauge(
+      'outrider_denylist_age_seconds',
+      'Age of the last heartbeat that proved the denylist; +Inf before the first.',
+      [],
+      (gauge) => gauge.set(this.ageMs() / 1000),
+    );
+    metrics.gauge('outrider_denylist_entries', 'Live denylist entries.', [], (gauge) =>
+      gauge.set(this.state.live.count),
+    );
+    metrics.gauge(
+      'outrider_denylist_sequence',
+      'Everything up to this revision of the denylist is enforced here.',
+      [],
+      (gauge) => gauge.set(this.sequence),
+    );
     readiness.add('revocation feed', () => this.check());
   }
-  private readonly observe: () => void;
 
   onApplicationBootstrap(): void {
     void this.watchForEver();
@@ -255,7 +264,6 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
     }
     this.silenceMs = MIN_SILENCE_MS;
     this.conclude(this.state.heartbeat(heartbeat, performance.now()));
-    this.observe();
   }
 
   private conclude(outcome: HeartbeatOutcome): void {
@@ -332,7 +340,6 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   private watch(): void {
-    this.observe();
     if (!this.reader?.connected || performance.now() - this.heardAtMs < this.silenceMs) return;
     this.silenceMs = Math.min(MAX_SILENCE_MS, this.silenceMs * 2);
     this.restart();

@@ -1,3 +1,4 @@
+export { Backlogs } from './backlogs.service.js';
 export { type EntityClass, type MigrationClass, runtimeDataSource } from './data-source.provider.js';
 export { afterCommit, Database } from './database.service.js';
 export { databaseError, isDatabaseAway, isRetryableConflict } from './failure.js';

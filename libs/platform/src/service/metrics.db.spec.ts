@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jwksGet } from '@outrider/contracts';
+import { until } from '@outrider/testing';
 import { Nats } from '../nats/nats.client.js';
 import { type PlatformGround, startPlatform } from './platform.fixture.js';
 
@@ -80,6 +81,11 @@ describe('what a service leans on', () => {
     await expect(asked).rejects.toMatchObject({ code: 'service.upstream_unavailable' });
     const series = `outrider_nats_request_duration_seconds_count{subject="${jwksGet.subject}",code="service.upstream_unavailable"}`;
     expect(await sample(series)).toBeGreaterThanOrEqual(1);
+  });
+
+  it('counts what waits in the outbox', async () => {
+    await until(async () => (await sample('outrider_backlog_items{queue="outbox"}')) === 0);
+    expect(await sample('outrider_backlog_oldest_seconds{queue="outbox"}')).toBe(0);
   });
 
   it('tells how far the event loop lags', async () => {

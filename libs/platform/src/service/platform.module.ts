@@ -13,6 +13,7 @@ import { MessageMetrics } from '../nats/message-metrics.provider.js';
 import { Nats } from '../nats/nats.client.js';
 import { ServiceIdentity } from '../nats/service-identity.provider.js';
 import { Subscriptions } from '../nats/subscriptions.service.js';
+import { Backlogs } from '../postgres/backlogs.service.js';
 import { Database } from '../postgres/database.service.js';
 import { Outbox } from '../postgres/outbox.service.js';
 import { PoolMetrics } from '../postgres/pool-metrics.service.js';
@@ -63,6 +64,7 @@ export class PlatformModule implements OnApplicationShutdown {
       Listeners,
       Database,
       PoolMetrics,
+      Backlogs,
       CertificateMetrics,
       Outbox,
       Subscriptions,
