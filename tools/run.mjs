@@ -23,6 +23,8 @@ const commands = {
   demo: { script: 'tools/commands/demo.ts', build: true },
   attack: { script: 'tools/commands/attack.ts', build: true },
   ca: { script: 'tools/commands/ca.ts', build: true },
+  'deploy:render': { script: 'tools/commands/deploy-render.ts' },
+  'deploy:secrets': { script: 'tools/commands/deploy-secrets.ts', build: true },
   outrider: { script: 'apps/cli/dist/main.js', build: true },
   vehicle: { script: 'apps/vehicle/dist/main.js', build: true },
   build: { build: true },
