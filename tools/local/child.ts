@@ -144,7 +144,7 @@ export function tail(logFile: string, bytes = 4096, from = 0): string[] {
 function lastWords(lines: readonly string[]): string {
   const full = lines.findLast((line) => /ENOSPC|no space left/i.test(line));
   if (full) return ', the disk is full';
-  const line = lines.findLast((text) => /\b(fatal|panic|error)\b/i.test(text) || /"level":(5|6)0/.test(text));
+  const line = lines.findLast((text) => /\b(fatal|panic|error)\b/i.test(text));
   const words = line && (/"msg":"([^"]{1,160})/.exec(line)?.[1] ?? line.slice(0, 160));
   return words ? `, "${words}"` : '';
 }

@@ -1,32 +1,31 @@
 import type { LoggerService } from '@nestjs/common';
 import type { InstanceId, Service } from '@outrider/ids';
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
+import { hidden, SECRET_MEMBERS } from './hidden.js';
 import { loggedError } from './logged-error.js';
 import { currentTrace } from './trace.provider.js';
 
-/** JSON lines on stdout. Headers and members that carry secrets are censored wherever they appear two levels deep; values of failed statements stay out. */
-export function createLogger(service: Service, instance: InstanceId, level: string): Logger {
-  const secrets = [
-    'authorization',
-    'password',
-    'access_token',
-    'refresh_token',
-    'client_assertion',
-    'token',
-    'privateKey',
-    'passphrase',
-  ];
-  return pino({
+/** JSON lines on stdout. Members that are secrets by their name are censored up to two levels deep, what looks like one wherever it is; values of failed statements stay out. */
+export function createLogger(
+  service: Service,
+  instance: InstanceId,
+  level: string,
+  destination?: DestinationStream,
+): Logger {
+  const options: LoggerOptions = {
     level,
     base: { service, instance },
     timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
     serializers: { err: loggedError },
-    redact: { paths: secrets.flatMap((s) => [s, `*.${s}`, `*.*.${s}`]), censor: '[secret]' },
+    redact: { paths: SECRET_MEMBERS.flatMap((s) => [s, `*.${s}`, `*.*.${s}`]), censor: '[secret]' },
+    hooks: { streamWrite: hidden },
     mixin: () => {
       const trace = currentTrace();
-      return trace ? { traceId: trace.traceId } : {};
+      return trace ? { traceId: trace.traceId, spanId: trace.spanId } : {};
     },
-  });
+  };
+  return destination ? pino(options, destination) : pino(options);
 }
 
 /** Nest's own messages, in our log. */
