@@ -43,6 +43,20 @@ export const Config = serviceConfig({
     .string()
     .regex(/^http:\/\/[^\s]{1,190}$/, 'a plain http URL')
     .describe('What certificates say of OCSP; plain http.'),
+  serviceRenewal: z
+    .strictObject({
+      lifetimeSeconds: z
+        .int()
+        .min(3600)
+        .max(7_776_000)
+        .describe(
+          "Of each certificate; they are renewed at two thirds of that. The infrastructure CA's own end is an end to it too.",
+        ),
+    })
+    .optional()
+    .describe(
+      "Services (`identity.renewal: self`) have their own certificates renewed here. Only with it does this process open the infrastructure CA's key; without it that key is kept offline, for the ceremony alone.",
+    ),
   requestMaxAgeSeconds: z.int().min(5).max(300).describe("How far a request's `iat` may be from now."),
 }).refine(
   ({ listeners }) => listeners.vehicle === undefined && listeners.operator === undefined,

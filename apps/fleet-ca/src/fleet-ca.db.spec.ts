@@ -27,7 +27,7 @@ import {
 } from './fleet-ca.fixture.js';
 import { newCsr } from './neighbours.fixture.js';
 
-beforeAll(startFleetCa, 60_000);
+beforeAll(() => startFleetCa(), 60_000);
 afterAll(stopFleetCa);
 
 describe('before the first heartbeat of the denylist', () => {

@@ -27,20 +27,29 @@ import { Config } from './config.js';
 import { FleetCaModule } from './fleet-ca.module.js';
 import { IssuedCertificates1763801000000 } from './migrations/1763801000000-issued-certificates.migration.js';
 import { SignedDeltas1764400200000 } from './migrations/1764400200000-signed-deltas.migration.js';
+import { RenewedServices1764800000000 } from './migrations/1764800000000-renewed-services.migration.js';
 import { askAs, newCsr, signRequest } from './neighbours.fixture.js';
 
 const PASSPHRASE = 'a passphrase of forty-one characters 2718';
 export const CRL_BASE = 'http://127.0.0.1:9105/crl';
 
 export let fleet: TestFleet;
-let database: TestDatabase;
+export let database: TestDatabase;
 export let nats: TestNats;
 export let app: NestFastifyApplication;
 let denylist: TestDenylist;
 let denied = 0;
 export const identities = new Map<Service, Party>();
 
-async function configuration(): Promise<Config> {
+/** What a spec's fleet-ca has besides. */
+interface Besides {
+  /** Services have their certificates renewed here. */
+  readonly serviceRenewal?: { readonly lifetimeSeconds: number };
+  /** Its own certificate, renewed by itself in that folder. */
+  readonly identity?: (fleet: TestFleet) => Promise<Party>;
+}
+
+async function configuration({ serviceRenewal, identity }: Besides): Promise<Config> {
   const { config, directory } = await testServiceConfig('fleet-ca', { fleet, database, nats });
   const file = (name: string, content: string) => {
     writeFileSync(join(directory, name), content, { mode: 0o600 });
@@ -50,7 +59,13 @@ async function configuration(): Promise<Config> {
     privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: PASSPHRASE }) as string;
   file('vehicle-ca.key', encrypted(fleet.vehicleCa));
   file('control-ca.key', encrypted(fleet.controlCa));
-  // testServiceConfig has written the certificates. The key of the infrastructure CA is nowhere: fleet-ca must not want it.
+  // testServiceConfig has written the certificates. Without renewals the key of the infrastructure CA is nowhere: fleet-ca must not want it.
+  if (serviceRenewal) file('infrastructure-ca.key', encrypted(fleet.infrastructureCa));
+  const own = await identity?.(fleet);
+  if (own) {
+    file('service.crt', own.certificatePem + fleet.infrastructureCa.certificatePem);
+    file('service.key', own.privateKeyPem);
+  }
   const manifest = () =>
     JSON.stringify(
       Object.fromEntries(
@@ -70,10 +85,12 @@ async function configuration(): Promise<Config> {
     crl: { baseUrl: CRL_BASE, shardCount: 1 },
     ocspUrl: 'http://127.0.0.1:9105/ocsp',
     requestMaxAgeSeconds: 30,
+    ...(serviceRenewal ? { serviceRenewal } : {}),
+    ...(own ? { identity: { ...config.identity, renewal: 'self', stateDirectory: join(directory, 'state') } } : {}),
   });
 }
 
-export async function startFleetCa(): Promise<void> {
+export async function startFleetCa(besides: Besides = {}): Promise<void> {
   fleet = await createTestFleet();
   [database, nats] = await Promise.all([createTestDatabase('fleet-ca'), startNats()]);
   denylist = await startDenylist(nats);
@@ -81,10 +98,14 @@ export async function startFleetCa(): Promise<void> {
   for (const service of ['provisioning', 'command', 'revocation'] as const) {
     identities.set(service, await issueService(fleet, service));
   }
-  const config = await configuration();
+  const config = await configuration(besides);
   const instance = InstanceId.parse('fleet-ca-00000001');
   const logger = createLogger('fleet-ca', instance, config.logLevel);
-  await migrate(config, [IssuedCertificates1763801000000, SignedDeltas1764400200000], logger);
+  await migrate(
+    config,
+    [IssuedCertificates1763801000000, SignedDeltas1764400200000, RenewedServices1764800000000],
+    logger,
+  );
   app = await createApplication(
     { module: FleetCaModule, entities: [] },
     { service: 'fleet-ca', instance, config, logger },

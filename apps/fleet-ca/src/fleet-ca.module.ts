@@ -4,6 +4,8 @@ import { ListAuthoritiesConsumer } from './authorities/list-authorities.consumer
 import { DeniedSubjects } from './denylist/denied-subjects.service.js';
 import { GetCertificateConsumer } from './get-certificate/get-certificate.consumer.js';
 import { Profiles } from './profiles/profiles.service.js';
+import { RenewServiceConsumer } from './renew-service/renew-service.consumer.js';
+import { RenewService } from './renew-service/renew-service.service.js';
 import { CertificateSigner } from './sign-certificate/certificate-signer.service.js';
 import { IssuedCertificates } from './sign-certificate/issued-certificates.repository.js';
 import { SignCertificateConsumer } from './sign-certificate/sign-certificate.consumer.js';
@@ -24,6 +26,8 @@ import { SignedCrls } from './sign-crl/signed-crls.repository.js';
     SignCertificate,
     SignCertificateConsumer,
     GetCertificateConsumer,
+    RenewService,
+    RenewServiceConsumer,
     SignedCrls,
     DraftEntries,
     SignCrl,

@@ -5,6 +5,7 @@ import type { Contract } from './contract.js';
 import * as gateway from './gateway.js';
 import * as provisioning from './provisioning.js';
 import * as revocation from './revocation.js';
+import { SERVICE_CERTIFICATE_RENEWALS } from './service-certificate.js';
 import * as telemetry from './telemetry.js';
 import * as token from './token.js';
 
@@ -15,6 +16,7 @@ export const CONTRACTS: readonly Contract[] = [
   ca.crlSign,
   ca.crlDraftRead,
   ca.certificateIssued,
+  ...SERVICE_CERTIFICATE_RENEWALS,
   provisioning.deviceChanged,
   provisioning.deviceGet,
   provisioning.deviceDenied,

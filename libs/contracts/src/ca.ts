@@ -150,5 +150,7 @@ export const certificateIssued = event({
     requestedBy: z.string(),
     ref: CertificateRef,
     issuedAt: Instant,
+    /** Of a service's certificate that was renewed: the one before. */
+    renewedFrom: Thumbprint.optional(),
   }),
 });

@@ -76,6 +76,12 @@ export {
   stapleGet,
 } from './revocation.js';
 export {
+  renewalSubject,
+  SERVICE_CERTIFICATE_RENEWALS,
+  ServiceCertificateRequest,
+  serviceCertificateRenew,
+} from './service-certificate.js';
+export {
   BUCKETS,
   type BucketSpec,
   DENYLIST_BUCKET,

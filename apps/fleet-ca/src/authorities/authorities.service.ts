@@ -21,7 +21,8 @@ const LOOK_EVERY_MS = 2000;
 
 /**
  * The CA keys of this process, as the manifest names them; looked at every two seconds and swapped whole. A manifest that cannot be
- * used is said aloud and the one before stays. Neither the root's key nor the infrastructure CA's is ever opened here.
+ * used is said aloud and the one before stays. The root's key is never opened here, and the infrastructure CA's only where services have their
+ * certificates renewed.
  */
 @Injectable()
 export class Authorities {
@@ -62,6 +63,17 @@ export class Authorities {
     if (active === undefined)
       throw new DomainError('ca.authority_unknown', { detail: `no authority ${name} signs here` });
     return active;
+  }
+
+  /**
+   * The generation that renews certificates of services.
+   * @throws DomainError `ca.authority_unknown` where that is not done here.
+   */
+  infrastructure(): OpenGeneration {
+    const { infrastructure } = this.opened;
+    if (infrastructure === undefined)
+      throw new DomainError('ca.authority_unknown', { detail: 'certificates of services are not renewed here' });
+    return infrastructure;
   }
 
   /**
@@ -113,7 +125,9 @@ export class Authorities {
   }
 
   private open(files: ManifestFiles): OpenedAuthorities {
-    return openAuthorities(files, (reference, certificate) => this.key(reference, certificate));
+    return openAuthorities(files, this.config.serviceRenewal !== undefined, (reference, certificate) =>
+      this.key(reference, certificate),
+    );
   }
 
   /** Opened once: deriving the key of a file from its passphrase is slow on purpose. */

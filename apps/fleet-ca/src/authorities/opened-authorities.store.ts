@@ -16,6 +16,8 @@ import {
 
 /** Authorities of other profiles are kept offline: their keys are never opened here, even where their files lie beside. */
 const ONLINE_PROFILES: readonly string[] = ['vehicle-ca', 'control-ca'];
+/** That one signs nothing but certificates of services, and stands apart from the others: no request for a certificate or a list reaches it. */
+const INFRASTRUCTURE = 'infrastructure-ca';
 
 /** One generation of an authority, ready to sign. */
 export interface OpenGeneration {
@@ -37,6 +39,8 @@ export interface OpenedAuthorities {
   readonly signing: readonly OpenGeneration[];
   /** By name, of every authority: what stands in its bundle. */
   readonly trusted: ReadonlyMap<string, readonly ParsedCertificate[]>;
+  /** Where services have their certificates renewed here. */
+  readonly infrastructure: OpenGeneration | undefined;
   /** Thumbprints of the keys of all of them. */
   readonly authorityKeys: ReadonlySet<string>;
 }
@@ -76,11 +80,13 @@ function readCertificate(file: string): ParsedCertificate {
 }
 
 /**
+ * @param withInfrastructure whether the key of the infrastructure CA is opened too.
  * @param open gives the key for a reference; called for the keys that sign here and for no other.
  * @throws DomainError `ca.key_unavailable` for a key that cannot be opened or is not its certificate's.
  */
 export function openAuthorities(
   { readAt, manifest, fingerprint, certificates }: ManifestFiles,
+  withInfrastructure: boolean,
   open: (reference: KeyReference, certificate: ParsedCertificate) => CaKey,
 ): OpenedAuthorities {
   const certificateOf = (name: string, { generation }: Generation) =>
@@ -120,5 +126,12 @@ export function openAuthorities(
     }
   }
   const authorityKeys = new Set([...trusted.values()].flat().map(({ keyThumbprint }) => keyThumbprint));
-  return { fingerprint, active, signing, trusted, authorityKeys };
+  const services = withInfrastructure ? manifest[INFRASTRUCTURE] : undefined;
+  if (withInfrastructure && services?.profile !== INFRASTRUCTURE) {
+    throw new DomainError('ca.key_unavailable', {
+      detail: 'serviceRenewal is on, and the manifest has no infrastructure-ca',
+    });
+  }
+  const infrastructure = services && openGeneration(INFRASTRUCTURE, services, activeOf(services));
+  return { infrastructure, fingerprint, active, signing, trusted, authorityKeys };
 }

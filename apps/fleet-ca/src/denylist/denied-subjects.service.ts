@@ -1,8 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
-import type { DeviceId } from '@outrider/ids';
+import type { DeviceId, Thumbprint } from '@outrider/ids';
 import { DenylistFeed } from '@outrider/platform/admission';
-import type { ParsedCertificate } from '@outrider/x509';
+
+interface RequesterNames {
+  readonly thumbprint: Thumbprint;
+  /** Null where it is not known. */
+  readonly keyThumbprint: string | null;
+}
 
 /** The denylist's word on a device and a key before they are certified: no renewal in flight outruns a revocation. */
 @Injectable()
@@ -21,8 +26,9 @@ export class DeniedSubjects {
   }
 
   /** A service whose certificate was taken out of service asks for nothing. Says nothing of freshness: revoking never fails closed. */
-  checkRequester({ thumbprint, keyThumbprint }: ParsedCertificate, now: Date): void {
-    if (!this.feed.match({ thumbprint, keyThumbprint }, now.getTime())) return;
+  checkRequester({ thumbprint, keyThumbprint }: RequesterNames, now: Date): void {
+    const names = { thumbprint, ...(keyThumbprint === null ? {} : { keyThumbprint }) };
+    if (!this.feed.match(names, now.getTime())) return;
     throw new DomainError('ca.requester_refused', {
       detail: 'the certificate of the requesting service is on the denylist',
     });

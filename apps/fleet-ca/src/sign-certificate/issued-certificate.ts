@@ -1,6 +1,6 @@
 /** One line of the log of issued certificates, and what messages say of it. */
 import type { CertificateProfileName, CertificateRef } from '@outrider/contracts';
-import { DeviceId, type Service } from '@outrider/ids';
+import { DeviceId, type Service, type Thumbprint } from '@outrider/ids';
 import { type ParsedCertificate, parseCertificate } from '@outrider/x509';
 
 export interface IssuedCertificate {
@@ -14,6 +14,8 @@ export interface IssuedCertificate {
   /** Of what was asked (profile, device, CSR, lifetime), hex: the same request id with another hash is another request. */
   readonly requestSha256: string;
   readonly issuedAt: Date;
+  /** Of a service's certificate that was renewed: the one before. */
+  readonly renewedFrom?: Thumbprint | undefined;
 }
 
 export function certificateRef(issued: IssuedCertificate): CertificateRef {
@@ -39,6 +41,7 @@ export interface IssuedRow {
   readonly request_id: string;
   readonly request_sha256: string;
   readonly issued_at: Date;
+  readonly renewed_from: Thumbprint | null;
 }
 
 export function fromRow(row: IssuedRow): IssuedCertificate {
@@ -51,5 +54,6 @@ export function fromRow(row: IssuedRow): IssuedCertificate {
     requestId: row.request_id,
     requestSha256: row.request_sha256,
     issuedAt: row.issued_at,
+    renewedFrom: row.renewed_from ?? undefined,
   };
 }

@@ -2,19 +2,27 @@ import { Injectable } from '@nestjs/common';
 import type { SerialNumber, Service, Thumbprint } from '@outrider/ids';
 import { Database } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
+import type { RenewalHistory } from '../renew-service/decide-renewal.js';
 import { fromRow, type IssuedCertificate, type IssuedRow } from './issued-certificate.js';
 
-const COLUMNS = 'certificate, issuer_key_id, profile, device_id, requested_by, request_id, request_sha256, issued_at';
+const COLUMNS =
+  'certificate, issuer_key_id, profile, device_id, requested_by, request_id, request_sha256, issued_at, renewed_from';
 
 const INSERT = `
   INSERT INTO issued_certificates (thumbprint, serial_number, key_thumbprint, not_before, not_after, ${COLUMNS})
   SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bytea[], $7::text[],
-    $8::text[], $9::text[], $10::text[], $11::uuid[], $12::text[], $13::timestamptz[])`;
+    $8::text[], $9::text[], $10::text[], $11::uuid[], $12::text[], $13::timestamptz[], $14::text[])`;
 
 /** In one order everywhere, or two requests for the same ids might wait for each other. */
 const LOCK = `
   SELECT pg_advisory_xact_lock(hash) FROM (
     SELECT DISTINCT hashtextextended(id, 0) AS hash FROM unnest($1::text[]) AS ids(id) ORDER BY hash) AS hashes`;
+
+/** A certificate before another; its key where it was signed here. */
+export interface Ancestor {
+  readonly thumbprint: Thumbprint;
+  readonly keyThumbprint: string | null;
+}
 
 @Injectable()
 export class IssuedCertificates {
@@ -51,7 +59,31 @@ export class IssuedCertificates {
       issued.map(({ requestId }) => requestId),
       issued.map(({ requestSha256 }) => requestSha256),
       issued.map(({ issuedAt }) => issuedAt),
+      issued.map(({ renewedFrom }) => renewedFrom ?? null),
     ]);
+  }
+
+  /** How many were renewed from a certificate, and whether a key was certified before. */
+  async historyOf(tx: EntityManager, thumbprint: Thumbprint, keyThumbprint: string): Promise<RenewalHistory> {
+    const [row]: { renewals: number; known: boolean }[] = await tx.query(
+      `SELECT (SELECT count(*)::int FROM issued_certificates WHERE renewed_from = $1) AS renewals,
+         EXISTS (SELECT 1 FROM issued_certificates WHERE renewed_from IS NOT NULL AND key_thumbprint = $2) AS known`,
+      [thumbprint, keyThumbprint],
+    );
+    return { renewals: row?.renewals ?? 0, isKeyKnown: row?.known ?? false };
+  }
+
+  /** What a service's certificate was renewed from, and that from, back to the first: of what was not signed here only the thumbprint is known. */
+  async lineOf(tx: EntityManager, thumbprint: Thumbprint): Promise<Ancestor[]> {
+    return tx.query(
+      `WITH RECURSIVE line AS (
+         SELECT thumbprint, key_thumbprint, renewed_from FROM issued_certificates WHERE thumbprint = $1
+         UNION
+         SELECT line.renewed_from, i.key_thumbprint, i.renewed_from
+         FROM line LEFT JOIN issued_certificates i ON i.thumbprint = line.renewed_from WHERE line.renewed_from IS NOT NULL)
+       SELECT thumbprint, key_thumbprint AS "keyThumbprint" FROM line`,
+      [thumbprint],
+    );
   }
 
   async find(by: { serialNumber: SerialNumber } | { thumbprint: Thumbprint }): Promise<IssuedCertificate | undefined> {

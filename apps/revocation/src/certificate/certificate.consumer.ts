@@ -11,8 +11,8 @@ export class CertificateConsumer implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.subscriptions.consume(certificateIssued, ({ ref, issuedAt }) =>
-      this.certificates.seen(ref, undefined, new Date(issuedAt), new Date()),
+    this.subscriptions.consume(certificateIssued, ({ ref, renewedFrom, issuedAt }) =>
+      this.certificates.seen(ref, renewedFrom, new Date(issuedAt), new Date()),
     );
     this.subscriptions.consume(certificateEnrolled, ({ ref, renewedFrom, enrolledAt }) =>
       this.certificates.seen(ref, renewedFrom, new Date(enrolledAt), new Date()),

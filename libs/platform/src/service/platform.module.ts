@@ -10,6 +10,7 @@ import { ProblemFilter } from '../http/problem.filter.js';
 import { RequestMetrics } from '../http/request-metrics.service.js';
 import { Staples } from '../http/staples.service.js';
 import { MessageMetrics } from '../nats/message-metrics.provider.js';
+import { IdentityRenewal } from '../nats/identity-renewal.service.js';
 import { Nats } from '../nats/nats.client.js';
 import { ServiceIdentity } from '../nats/service-identity.provider.js';
 import { Subscriptions } from '../nats/subscriptions.service.js';
@@ -69,6 +70,7 @@ export class PlatformModule implements OnApplicationShutdown {
       Outbox,
       Subscriptions,
       ServiceIdentity,
+      IdentityRenewal,
     ];
     return {
       module: PlatformModule,

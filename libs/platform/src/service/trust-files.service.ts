@@ -1,11 +1,13 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { Inject, Injectable } from '@nestjs/common';
+import { serviceSpiffeId } from '@outrider/ids';
 import { type ParsedCertificate, parseCertificates } from '@outrider/x509';
 import type { CommonConfig } from './config.js';
 import { Metrics } from './metrics.service.js';
 import { Readiness } from './readiness.service.js';
+import { parseIdentity, parsePair, renewedIdentityFile } from './renewed-identity.store.js';
 import { LOGGER, type Logger, RUNTIME, type Runtime } from './runtime.provider.js';
 import { Schedule } from './schedule.service.js';
 
@@ -42,6 +44,9 @@ export class TrustFiles {
   readonly events = new EventEmitter<{ changed: [] }>();
   private readonly watched = new Map<string, Watched>();
   private readonly trust: CommonConfig['trust'];
+  private readonly identity: CommonConfig['identity'];
+  /** The SPIFFE id that a renewed certificate has to name. */
+  private readonly ownId: string;
   private readonly reloads;
 
   constructor(
@@ -51,7 +56,10 @@ export class TrustFiles {
     schedule: Schedule,
     metrics: Metrics,
   ) {
-    this.trust = runtime.config.trust;
+    const { config, service } = runtime;
+    this.trust = config.trust;
+    this.identity = config.identity;
+    this.ownId = serviceSpiffeId(config.trustDomain, service);
     this.events.setMaxListeners(50);
     this.reloads = metrics.counter('outrider_trust_reloads_total', 'Trust files and certificates taken anew.');
     readiness.add('trust-files', () => {
@@ -94,15 +102,50 @@ export class TrustFiles {
     return this.take([file], ([pem = '']) => certificatesOf(file, pem));
   }
 
-  /** A certificate and its key; between the writing of the two they do not fit, and the old pair stays. */
+  /**
+   * A certificate and its key; between the writing of the two they do not fit, and the old pair stays. Where this service's own was renewed
+   * since it was put there, the renewed one.
+   */
   keyPair(certificateFile: string, keyFile: string): KeyPair {
+    const given = this.givenPair(certificateFile, keyFile);
+    const { identity } = this;
+    if (certificateFile !== identity.certificateFile || keyFile !== identity.keyFile) return given;
+    const renewed = this.ownRenewed();
+    return renewed && isSuccessor(renewed, given) ? renewed : given;
+  }
+
+  /** What this service had renewed by itself, where that is in force. */
+  get renewed(): KeyPair | undefined {
+    const { certificateFile, keyFile } = this.identity;
+    const renewed = this.ownRenewed();
+    return renewed && this.keyPair(certificateFile, keyFile) === renewed ? renewed : undefined;
+  }
+
+  /** Broken, or of another service, it is as if it were not there: there is always the pair that was given. */
+  private ownRenewed(): KeyPair | undefined {
+    const { renewal, stateDirectory } = this.identity;
+    if (renewal !== 'self' || stateDirectory === undefined) return undefined;
+    const file = renewedIdentityFile(stateDirectory);
+    const parse = ([pem]: readonly string[]) => {
+      if (!pem) return undefined;
+      try {
+        const { fits, ...pair } = parseIdentity(pem);
+        if (fits && pair.chain[0]?.sanUris.join() === this.ownId) return pair;
+        throw new Error('it is not the key of its certificate, or the certificate not of this service');
+      } catch (error) {
+        this.logger.error({ err: error, file }, 'the renewed certificate cannot be used');
+        return undefined;
+      }
+    };
+    return this.take([file], parse, readIfThere);
+  }
+
+  private givenPair(certificateFile: string, keyFile: string): KeyPair {
     return this.take([certificateFile, keyFile], ([certificate = '', key = '']) => {
-      const chain = certificatesOf(certificateFile, certificate);
-      const privateKey = createPrivateKey(key);
-      const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
-      if (!chain[0] || !spki.equals(chain[0].spkiDer))
-        throw new Error(`${keyFile} is not the key of ${certificateFile}`);
-      return { certificate, key, privateKey, chain };
+      certificatesOf(certificateFile, certificate);
+      const { fits, ...pair } = parsePair(certificate, key);
+      if (!fits) throw new Error(`${keyFile} is not the key of ${certificateFile}`);
+      return pair;
     });
   }
 
@@ -145,6 +188,13 @@ export class TrustFiles {
       return false;
     }
   }
+}
+
+/** Whoever puts a newer one there means it; one that is over helps nobody. */
+function isSuccessor({ chain: [renewed] }: KeyPair, { chain: [given] }: KeyPair): boolean {
+  if (!renewed || !given) return renewed !== undefined;
+  if (renewed.notAfter.getTime() <= Date.now()) return given.notAfter < renewed.notAfter;
+  return given.notAfter.getTime() <= Date.now() || renewed.notBefore >= given.notBefore;
 }
 
 function read(file: string): string {
