@@ -149,7 +149,7 @@ export class DeliveryController {
         return offer;
       }
       await offered;
-      if (this.interest.stopping) return undefined;
+      if (this.interest.isEnding(deviceId)) return undefined;
     }
   }
 

@@ -2,6 +2,7 @@ import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { deliveryOffered, streamRenewed } from '@outrider/contracts';
 import type { DeviceId } from '@outrider/ids';
 import { Nats, Subscriptions } from '@outrider/platform/nats';
+import { Drain } from '@outrider/platform/service';
 
 /** A vehicle that polls is back soon: its interest is kept meanwhile, so that nothing offered in between is missed. */
 const LINGER_MS = 60_000;
@@ -26,13 +27,16 @@ interface Present {
 export class Interest implements BeforeApplicationShutdown {
   private readonly devices = new Map<DeviceId, Present>();
   private renewal: Renewal = () => undefined;
-  /** True once the instance stops: answer what is there and let the vehicle go elsewhere. */
-  stopping = false;
+  private readonly left = new Set<DeviceId>();
+  private stopping = false;
 
   constructor(
     private readonly subscriptions: Subscriptions,
     private readonly nats: Nats,
-  ) {}
+    drain: Drain,
+  ) {
+    drain.events.on('leaving', (withinMs) => this.leave(withinMs));
+  }
 
   /** Lets every wait end at once, so that a stopping instance keeps no vehicle waiting. */
   beforeApplicationShutdown(): void {
@@ -40,6 +44,25 @@ export class Interest implements BeforeApplicationShutdown {
     for (const [deviceId, { linger }] of this.devices) {
       clearTimeout(linger);
       this.wake(deviceId);
+    }
+  }
+
+  /** True once the vehicle is to go elsewhere: answer what is there and end its wait. */
+  isEnding(deviceId: DeviceId): boolean {
+    return this.stopping || this.left.has(deviceId);
+  }
+
+  /** One after the other: all at once they would come to the other instances all at once. Who comes in meanwhile stays until the stop. */
+  private leave(withinMs: number): void {
+    const here = [...this.devices].filter(([, { waiters }]) => waiters.size > 0);
+    for (const [index, [deviceId]] of here.entries()) {
+      setTimeout(
+        () => {
+          this.left.add(deviceId);
+          this.wake(deviceId);
+        },
+        (withinMs * index) / here.length,
+      );
     }
   }
 
@@ -54,12 +77,13 @@ export class Interest implements BeforeApplicationShutdown {
 
   /** From when this resolves, no offer to the device is missed. */
   async in(deviceId: DeviceId): Promise<void> {
+    this.left.delete(deviceId);
     await this.present(deviceId).known;
   }
 
   /** Resolves when something is offered to the device, after `ms`, or when `signal` aborts. */
   wait(deviceId: DeviceId, ms: number, signal: AbortSignal): Promise<void> {
-    if (this.stopping || signal.aborted) return Promise.resolve();
+    if (this.isEnding(deviceId) || signal.aborted) return Promise.resolve();
     const present = this.present(deviceId);
     return new Promise((resolve) => {
       const done = () => {

@@ -71,7 +71,7 @@ export class Streams implements OnApplicationBootstrap {
     try {
       await this.interest.in(deviceId);
       let shown: string | undefined;
-      while (!sink.signal.aborted && !this.interest.stopping) {
+      while (!sink.signal.aborted && !this.interest.isEnding(deviceId)) {
         const next = due(vehicleOf(request).claims, stream.asked, Date.now());
         if (next.kind === 'end') return sink.event('token-expired', {});
         if (next.kind === 'ask') {

@@ -5,8 +5,8 @@ import { type BeforeApplicationShutdown, Inject, Injectable, type OnApplicationB
 import { denylistCode } from '@outrider/admission';
 import type { ErrorCode } from '@outrider/errors';
 import { Decisions } from '@outrider/platform/admission';
-import { CONTEXT_OPTIONS, ConnectionLimiter, type Peer, Staples } from '@outrider/platform/http';
-import { CONFIG, LOGGER, type Logger, TrustFiles } from '@outrider/platform/service';
+import { CONTEXT_OPTIONS, ConnectionLimiter, closeGently, type Peer, Staples } from '@outrider/platform/http';
+import { CONFIG, Drain, LOGGER, type Logger, TrustFiles } from '@outrider/platform/service';
 import { toPem } from '@outrider/x509';
 import type { AuthorizationConfig, Config } from '../config.js';
 import {
@@ -31,7 +31,6 @@ import type { Identity } from './identity.js';
 const FEED_PATH = '/v1/edge/denylist';
 const ENVOY_PREFIX = '/authorize/envoy';
 const MAX_HEADER_BYTES = 65_536;
-const DRAIN_MS = 5_000;
 
 interface Dialect {
   readonly read: ReadQuestion;
@@ -56,11 +55,13 @@ export interface ByProtocol {
 @Injectable()
 export class AuthorizationListener implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly config: AuthorizationConfig | undefined;
+  private readonly finishMs: number;
   private readonly others = new Map<string, ByProtocol>();
   private server: https.Server | undefined;
 
   constructor(
-    @Inject(CONFIG) { authorization }: Config,
+    private readonly drain: Drain,
+    @Inject(CONFIG) { authorization, shutdown }: Config,
     private readonly authorizer: Authorizer,
     private readonly connections: EdgeConnections,
     private readonly feed: EdgeFeed,
@@ -71,6 +72,7 @@ export class AuthorizationListener implements OnApplicationBootstrap, BeforeAppl
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.config = authorization;
+    this.finishMs = shutdown.finishMs;
   }
 
   /** Before the start. */
@@ -107,7 +109,10 @@ export class AuthorizationListener implements OnApplicationBootstrap, BeforeAppl
       } as const;
       this.decisions.record({ ...facts, remoteAddress: socket.remoteAddress, detail: error.code ?? error.message });
     });
-    server.on('request', (request, response) => void this.answer(request, response));
+    server.on('request', (request, response) => {
+      if (this.drain.isLeaving) response.setHeader('connection', 'close');
+      void this.answer(request, response);
+    });
     this.trustFiles.events.on('changed', () => {
       if (this.config) server.setSecureContext({ ...CONTEXT_OPTIONS, ...this.secureContext(this.config) });
     });
@@ -123,13 +128,9 @@ export class AuthorizationListener implements OnApplicationBootstrap, BeforeAppl
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    const { server } = this;
-    if (!server) return;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeIdleConnections();
-    const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-    await closed;
-    clearTimeout(cut);
+    // Feeds have no end of their own.
+    this.feed.end();
+    if (this.server) await closeGently([this.server], this.finishMs);
   }
 
   private secureContext({ listener: { certificateFile, keyFile } }: AuthorizationConfig) {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { DenylistEntry } from '@outrider/admission';
 import { DenylistFeed } from '@outrider/platform/admission';
 import { Metrics } from '@outrider/platform/service';
@@ -12,7 +12,7 @@ const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
 
 /** Tells edges of the denylist as it is and as it changes, for as long as they listen. */
 @Injectable()
-export class EdgeFeed implements OnApplicationShutdown {
+export class EdgeFeed {
   private readonly streams = new Set<ServerResponse>();
   private readonly open;
 
@@ -49,7 +49,8 @@ export class EdgeFeed implements OnApplicationShutdown {
     if (this.feed.isProven) read();
   }
 
-  onApplicationShutdown(): void {
+  /** Whoever follows comes again, elsewhere. */
+  end(): void {
     for (const response of this.streams) response.destroy();
   }
 

@@ -1,5 +1,6 @@
 export { bodyBytes, JsonBody, mediaType, PathParam, parseJsonBody, QueryParams, summary } from './body.provider.js';
 export { type ChannelBinding, channelBindingOf } from './channel-binding.provider.js';
+export { closeGently } from './close-gently.provider.js';
 export { ConnectionLimiter } from './connection-limits.service.js';
 export { ErrorShapes, type SendError } from './error-shapes.service.js';
 export {

@@ -10,9 +10,10 @@ import { type ParsedCertificate, toPem } from '@outrider/x509';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { TlsListenerConfig, VehicleListenerConfig } from '../service/config.js';
-import { Readiness } from '../service/readiness.service.js';
+import { Drain } from '../service/drain.service.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { TrustFiles } from '../service/trust-files.service.js';
+import { closeGently } from './close-gently.provider.js';
 import { ConnectionLimiter } from './connection-limits.service.js';
 import type { ListenerName } from './on.provider.js';
 import type { Peer } from './peer.js';
@@ -26,7 +27,6 @@ import { answerToUnparsed } from './unparsed.js';
 /** Bytes of any request body: more is `request.too_large` before it is read (DESIGN §6). */
 export const MAX_BODY_BYTES = 1_048_576;
 
-const DRAIN_MS = 10_000;
 /** Of Node: a name, and the keys that encrypt and authenticate. */
 const TICKET_KEY_BYTES = 48;
 export interface TlsFailure {
@@ -79,7 +79,7 @@ export class Listeners implements BeforeApplicationShutdown {
 
   constructor(
     private readonly adapterHost: HttpAdapterHost,
-    private readonly readiness: Readiness,
+    private readonly drain: Drain,
     private readonly trustFiles: TrustFiles,
     private readonly limiter: ConnectionLimiter,
     private readonly staples: Staples,
@@ -174,16 +174,9 @@ export class Listeners implements BeforeApplicationShutdown {
     }
   }
 
-  /** Stops accepting, lets requests in flight finish for up to ten seconds, then closes every connection. */
+  /** Stops accepting, lets requests in flight finish for as long as is configured, then closes every connection. */
   async beforeApplicationShutdown(): Promise<void> {
-    this.readiness.drain();
-    const closed = this.servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    for (const server of this.servers) server.closeIdleConnections();
-    const cut = setTimeout(() => {
-      for (const server of this.servers) server.closeAllConnections();
-    }, DRAIN_MS);
-    await Promise.all(closed);
-    clearTimeout(cut);
+    await closeGently(this.servers, this.runtime.config.shutdown.finishMs);
   }
 
   private async listen(
@@ -206,6 +199,8 @@ export class Listeners implements BeforeApplicationShutdown {
     );
     const answer: http.RequestListener = (request, response) => {
       responseOfSocket.set(request.socket, response);
+      // Not of health's own: who asks there asks this instance.
+      if (this.drain.isLeaving && name !== 'http') response.setHeader('connection', 'close');
       const [path, direct] = this.directly(name, request.url) ?? [];
       this.requestMetrics.begin(name, request, response, path);
       if (direct) direct(request, response);

@@ -18,6 +18,7 @@ import { migrate } from '../postgres/migrate.provider.js';
 import { schemaOf } from '../postgres/schema.js';
 import { traceStatements } from '../postgres/traced-statements.provider.js';
 import { type CommonConfig, ConfigError, loadConfig } from './config.js';
+import { Drain } from './drain.service.js';
 import { createLogger, nestLogger } from './logger.provider.js';
 import { Metrics } from './metrics.service.js';
 import { PlatformModule } from './platform.module.js';
@@ -125,14 +126,21 @@ async function connectDatabase(dataSource: DataSource, logger: Logger): Promise<
   }
 }
 
+/** The whole stop: nobody new, everybody elsewhere, what is under way finished, leases and claims given back. */
+export async function drainAndClose(app: NestFastifyApplication): Promise<void> {
+  await app.get(Drain).run();
+  await app.close();
+}
+
 function stopOnSignals(app: NestFastifyApplication, logger: Logger): void {
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (stopping) return;
+      // Who asks twice waits for no load balancer.
+      if (stopping) return app.get(Drain).now();
       stopping = true;
       logger.info({ signal }, 'stopping');
-      app.close().then(
+      drainAndClose(app).then(
         () => process.exit(0),
         (error: unknown) => {
           logger.error({ err: error }, 'the stop failed');

@@ -1,7 +1,8 @@
-export { boot, createApplication, type ServiceDefinition } from './boot.provider.js';
+export { boot, createApplication, drainAndClose, type ServiceDefinition } from './boot.provider.js';
 export { CertificateMetrics } from './certificate-metrics.service.js';
 export { type CommonConfig, ConfigError, loadConfig, readSecret, serviceConfig } from './config.js';
 export { configFile, FILE_KINDS, type FileKind, SECRET_KINDS } from './config-file.js';
+export { Drain } from './drain.service.js';
 export { createLogger } from './logger.provider.js';
 export { Metrics } from './metrics.service.js';
 export { PlatformModule } from './platform.module.js';

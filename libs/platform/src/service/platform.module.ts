@@ -19,6 +19,7 @@ import { Database } from '../postgres/database.service.js';
 import { Outbox } from '../postgres/outbox.service.js';
 import { PoolMetrics } from '../postgres/pool-metrics.service.js';
 import { CertificateMetrics } from './certificate-metrics.service.js';
+import { Drain } from './drain.service.js';
 import { HealthController } from './health.controller.js';
 import { Metrics } from './metrics.service.js';
 import { Readiness } from './readiness.service.js';
@@ -56,6 +57,7 @@ export class PlatformModule implements OnApplicationShutdown {
         inject: [Metrics],
       },
       Readiness,
+      Drain,
       Schedule,
       TrustFiles,
       ErrorShapes,
