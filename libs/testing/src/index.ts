@@ -1,3 +1,4 @@
+export { type CollectedSpan, startCollector, type TestCollector } from './collector.client.js';
 export { createTestDatabase, type TestDatabase } from './database.client.js';
 export { startDenylist, type TestDenylist } from './denylist.client.js';
 export {
@@ -16,7 +17,7 @@ export {
 } from './fleet.js';
 export { freePort } from './free-port.client.js';
 export { startGround, type TestGround, until } from './ground.client.js';
-export { startNats, type TestNats } from './nats.client.js';
+export { natsBinary, startNats, type TestNats } from './nats.client.js';
 export { startPolicyOwner, type TestPolicyOwner } from './policy-owner.client.js';
 export { type TestServiceParts, testServiceConfig } from './service.client.js';
 export { startTokenService, type TestTokenService } from './token-service.client.js';
