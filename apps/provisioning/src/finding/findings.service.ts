@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { findingRaised } from '@outrider/contracts';
+import { FindingKind, findingRaised } from '@outrider/contracts';
 import { Outbox } from '@outrider/platform/postgres';
 import { CONFIG, LOGGER, Metrics } from '@outrider/platform/service';
 import type { Logger } from 'pino';
@@ -33,6 +33,9 @@ export class Findings {
       'kind',
       'certain',
     ]);
+    // There from the beginning: an alert sees a count grow, not one that appears.
+    for (const kind of FindingKind.options)
+      for (const certain of ['true', 'false']) this.raised.inc({ kind, certain }, 0);
   }
 
   /** @param device its row, locked; quarantined in place. @param isNew it has no row yet: there is nothing to quarantine. */

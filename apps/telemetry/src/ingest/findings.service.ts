@@ -13,6 +13,9 @@ import type { Sender } from './sender.js';
 import type { VerifiedRecord } from './verified-record.js';
 
 const ACTION = 'POST /v1/telemetry';
+/** There from the beginning: an alert sees a count grow, not one that appears. */
+const VERDICTS = ['accepted', 'duplicate', 'telemetry.replayed', 'telemetry.jump', 'telemetry.bad_signature'];
+const KINDS = ['jumped', 'jump', 'replayed', 'epoch_raised'];
 
 /** Tells what was found: refusals to the decision log, alerts and findings to theirs, all of it to the metrics. */
 @Injectable()
@@ -28,6 +31,8 @@ export class Findings {
   ) {
     this.verdicts = metrics.counter('outrider_telemetry_messages_total', 'Messages by verdict.', ['verdict']);
     this.alerts = metrics.counter('outrider_telemetry_alerts_total', 'Accepted records worth a look.', ['kind']);
+    for (const verdict of VERDICTS) this.verdicts.inc({ verdict }, 0);
+    for (const kind of KINDS) this.alerts.inc({ kind }, 0);
   }
 
   /** `decisions` and `verified` go together; `outcomes` are those of the whole body. */

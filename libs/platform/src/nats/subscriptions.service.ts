@@ -77,6 +77,7 @@ export class Subscriptions implements OnApplicationShutdown {
     contract: RequestContract<P, R>,
     handler: (payload: z.output<P>) => Promise<z.input<R>>,
   ): void {
+    this.malformed.inc({ subject: contract.subject }, 0);
     const subscription = this.nats.connection.subscribe(contract.subject, { queue: this.runtime.service });
     this.open.push(subscription);
     this.track(
@@ -120,6 +121,7 @@ export class Subscriptions implements OnApplicationShutdown {
     handler: (payload: z.output<P>, routing?: string) => void | Promise<void>,
   ): Subscription {
     if (!contract.ephemeral) throw new Error(`${contract.subject} is kept: consume it`);
+    this.malformed.inc({ subject: contract.subject }, 0);
     const subscription = this.nats.connection.subscribe(subject);
     this.open.push(subscription);
     this.track(
@@ -146,6 +148,8 @@ export class Subscriptions implements OnApplicationShutdown {
     contract: EventContract<P>,
     handler: (payload: z.output<P>, meta: EventMeta) => Promise<void>,
   ): void {
+    // There from the beginning: an alert sees a count grow, not one that appears.
+    this.malformed.inc({ subject: contract.subject }, 0);
     this.lagTimer ??= setInterval(() => void this.measureLag(), LAG_EVERY_MS).unref();
     this.track(this.consumeForEver(contract, handler));
   }
