@@ -1,9 +1,11 @@
 /**
  * For containers (docker-compose.yml), where other hands run the servers and the services:
- * `prepare.ts files` makes the fleet, the secrets and every configuration; `prepare.ts servers` then makes roles, schemas and
+ * `prepare.ts files` makes the fleet, the secrets and every configuration, and hands each container its part below OUTRIDER_HAND_OUT;
+ * `prepare.ts servers` then makes roles, schemas and
  * streams on the PostgreSQL of OUTRIDER_PG_URL (without a password: ours is used) and on NATS, runs the migrations, and makes the service account.
  */
 import { join } from 'node:path';
+import { handOut } from '../deploy/compose/hand-out.ts';
 import { writeConfigs } from '../local/configs.ts';
 import { prepareDatabase } from '../local/database.ts';
 import { writeEndpoints } from '../local/endpoints.ts';
@@ -45,6 +47,8 @@ async function prepareFiles(settings: Settings): Promise<void> {
   console.log(`fleet: ${await makeFleet(settings)}`);
   writeConfigs(settings);
   writeEndpoints(settings, adminUrl(settings));
+  const folder = process.env.OUTRIDER_HAND_OUT;
+  if (folder) handOut(settings, folder);
 }
 
 async function prepareServers(settings: Settings): Promise<void> {
