@@ -65,9 +65,8 @@ export async function startNats(): Promise<TestNats> {
 }
 
 async function launch(configFile: string, directory: string, url: string): Promise<ChildProcess> {
-  const binary = process.env['OUTRIDER_TEST_NATS_SERVER'] ?? onPath() ?? '/usr/sbin/nats-server';
   const log = join(directory, 'nats.log');
-  const child = spawn(binary, ['-c', configFile, '-l', log], { stdio: 'ignore' });
+  const child = spawn(natsBinary(), ['-c', configFile, '-l', log], { stdio: 'ignore' });
   const failed = new Promise<never>((_, reject) => {
     child.once('error', reject);
     child.once('exit', (code) =>
@@ -93,6 +92,11 @@ async function untilUp(url: string): Promise<void> {
 
 function connectAs(url: string, user: string): Promise<NatsConnection> {
   return connect({ servers: url, user, pass: PASSWORD, inboxPrefix: `_INBOX.${user}`, reconnect: false });
+}
+
+/** `OUTRIDER_TEST_NATS_SERVER`, else what is on the path or in /usr/sbin. */
+export function natsBinary(): string {
+  return process.env['OUTRIDER_TEST_NATS_SERVER'] ?? onPath() ?? '/usr/sbin/nats-server';
 }
 
 function onPath(): string | undefined {
