@@ -17,26 +17,38 @@ export async function prepareDatabase(adminUrl: string, secrets: string): Promis
   own.pathname = `/${DATABASE}`;
   const { rowCount } = await query(adminUrl, `SELECT 1 FROM pg_database WHERE datname = '${DATABASE}'`);
   if (!rowCount) await query(adminUrl, `CREATE DATABASE ${DATABASE} TEMPLATE template0 ENCODING 'UTF8'`);
-  const text = [
-    'BEGIN',
-    `REVOKE ALL ON DATABASE ${DATABASE} FROM PUBLIC`,
-    'REVOKE ALL ON SCHEMA public FROM PUBLIC',
-    ...SERVICES.flatMap(({ name }) => roleStatements(name, secrets)),
-    'COMMIT',
-  ].join(';\n');
-  await query(own.href, text);
+  await query(own.href, databaseStatements(DATABASE, secrets).join(';\n'));
   return own.href;
 }
 
-function roleStatements(service: string, secrets: string): string[] {
-  const files = rolePasswordFiles(secrets, service);
+/** Every role with its password, and every schema; may be run again. `shown` is how a password is given to the server: as it is, or as its verifier. */
+export function databaseStatements(
+  database: string,
+  secrets: string,
+  shown = (password: string) => password,
+): string[] {
+  return [
+    'BEGIN',
+    `REVOKE ALL ON DATABASE ${database} FROM PUBLIC`,
+    'REVOKE ALL ON SCHEMA public FROM PUBLIC',
+    ...SERVICES.flatMap(({ name }) => roleStatements(name, database, rolePasswordFiles(secrets, name), shown)),
+    'COMMIT',
+  ];
+}
+
+function roleStatements(
+  service: string,
+  database: string,
+  files: { runtime: string; owner: string },
+  shown: (password: string) => string,
+): string[] {
   const runtime = schemaOf(service);
   const owner = `${runtime}_owner`;
   return [
-    ...role(runtime, secret(files.runtime)),
-    ...role(owner, secret(files.owner)),
+    ...role(runtime, shown(secret(files.runtime))),
+    ...role(owner, shown(secret(files.owner))),
     // The migrations name the tables the service may write; here it is only let into its own schema.
-    `GRANT CONNECT ON DATABASE ${DATABASE} TO ${runtime}, ${owner}`,
+    `GRANT CONNECT ON DATABASE ${database} TO ${runtime}, ${owner}`,
     // A server of the user's own may give us no superuser: a role makes a schema for another only as its member.
     `GRANT ${owner} TO CURRENT_USER`,
     `CREATE SCHEMA IF NOT EXISTS ${runtime} AUTHORIZATION ${owner}`,

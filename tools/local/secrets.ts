@@ -13,9 +13,16 @@ export function natsPasswordFile(secrets: string, user: string): string {
   return join(secrets, `nats-${user}`);
 }
 
-/** Makes up what is missing and writes the server's authorization block, which libs/contracts derives from the contracts. */
-export async function writeNatsAuthorization(secrets: string, authorizationFile: string): Promise<void> {
-  const names = [...SERVICES.map(({ name }) => name), PROVISIONER, `team-${EXAMPLE_TEAM}`, `siem-${EXAMPLE_SIEM}`];
+/**
+ * Makes up what is missing and writes the server's authorization block, which libs/contracts derives from the contracts. `outside` are the
+ * NATS users of teams and SIEMs.
+ */
+export async function writeNatsAuthorization(
+  secrets: string,
+  authorizationFile: string,
+  outside: readonly string[] = [`team-${EXAMPLE_TEAM}`, `siem-${EXAMPLE_SIEM}`],
+): Promise<void> {
+  const names = [...SERVICES.map(({ name }) => name), PROVISIONER, ...outside];
   const users = Object.fromEntries(names.map((name) => [name, secret(natsPasswordFile(secrets, name))]));
   const usersFile = join(secrets, 'nats-users.json');
   writeWhole(usersFile, JSON.stringify(users));

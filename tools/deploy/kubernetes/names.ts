@@ -10,6 +10,7 @@ interface Values {
   readonly fullnameOverride: string;
   readonly trustDomain: string;
   readonly domain: string;
+  readonly publicAddress: string;
   readonly clusterDomain: string;
   readonly certificates: { readonly source: 'outrider' | 'cert-manager' };
   readonly services: Readonly<Record<string, { vehicle?: Face; operator?: Face; caSecret?: string; config?: object }>>;
@@ -21,6 +22,7 @@ interface Values {
     readonly tls: Readonly<Record<string, string>>;
   };
   readonly nats: { readonly url: string | readonly string[] };
+  readonly postgres: { readonly database: string };
   readonly streams: { readonly teams: readonly string[]; readonly siems: readonly string[] };
 }
 
@@ -43,11 +45,14 @@ export function deployment(above: readonly Record<string, unknown>[], release: R
     /** fleet-ca opens the infrastructure CA's key only where it renews the services' certificates. */
     infrastructureCaOnline: 'serviceRenewal' in (values.services['fleet-ca']?.config ?? {}),
     streams: values.streams,
+    database: values.postgres.database,
     natsHosts: hostsOfUrls(values.nats.url),
+    /** Where its server is: `nats.<namespace>.svc`. */
+    natsNamespace: /\.([^.]+)\.svc\b/.exec(hostsOfUrls(values.nats.url)[0] ?? '')?.[1] ?? release.namespace,
     services: SERVICES.map(({ name, vehicle }) => ({
       name,
       vehicle,
-      secret: made(values.secrets.services[name], `${fullname}-${name}`),
+      own: made(values.secrets.services[name], `${fullname}-${name}`),
       owner: made(values.secrets.owners[name], `${fullname}-${name}-owner`),
       tls:
         values.certificates.source === 'outrider'
@@ -76,11 +81,16 @@ function hostsOf(values: Values, service: string, namespace: string, name: strin
   return [...within, ...outside];
 }
 
-/** `nats.nats.svc`: that name, and those of the servers behind it. */
+/** `nats.nats.svc`: that name, and those by which the pods of NATS' own chart know each other. */
 function hostsOfUrls(urls: string | readonly string[]): string[] {
   const all = typeof urls === 'string' ? urls.split(',') : urls;
   const hosts = all.map((url) => new URL(url.includes('://') ? url : `nats://${url}`).hostname);
-  return [...new Set(hosts)];
+  const pods = hosts.flatMap((host) => {
+    const [, name, domain] = /^([a-z][a-z0-9-]*)(\..+\.svc.*)?$/.exec(host) ?? [];
+    if (name === undefined || domain === undefined) return [];
+    return [0, 1, 2].flatMap((n) => [`${name}-${n}.${name}-headless`, `${name}-${n}.${name}-headless${domain}`]);
+  });
+  return [...new Set([...hosts, ...pods])];
 }
 
 /** What the chart has to know of each service, as files/services.yaml: one source for the local suite and for Kubernetes. */

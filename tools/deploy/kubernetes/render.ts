@@ -21,12 +21,17 @@ export interface RenderOptions {
 /** Throws a Failure for values that the chart's schema refuses, and for what its templates refuse. Hooks, which only Helm runs, are left out. */
 export function renderOutrider({ files, sets, release }: RenderOptions): Manifest[] {
   try {
-    const above = [...files.map(readValues), ...sets.map(settingOf)];
+    const above = readAbove(files, sets);
     requireFit(mergedValues(CHART, above));
     return renderChart(CHART, above, release).filter(({ object }) => !object.metadata.annotations?.['helm.sh/hook']);
   } catch (error) {
     throw error instanceof Failure ? error : new Failure(inWords(error));
   }
+}
+
+/** The values over the chart's own: of files, the later over the earlier, and `a.b.c=value` over them. */
+export function readAbove(files: readonly string[], sets: readonly string[]): Record<string, unknown>[] {
+  return [...files.map(readValues), ...sets.map(settingOf)];
 }
 
 /** Returns how many files were written. Files of an earlier run in the folder go. */

@@ -107,7 +107,7 @@ export const FUNCTIONS: Readonly<Record<string, Work>> = {
   replace: (from: string, to: string, text: string) => text.replaceAll(from, to),
   lower: (text: string) => text.toLowerCase(),
   join: (separator: string, values: unknown[]) => values.map(printed).join(separator),
-  toString: (value) => printed(value),
+  toString: (value: unknown) => printed(value),
   sha256sum: (text: string) => createHash('sha256').update(text).digest('hex'),
   // Sprig: numbers
   int: (value) => Math.trunc(Number(value ?? 0)),
@@ -127,7 +127,7 @@ export const FUNCTIONS: Readonly<Record<string, Work>> = {
   list: (...values) => values,
   append: (values: unknown[], value) => [...values, value],
   concat: (...lists: unknown[][]) => lists.flat(1),
-  has: (value, values: unknown[]) => values.includes(value),
+  has: (value: unknown, values: unknown[]) => values.includes(value),
   hasKey: (map: Map, key: string) => Object.hasOwn(map, key),
   get: (map: Map, key: string) => map[key] ?? '',
   keys: (map: Map) => Object.keys(map),

@@ -147,8 +147,10 @@ describe('issueServers', () => {
     expect(await servers(['edge-1'])).toEqual(['edge-1']);
     expect(chainOf('edge-1')[0]?.sanUris).toEqual(['spiffe://fleet.example.com/service/edge-1']);
     expect(
-      ['edge-1', 'token', 'edge-', 'edge', 'Edge-1', 'edge-1/x'].map((name) => ServerName.safeParse(name).success),
-    ).toEqual([true, true, ...Array(4).fill(false)]);
+      ['edge-1', 'token', 'nats', 'postgres', 'edge-', 'edge', 'Edge-1', 'edge-1/x'].map(
+        (name) => ServerName.safeParse(name).success,
+      ),
+    ).toEqual([...Array(4).fill(true), ...Array(4).fill(false)]);
   });
 
   it('makes who answers OCSP for the others: no name, no other use, nobody to ask about itself', async () => {

@@ -6,10 +6,11 @@ import { z } from 'zod';
 /** Answers OCSP about all the others; revocation holds its key. */
 export const OCSP_SIGNER = 'ocsp-signer';
 
-/** A service, or a proxy that terminates TLS for vehicles: no service of ours ever has such a name. */
+/** A service, a server that services connect to, or a proxy that terminates TLS for vehicles: no service of ours ever has such a name. */
 export const ServerName = z.union([
   Service,
   z.literal(OCSP_SIGNER),
+  z.enum(['nats', 'postgres']),
   z.string().regex(/^edge-[a-z0-9][a-z0-9-]{0,30}$/),
 ]);
 export type ServerName = z.infer<typeof ServerName>;

@@ -34,7 +34,7 @@ listeners:
     keyFile: /run/outrider/identity/tls.key
   {{- end }}
   {{- if .facts.vehicle }}
-  {{- $url := include "outrider.url" (dict "face" .values.vehicle "root" $root) }}
+  {{- $url := include "outrider.url" (dict "root" $root "name" .name "face" "vehicle") }}
   vehicle:
     host: {{ $listen | quote }}
     port: {{ include "outrider.port" (dict "port" .facts.vehicle "root" $root) }}
@@ -53,7 +53,9 @@ nats:
   url: {{ toJson $values.nats.url }}
   user: {{ .name }}
   passwordFile: /run/outrider/secrets/nats-{{ .name }}
+  {{- if $values.nats.tls }}
   caFile: {{ include "outrider.serverCa" (dict "ca" $values.nats.ca "server" "nats") }}
+  {{- end }}
 database:
   host: {{ toJson $values.postgres.host }}
   port: {{ $values.postgres.port }}
@@ -62,15 +64,16 @@ database:
   passwordFile: /run/outrider/secrets/postgres-{{ .name }}
   # In the init container alone; the service itself never opens it.
   ownerPasswordFile: /run/outrider/owner/postgres-{{ .name }}-owner
+  {{- if $values.postgres.tls }}
   caFile: {{ include "outrider.serverCa" (dict "ca" $values.postgres.ca "server" "postgres") }}
-tokenIssuer: {{ include "outrider.url" (dict "face" $values.services.token.vehicle "root" $root) }}
+  {{- end }}
+tokenIssuer: {{ include "outrider.url" (dict "root" $root "name" "token" "face" "vehicle") }}
 {{- end }}
 
 {{/* CRL shards: fleet-ca names one in each certificate, revocation publishes it there. */}}
 {{- define "outrider.config.shards" -}}
-{{- $revocation := .root.Values.services.revocation -}}
-baseUrl: {{ include "outrider.url" (dict "face" $revocation.status "root" .root "scheme" "http") }}/crl
-shardCount: {{ $revocation.status.shardCount }}
+baseUrl: {{ include "outrider.url" (dict "root" .root "name" "revocation" "face" "status") }}/crl
+shardCount: {{ .root.Values.services.revocation.status.shardCount }}
 {{- end }}
 
 {{- define "outrider.config.fleet-ca" -}}
@@ -87,7 +90,7 @@ authorities:
   {{- end }}
 crl:
   {{- include "outrider.config.shards" . | nindent 2 }}
-ocspUrl: {{ include "outrider.url" (dict "face" .root.Values.services.revocation.status "root" .root "scheme" "http") }}/ocsp
+ocspUrl: {{ include "outrider.url" (dict "root" .root "name" "revocation" "face" "status") }}/ocsp
 {{- end }}
 
 {{- define "outrider.config.provisioning" -}}
@@ -99,15 +102,15 @@ manufacturers:
 {{- end }}
 
 {{- define "outrider.config.token" -}}
-{{- $url := include "outrider.url" (dict "face" .values.operator "root" .root) -}}
+{{- $url := include "outrider.url" (dict "root" .root "name" "token" "face" "operator") -}}
 operatorUrl: {{ $url }}
 signingKeys:
   encryptionKeyFile: /run/outrider/secrets/token-key-encryption
 people:
   webauthn:
-    rpId: {{ default (include "outrider.host" (dict "face" .values.operator "root" .root)) .values.webauthn.rpId }}
+    rpId: {{ default (include "outrider.host" (dict "root" .root "name" "token" "face" "operator")) .values.webauthn.rpId }}
     rpName: {{ .values.webauthn.rpName | quote }}
-    origins: [{{ $url }}]
+    origins: {{ default (list $url) .values.webauthn.origins | toJson }}
 {{- end }}
 
 {{- define "outrider.config.telemetry" -}}

@@ -76,13 +76,24 @@ app.kubernetes.io/component: {{ .name }}
 {{ add (int .port) (int .root.Values.pod.portOffset) }}
 {{- end }}
 
-{{/* Where a face (`face`: vehicle, operator or status, with its host or url) of a service is reached, without a trailing slash. */}}
+{{/* Where a face (vehicle, operator, status) of a service is reached, without a trailing slash. Takes root, name, face. */}}
 {{- define "outrider.url" -}}
-{{- if .face.url }}{{ .face.url }}{{ else }}{{ default "https" .scheme }}://{{ include "outrider.host" . }}{{ end }}
+{{- $scheme := ternary "http" "https" (eq .face "status") -}}
+{{- $face := get (get .root.Values.services .name) .face -}}
+{{- if $face.url -}}
+{{ $face.url }}
+{{- else if .root.Values.publicAddress -}}
+{{- $facts := get (.root.Files.Get "files/services.yaml" | fromYaml) .name -}}
+{{- $port := get $facts (ternary "http" .face (eq .face "status")) -}}
+{{ $scheme }}://{{ .root.Values.publicAddress }}:{{ include "outrider.port" (dict "port" $port "root" .root) }}
+{{- else -}}
+{{ $scheme }}://{{ include "outrider.host" . }}
+{{- end }}
 {{- end }}
 
+{{/* The name that it is asked for by: SNI of its TLSRoute, in its certificate. */}}
 {{- define "outrider.host" -}}
-{{ .face.host }}.{{ .root.Values.domain }}
+{{ (get (get .root.Values.services .name) .face).host }}.{{ .root.Values.domain }}
 {{- end }}
 
 {{- define "outrider.trustConfigMap" -}}
