@@ -1,4 +1,3 @@
-import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { endpoints } from '../harness/endpoints.js';
 import { publishedCounts } from '../harness/events.js';
@@ -6,6 +5,7 @@ import { allReady, allTold, Load } from '../harness/load.js';
 import { operator } from '../harness/operator.js';
 import { outriderJson } from '../harness/outrider.js';
 import { isBack, killHard } from '../harness/processes.js';
+import { leavePort, takePort } from '../harness/take-port.js';
 import { attempt, isRefused, type Loot, loot, openConnection, refusals } from '../harness/theft.js';
 import { sleep, until } from '../harness/until.js';
 import { Vehicle } from '../harness/vehicle.js';
@@ -56,7 +56,7 @@ describe('NATS, killed while a fleet sends', () => {
       // Nobody could be told yet: that is what makes the end of this test worth something.
       expect(isRefused((await attempt(stolen, goods)).telemetry)).toBe(false);
     } finally {
-      await new Promise((done) => place.close(done));
+      await leavePort(place);
     }
     await until('another nats', () => isBack('nats', former) && natsAnswers(), { withinMs: 30_000 });
     const sinceMs = performance.now();
@@ -87,20 +87,6 @@ describe('NATS, killed while a fleet sends', () => {
     await allTold();
   });
 });
-
-/** Sits on a port that was just left, so that nobody else gets it; whoever calls is hung up on. */
-function takePort(port: number): Promise<Server> {
-  return until(
-    `port ${port} is free`,
-    () =>
-      new Promise<Server | undefined>((done) => {
-        const server = createServer((socket) => socket.on('error', () => {}).destroy());
-        server.once('error', () => done(undefined));
-        server.listen(port, '127.0.0.1', () => done(server));
-      }),
-    { withinMs: 5000, everyMs: 5 },
-  );
-}
 
 async function natsAnswers(): Promise<boolean> {
   return publishedCounts('revocation.>').then(

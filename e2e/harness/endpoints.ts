@@ -1,11 +1,10 @@
 /** Where the running suite is: `endpoints.json`, its files as absolute paths. */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { PROJECT } from './project.js';
 
-/** The clone, absolute; this file is `e2e/dist/harness/endpoints.js` when it runs. */
-export const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
+export { PROJECT };
 export const ENDPOINTS_FILE = resolve(PROJECT, process.env.OUTRIDER_E2E_ENDPOINTS ?? '.outrider/endpoints.json');
 /** The suite's own folder: logs, the supervisor's state. */
 export const HOME = dirname(ENDPOINTS_FILE);

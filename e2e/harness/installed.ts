@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from '@jest/globals';
-import { PROJECT } from './endpoints.js';
+import { PROJECT } from './project.js';
 
 /** Debian's Python first: another one on the PATH has its own packages. */
 export const PYTHON = ['/usr/bin/python3', 'python3'].find((python) => works(python, ['-c', 'import nacl.signing']));
@@ -11,13 +11,20 @@ export const PYTHON = ['/usr/bin/python3', 'python3'].find((python) => works(pyt
 const CLIENTS = {
   curl: works('curl', ['--version']),
   openssl: works('openssl', ['version']),
+  // Debian keeps servers where a user's PATH does not lead.
+  'nats-server': ['nats-server', '/usr/sbin/nats-server'].some((program) => works(program, ['--version'])),
   certtool: works('certtool', ['--version']),
   ocsptool: works('ocsptool', ['--version']),
   'python3-nacl': PYTHON !== undefined,
+  promtool: works('promtool', ['--version']),
   sslscan: works('sslscan', ['--version']),
   'strongswan-pki': printed('pki', ['--help']).includes('--est'),
 } as const;
 export type Client = keyof typeof CLIENTS;
+
+export function areInstalled(clients: readonly Client[]): boolean {
+  return clients.every((client) => CLIENTS[client]);
+}
 
 /** `it` where all of these clients are here. */
 export function itWith(

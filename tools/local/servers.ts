@@ -72,6 +72,7 @@ export async function startNats(settings: Settings, supervisor: Supervisor, say:
     } else {
       const nodes = settings.cluster ? natsNodes(settings, server) : [server];
       const binary = findNats(say);
+      if (settings.cluster && binary.kind !== 'process') throw new Failure('A cluster needs nats-server on the path.');
       const children = nodes.map((node) => supervisor.start(natsChild(node, binary)));
       for (const [index, child] of children.entries())
         await orHopeless(child, (giveUp) => waitForNats(`nats://127.0.0.1:${nodes[index]?.port}`, giveUp));
