@@ -1,7 +1,7 @@
 /** The chart's values from files and the command line, held against its schema; its objects, written out as plain manifests. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv } from 'ajv';
 import { stringify } from 'yaml';
 import { Failure, inWords } from '../../local/failure.ts';
 import { PROJECT } from '../../local/settings.ts';
@@ -70,7 +70,7 @@ function settingOf(text: string): Record<string, unknown> {
 /** As Helm does before it renders. */
 function requireFit(values: Record<string, unknown>): void {
   const schema = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as object;
-  const check = new Ajv2020({ allErrors: true, strict: true, strictTypes: false }).compile(schema);
+  const check = new Ajv({ allErrors: true, strict: true, strictTypes: false }).compile(schema);
   if (check(values)) return;
   const complaints = (check.errors ?? []).map(
     ({ instancePath, message, params }) =>
