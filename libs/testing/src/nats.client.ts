@@ -1,15 +1,15 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { type NatsUsers, natsAuthorization } from '@outrider/contracts';
 import { SERVICES } from '@outrider/ids';
 import { freePort } from './free-port.client.js';
 
 const PASSWORD = 'test';
-const PROVISION = join(import.meta.dirname, '../../platform/dist/nats/provision.command.js');
+/** By its place: libs/platform's own specs use this library. */
+const PROVISION = '../../platform/dist/nats/provision.client.js';
 
 /** A nats-server of a test's own, with the users, permissions, streams and buckets of the contracts. */
 export interface TestNats {
@@ -41,7 +41,7 @@ export async function startNats(): Promise<TestNats> {
     `listen: 127.0.0.1:${port}\njetstream { store_dir: ${JSON.stringify(join(directory, 'store'))} }\n${natsAuthorization(users)}`,
   );
   let child = await launch(configFile, directory, url);
-  await promisify(execFile)(process.execPath, [PROVISION, '--url', url, '--password-file', passwordFile]);
+  await provision(url);
   const kill = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
@@ -62,6 +62,13 @@ export async function startNats(): Promise<TestNats> {
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function provision(url: string): Promise<void> {
+  const product: { provision(connection: NatsConnection, options: object): Promise<void> } = await import(PROVISION);
+  const connection = await connectAs(url, 'provisioner');
+  await product.provision(connection, { replicas: 1, teams: [] });
+  await connection.close();
 }
 
 async function launch(configFile: string, directory: string, url: string): Promise<ChildProcess> {
