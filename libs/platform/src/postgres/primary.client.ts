@@ -1,9 +1,12 @@
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Address } from './addresses.js';
 import { isDatabaseAway } from './failure.js';
 
-const PROBE_TIMEOUT_MS = 2000;
+/** For a busy server and for us, who may be just starting; a server that is not there is not waited for once another takes writes. */
+const PROBE_TIMEOUT_MS = 8000;
+const OTHERS_MS = 500;
 /** PostgreSQL's own code for a write that it takes not, being a standby or fenced. */
 const READ_ONLY = '25006';
 /** How long a statement waits for a server that says nothing. */
@@ -130,16 +133,24 @@ export function clientOf(primary: Primary, { doubtMs, silenceMs }: Patience): Cl
 }
 
 async function findWritable(addresses: readonly Address[], config: pg.ClientConfig): Promise<Address> {
-  const asked = await Promise.allSettled(addresses.map((address) => timelineOf(address, config)));
-  let best: { readonly address: Address; readonly timeline: string } | undefined;
-  for (const [index, one] of asked.entries()) {
-    const address = addresses[index] as Address;
-    // Two that take writes: the one that was promoted later. Where all nodes take writes, the first.
-    if (one.status === 'fulfilled' && (best === undefined || one.value > best.timeline))
-      best = { address, timeline: one.value };
-  }
+  const found: { readonly address: Address; readonly timeline: string }[] = [];
+  const errors: Error[] = [];
+  const asked = addresses.map(async (address) => {
+    try {
+      found.push({ address, timeline: await timelineOf(address, config) });
+    } catch (error) {
+      errors.push(error as Error);
+      throw error;
+    }
+  });
+  const all = Promise.allSettled(asked);
+  await Promise.any(asked).then(
+    () => Promise.race([all, sleep(OTHERS_MS, undefined, { ref: false })]),
+    () => undefined,
+  );
+  // Two that take writes: the one that was promoted later. Where all nodes take writes, any.
+  const [best] = found.sort((a, b) => (a.timeline < b.timeline ? 1 : -1));
   if (best) return best.address;
-  const errors = asked.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
   // A wrong password will not be right at the next try.
   const hopeless = errors.find((error) => !isDatabaseAway(error));
   if (hopeless) throw hopeless;

@@ -5,15 +5,15 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { InstanceId, type Service } from '@outrider/ids';
 import type { Logger } from 'pino';
-import type { DataSource, QueryRunner } from 'typeorm';
+import type { QueryRunner } from 'typeorm';
 import type { z } from 'zod';
 import { createFastifyAdapter } from '../http/fastify.provider.js';
 import { Listeners } from '../http/listeners.service.js';
 import { connectNats } from '../nats/nats.client.js';
+import { connectDatabase } from '../postgres/connect.provider.js';
 import { type EntityClass, type MigrationClass, runtimeDataSource } from '../postgres/data-source.provider.js';
 import { Database } from '../postgres/database.service.js';
 import { warnWithoutStandby } from '../postgres/durability.provider.js';
-import { isDatabaseAway } from '../postgres/failure.js';
 import { migrate } from '../postgres/migrate.provider.js';
 import { schemaOf } from '../postgres/schema.js';
 import { traceStatements } from '../postgres/traced-statements.provider.js';
@@ -110,20 +110,6 @@ async function openTracing(runtime: Runtime): Promise<Tracing | undefined> {
   if (!tracing) return undefined;
   const { Tracing } = await import('./tracing.provider.js');
   return new Tracing(tracing, runtime);
-}
-
-/** Waits for a PostgreSQL that is not there yet; anything else (a wrong password, a missing schema) fails at once. */
-async function connectDatabase(dataSource: DataSource, logger: Logger): Promise<void> {
-  for (;;) {
-    try {
-      await dataSource.initialize();
-      return;
-    } catch (error) {
-      if (!isDatabaseAway(error)) throw error;
-      logger.warn({ err: error }, 'waiting for PostgreSQL');
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  }
 }
 
 /** The whole stop: nobody new, everybody elsewhere, what is under way finished, leases and claims given back. */
