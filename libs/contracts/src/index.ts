@@ -42,6 +42,7 @@ export {
   readerPermissions,
 } from './nats-permissions.js';
 export { OCSF_VERSION, OcsfDecision } from './ocsf.js';
+export { page } from './page.js';
 export { isTeamUser, type TeamUser, teamConsumers } from './platform-team.js';
 export {
   certificateEnrolled,

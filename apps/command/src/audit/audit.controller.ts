@@ -3,9 +3,11 @@ import { DomainError } from '@outrider/errors';
 import { CommandId } from '@outrider/ids';
 import { RequireOperator } from '@outrider/platform/admission';
 import { On, PathParam } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import { Batches } from '../batch/batches.repository.js';
 import { Commands } from '../command/commands.repository.js';
 import { Outcomes } from '../outcome/outcomes.repository.js';
+import { CommandAudit } from './audit-answers.js';
 import { auditDocument } from './command-audit.js';
 
 @Controller()
@@ -16,6 +18,11 @@ export class AuditController {
     private readonly batches: Batches,
   ) {}
 
+  @Describe({
+    summary: 'The evidence of one command: each step with who and why, the signed command and the signed outcome.',
+    answers: { 200: CommandAudit },
+    problems: ['command.not_found'],
+  })
   @Get('/v1/commands/:id/audit')
   @On('operator')
   @RequireOperator('evidence:read')

@@ -2,12 +2,15 @@ import { Controller, Get, HttpCode, Post, Req } from '@nestjs/common';
 import { ACR, type StepUp } from '@outrider/admission';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { bodyBytes, JsonBody, On, PathParam, parseJsonBody, QueryParams } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { PageQuery } from '../send/page.js';
 import { evidenceOf, requesterOf, requestKeyOf } from '../send/requester.provider.js';
 import { type BatchDecision, BatchRequest, batchDocument, ReasonBody } from './batch.js';
-import { Batches } from './batches.repository.js';
+import type { BatchDeviceLine } from './batch-answers.js';
+import { BatchDevicePage, BatchPreview, CommandBatch, CommandBatchDetail, CommandBatchPage } from './batch-answers.js';
+import { type BatchDevice, Batches } from './batches.repository.js';
 import { BatchesService } from './batches.service.js';
 
 /** Who agrees to a command for many has just shown two factors: a token that lies about will not do. */
@@ -19,6 +22,9 @@ const DevicesQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(200),
 });
 
+/** A body may be left out. */
+const REASON = { schema: ReasonBody, types: ['application/json'], optional: true };
+
 @Controller('/v1/command-batches')
 export class BatchesController {
   constructor(
@@ -26,6 +32,24 @@ export class BatchesController {
     private readonly batches: Batches,
   ) {}
 
+  @Describe({
+    summary: 'What a batch would do, without doing it.',
+    answers: { 200: BatchPreview },
+    problems: [
+      'auth.role_insufficient',
+      'command.batch_empty',
+      'command.batch_too_large',
+      'command.device_unavailable',
+      'command.parameters_invalid',
+      'command.queue_full',
+      'command.unknown_name',
+      'policy.denied',
+      'policy.invalid',
+      'policy.unavailable',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+    ],
+  })
   @Post('preview')
   @On('operator')
   @RequireOperator('command:send')
@@ -38,6 +62,22 @@ export class BatchesController {
     return this.service.preview(body, requesterOf(operator, request), new Date());
   }
 
+  @Describe({
+    summary: 'Sends one command to many vehicles; many of them only once a second operator has agreed.',
+    answers: { 202: CommandBatch },
+    headers: ['Idempotency-Key!'],
+    problems: [
+      'auth.role_insufficient',
+      'command.batch_empty',
+      'command.batch_too_large',
+      'command.idempotency_key_required',
+      'command.idempotency_mismatch',
+      'command.parameters_invalid',
+      'command.unknown_name',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+    ],
+  })
   @Post()
   @On('operator')
   @RequireOperator('command:send')
@@ -50,6 +90,10 @@ export class BatchesController {
     return this.service.request(body, requesterOf(operator, request), requestKeyOf(request, 'command-batches'));
   }
 
+  @Describe({
+    summary: 'Batches, the newest first.',
+    answers: { 200: CommandBatchPage },
+  })
   @Get()
   @On('operator')
   @RequireOperator('device:read')
@@ -58,10 +102,15 @@ export class BatchesController {
     const last = found.at(-1);
     return {
       items: found.map(({ batch }) => batchDocument(batch)),
-      ...(last && found.length === limit ? { next: last.position } : {}),
+      next: last && found.length === limit ? last.position : null,
     };
   }
 
+  @Describe({
+    summary: 'A batch, how far it is, and who decided what.',
+    answers: { 200: CommandBatchDetail },
+    problems: ['command.batch_not_found'],
+  })
   @Get(':id')
   @On('operator')
   @RequireOperator('device:read')
@@ -80,6 +129,11 @@ export class BatchesController {
     return { ...batchDocument(batch), ...counts, history: lines };
   }
 
+  @Describe({
+    summary: 'The devices of a batch and what became of each.',
+    answers: { 200: BatchDevicePage },
+    problems: ['command.batch_not_found'],
+  })
   @Get(':id/devices')
   @On('operator')
   @RequireOperator('device:read')
@@ -90,9 +144,22 @@ export class BatchesController {
     await this.batches.mustFind(id);
     const items = await this.batches.devices(id, after, limit);
     const last = items.at(-1);
-    return { items: items.map(withoutNulls), ...(last && items.length === limit ? { next: last.device_id } : {}) };
+    return { items: items.map(withoutNulls), next: last && items.length === limit ? last.device_id : null };
   }
 
+  @Describe({
+    summary: 'Agrees to somebody else’s batch.',
+    answers: { 200: CommandBatch },
+    body: REASON,
+    problems: [
+      'auth.role_insufficient',
+      'command.batch_closed',
+      'command.batch_not_found',
+      'command.batch_same_person',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+    ],
+  })
   @Post(':id/approve')
   @On('operator')
   @RequireOperator('elevation:approve', JUST_SIGNED_IN)
@@ -105,6 +172,12 @@ export class BatchesController {
     return batchDocument(await this.service.approve(id, decisionOf(request, operator)));
   }
 
+  @Describe({
+    summary: 'Refuses a batch that waits for approval.',
+    answers: { 200: CommandBatch },
+    body: REASON,
+    problems: ['command.batch_closed', 'command.batch_not_found'],
+  })
   @Post(':id/reject')
   @On('operator')
   @RequireOperator('elevation:approve')
@@ -117,6 +190,12 @@ export class BatchesController {
     return batchDocument(await this.service.reject(id, decisionOf(request, operator)));
   }
 
+  @Describe({
+    summary: 'Ends a batch: what is not released yet is cancelled.',
+    answers: { 200: CommandBatch },
+    body: REASON,
+    problems: ['command.batch_closed', 'command.batch_not_found'],
+  })
   @Post(':id/cancel')
   @On('operator')
   @RequireOperator('command:send')
@@ -130,12 +209,11 @@ export class BatchesController {
   }
 }
 
-/** A body may be left out. */
 function decisionOf(request: FastifyRequest, operator: OperatorAdmission): BatchDecision {
   const reason = bodyBytes(request).length === 0 ? undefined : parseJsonBody(request, ReasonBody).reason;
   return { by: operator.subject, reason, evidence: evidenceOf(operator, request), now: new Date() };
 }
 
-function withoutNulls(row: object): object {
-  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
+function withoutNulls(row: BatchDevice): BatchDeviceLine {
+  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as BatchDeviceLine;
 }

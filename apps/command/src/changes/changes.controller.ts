@@ -2,9 +2,11 @@ import { Controller, Get, Headers, Req, Res } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { RequireOperator } from '@outrider/platform/admission';
 import { On, QueryParams } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { sseSink } from '../delivery/sse.provider.js';
 import { ChangeQuery, positionOf } from './change.js';
+import { CommandChange } from './change-answers.js';
 import { ChangeStreams } from './change-streams.service.js';
 
 @Controller()
@@ -12,6 +14,12 @@ export class ChangesController {
   constructor(private readonly streams: ChangeStreams) {}
 
   /** Server-sent events `change`; `refused` says why a stream ends before its time. */
+  @Describe({
+    summary:
+      'Server-sent events: `change` for each step of the commands that the query names; `refused` says why the stream ends.',
+    answers: { 200: { schema: CommandChange, types: ['text/event-stream'] } },
+    headers: ['Last-Event-ID'],
+  })
   @Get('/v1/command-changes')
   @On('operator')
   @RequireOperator('device:read')

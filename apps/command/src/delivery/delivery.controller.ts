@@ -8,6 +8,7 @@ import {
   type VehicleAdmission,
 } from '@outrider/platform/admission';
 import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { MAX_OUTCOME_BYTES } from '../outcome/outcome.js';
@@ -16,6 +17,7 @@ import { Presence } from '../presence/presence.service.js';
 import type { CommandForm } from '../signing/signed-form.js';
 import type { Offer } from './delivery.js';
 import { DeliveryService } from './delivery.service.js';
+import { OfferedCommand, SignedCommand, TakenOutcome } from './delivery-answers.js';
 import { goneWith } from './gone.provider.js';
 import { Interest } from './interest.service.js';
 import { RecoveryRefusals } from './recovery-refusals.service.js';
@@ -46,6 +48,12 @@ export class DeliveryController {
     private readonly refusals: RecoveryRefusals,
   ) {}
 
+  @Describe({
+    summary: 'Long poll for the next command.',
+    answers: { 200: OfferedCommand, 204: null },
+    headers: ['DPoP'],
+    problems: ['request.too_many'],
+  })
   @Get('/v1/commands/next')
   @On('vehicle')
   @AdmitToken({ scopes: ['command:receive'], control: true, recovery: true })
@@ -67,6 +75,13 @@ export class DeliveryController {
   }
 
   /** Server-sent events: `command`; `token` asks for a new token; `token-expired` and `refused` end the stream. */
+  @Describe({
+    summary:
+      'Server-sent events: `command`; `token` asks for a new token; `token-expired` and `refused` end the stream.',
+    answers: { 200: { schema: OfferedCommand, types: ['text/event-stream'] } },
+    headers: ['DPoP'],
+    problems: ['request.too_many'],
+  })
   @Get('/v1/commands/stream')
   @On('vehicle')
   @AdmitToken({ scopes: ['command:receive'], control: true, recovery: true })
@@ -87,6 +102,11 @@ export class DeliveryController {
   }
 
   /** The token is the one in `Authorization`. 204: the stream goes on by it; 202: passed on to the instance that has the stream. */
+  @Describe({
+    summary: 'Gives an open stream the token of this request. 202: passed on to the instance that has the stream.',
+    answers: { 202: null, 204: null },
+    headers: ['DPoP'],
+  })
   @Post('/v1/commands/stream/:stream/token')
   @On('vehicle')
   @AdmitToken({ scopes: ['command:receive'], control: true, recovery: true })
@@ -100,6 +120,22 @@ export class DeliveryController {
     await reply.status(taken ? 204 : 202).send();
   }
 
+  @Describe({
+    summary: 'Releases a critical command against the vehicle’s nonce; the same nonce again gives the same bytes.',
+    answers: { 200: SignedCommand },
+    headers: ['DPoP'],
+    problems: [
+      'command.expired',
+      'command.nonce_refused',
+      'command.not_found',
+      'command.state_conflict',
+      'policy.denied',
+      'policy.invalid',
+      'policy.unavailable',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+    ],
+  })
   @Post('/v1/commands/:id/nonce')
   @On('vehicle')
   @AdmitToken({ scopes: ['command:receive'], control: true, recovery: true })
@@ -114,6 +150,17 @@ export class DeliveryController {
     return this.delivery.answerNonce(id, ask, nonce);
   }
 
+  @Describe({
+    summary: 'Takes the vehicle’s signed outcome.',
+    answers: { 200: TakenOutcome },
+    headers: ['DPoP'],
+    problems: [
+      'command.outcome_invalid',
+      'provisioning.certificate_not_found',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+    ],
+  })
   @Post('/v1/commands/:id/outcome')
   @On('vehicle')
   @AdmitToken({ scopes: ['command:receive'], control: true, recovery: true })

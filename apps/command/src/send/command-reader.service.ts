@@ -33,7 +33,7 @@ export class CommandReader {
   async list(deviceId: DeviceId, before: string | undefined, limit: number) {
     const rows = await this.commands.list(deviceId, before, limit);
     const last = rows.at(-1);
-    return { items: rows.map(commandView), ...(last && rows.length === limit ? { next: last.position } : {}) };
+    return { items: rows.map(commandView), next: last && rows.length === limit ? last.position : null };
   }
 }
 

@@ -1,8 +1,10 @@
 import { Controller, Get, HttpCode, Post, Req } from '@nestjs/common';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { JsonBody, On, peerOf, QueryParams } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyRequest } from 'fastify';
 import { type BlockAnswer, BlockService } from './block.service.js';
+import { BlockDone, BlockHistoryPage, BlockPage } from './block-answers.js';
 import { blockPage, historyPage } from './block-page.js';
 import { BlockBody, BlockHistoryQuery, BlockQuery, UnblockBody } from './block-request.js';
 import { targetOf } from './block-target.js';
@@ -17,6 +19,21 @@ export class BlockController {
     private readonly blocks: Blocks,
   ) {}
 
+  @Describe({
+    summary: 'Takes a device, a certificate, a token or a network out of service; it can be taken back.',
+    answers: { 200: BlockDone },
+    problems: [
+      'gateway.network_refused',
+      'gateway.reason_required',
+      'gateway.target_conflict',
+      'gateway.target_missing',
+      'policy.denied',
+      'policy.invalid',
+      'policy.unavailable',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+    ],
+  })
   @Post('/admin/block')
   @HttpCode(200)
   @On('operator')
@@ -30,6 +47,22 @@ export class BlockController {
     return this.service.block(body, { ...operator, remoteAddress }, new Date());
   }
 
+  @Describe({
+    summary: 'Takes a block back.',
+    answers: { 200: BlockDone },
+    problems: [
+      'gateway.network_refused',
+      'gateway.not_blocked',
+      'gateway.reason_required',
+      'gateway.reprovision_required',
+      'gateway.target_missing',
+      'policy.denied',
+      'policy.invalid',
+      'policy.unavailable',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+    ],
+  })
   @Post('/admin/unblock')
   @HttpCode(200)
   @On('operator')
@@ -43,6 +76,10 @@ export class BlockController {
     return this.service.unblock(body, { ...operator, remoteAddress }, new Date());
   }
 
+  @Describe({
+    summary: 'The blocks in force.',
+    answers: { 200: BlockPage },
+  })
   @Get('/v1/blocks')
   @On('operator')
   @RequireOperator('gateway:block')
@@ -50,6 +87,11 @@ export class BlockController {
     return blockPage(await this.blocks.list(kind, after, limit + 1), limit);
   }
 
+  @Describe({
+    summary: 'Every block and unblock, the newest first.',
+    answers: { 200: BlockHistoryPage },
+    problems: ['gateway.network_refused', 'gateway.target_missing'],
+  })
   @Get('/v1/blocks/history')
   @On('operator')
   @RequireOperator('gateway:block')

@@ -62,7 +62,7 @@ export function decisionPage(items: readonly StoredDecision[], limit: number, fo
   };
 }
 
-export function decisionIn(form: Form, decision: StoredDecision): object {
+export function decisionIn(form: Form, decision: StoredDecision) {
   return form === 'ocsf' ? ocsfDecision(decision) : document(decision);
 }
 

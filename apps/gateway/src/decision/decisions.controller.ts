@@ -2,7 +2,9 @@ import { Controller, Get, Req, Res } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { Admitted, type OperatorAdmission, RequireOperator, requireStillAdmitted } from '@outrider/platform/admission';
 import { failureOf, On, QueryParams, StreamedAnswer, sse } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { DecisionInForm, DecisionPage } from './decision-answers.js';
 import { DecisionQuery, DecisionStreamQuery, decisionPage } from './decision-query.js';
 import { DecisionStreams } from './decision-stream.service.js';
 import { DecisionLog } from './decisions.repository.js';
@@ -16,6 +18,10 @@ export class DecisionsController {
     private readonly streams: DecisionStreams,
   ) {}
 
+  @Describe({
+    summary: 'The decision log, the newest first.',
+    answers: { 200: DecisionPage },
+  })
   @Get()
   @On('operator')
   @RequireOperator('evidence:read')
@@ -24,6 +30,13 @@ export class DecisionsController {
   }
 
   /** Server-sent events, each `decision` with its id; ends with the right to read by an `error`. */
+  @Describe({
+    summary:
+      'Server-sent events: `decision` with its id for each decision that the filter takes; `error` says why the stream ends.',
+    answers: { 200: { schema: DecisionInForm, types: ['text/event-stream'] } },
+    headers: ['Last-Event-ID'],
+    problems: ['service.overloaded'],
+  })
   @Get('stream')
   @On('operator')
   @RequireOperator('evidence:read')

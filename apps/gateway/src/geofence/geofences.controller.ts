@@ -1,8 +1,10 @@
 import { Controller, Delete, Get, HttpCode, Put } from '@nestjs/common';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { JsonBody, On, PathParam } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import { GeofenceName } from './geofence.js';
 import { GeofenceService } from './geofence.service.js';
+import { Geofence, GeofenceList } from './geofence-answers.js';
 import { GeofenceBody, geofenceDocument } from './geofence-document.js';
 import { GeofencesRepository } from './geofences.repository.js';
 
@@ -13,13 +15,22 @@ export class GeofencesController {
     private readonly repository: GeofencesRepository,
   ) {}
 
+  @Describe({
+    summary: 'All geofences.',
+    answers: { 200: GeofenceList },
+  })
   @Get()
   @On('operator')
   @RequireOperator('device:read')
   async list() {
-    return { items: (await this.repository.all()).map(geofenceDocument) };
+    return { items: (await this.repository.all()).map(geofenceDocument), next: null };
   }
 
+  @Describe({
+    summary: 'A geofence.',
+    answers: { 200: { schema: Geofence, headers: ['ETag'] } },
+    problems: ['policy.geofence_not_found'],
+  })
   @Get(':name')
   @On('operator')
   @RequireOperator('device:read')
@@ -27,6 +38,11 @@ export class GeofencesController {
     return geofenceDocument(await this.service.show(name));
   }
 
+  @Describe({
+    summary: 'Makes a geofence, or puts another in its place.',
+    answers: { 200: { schema: Geofence, headers: ['ETag'] } },
+    headers: ['If-Match'],
+  })
   @Put(':name')
   @On('operator')
   @RequireOperator('device:write')
@@ -38,6 +54,12 @@ export class GeofencesController {
     return geofenceDocument(await this.service.put(name, body, operator.subject, new Date()));
   }
 
+  @Describe({
+    summary: 'Removes a geofence.',
+    answers: { 204: null },
+    headers: ['If-Match'],
+    problems: ['policy.geofence_not_found'],
+  })
   @Delete(':name')
   @On('operator')
   @RequireOperator('device:write')

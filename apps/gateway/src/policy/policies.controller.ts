@@ -2,10 +2,12 @@ import { Controller, Get, Headers, HttpCode, Post, Put, Res } from '@nestjs/comm
 import { DomainError } from '@outrider/errors';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { JsonBody, On } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply } from 'fastify';
 import { BundleBody, bundleDocument, DryRunBody } from './bundle-document.js';
 import { Bundles } from './bundles.repository.js';
 import { PolicyService } from './policy.service.js';
+import { PolicyBundle, PolicyDryRun, PolicyVersions } from './policy-answers.js';
 
 const VERSIONS = 100;
 
@@ -16,6 +18,11 @@ export class PoliciesController {
     private readonly bundles: Bundles,
   ) {}
 
+  @Describe({
+    summary: 'The policies in force.',
+    answers: { 200: { schema: PolicyBundle, headers: ['ETag'] } },
+    problems: ['policy.unavailable'],
+  })
   @Get()
   @On('operator')
   @RequireOperator('policy:read')
@@ -26,6 +33,10 @@ export class PoliciesController {
   }
 
   /** The newest hundred, without their texts. */
+  @Describe({
+    summary: 'The newest hundred versions of the policies, without their texts.',
+    answers: { 200: PolicyVersions },
+  })
   @Get('versions')
   @On('operator')
   @RequireOperator('policy:read')
@@ -34,9 +45,15 @@ export class PoliciesController {
       const { schema: _, policies, ...rest } = bundleDocument(bundle);
       return { ...rest, policies: Object.keys(policies) };
     });
-    return { items };
+    return { items, next: null };
   }
 
+  @Describe({
+    summary: 'Puts other policies in force. The right to that is an elevation.',
+    answers: { 200: { schema: PolicyBundle, headers: ['ETag'] } },
+    headers: ['If-Match!'],
+    problems: ['policy.invalid', 'request.precondition_failed', 'request.precondition_required'],
+  })
   @Put()
   @On('operator')
   @RequireOperator('policy:write')
@@ -55,6 +72,11 @@ export class PoliciesController {
     return bundleDocument(bundle);
   }
 
+  @Describe({
+    summary: 'Tries policies out on what was decided lately, without putting them in force.',
+    answers: { 200: PolicyDryRun },
+    problems: ['policy.invalid', 'policy.unavailable'],
+  })
   @Post('dry-run')
   @HttpCode(200)
   @On('operator')

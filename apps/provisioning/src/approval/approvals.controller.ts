@@ -1,9 +1,11 @@
 import { Controller, Get, HttpCode, Post, Req } from '@nestjs/common';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { bodyBytes, JsonBody, On, PathParam, parseJsonBody, QueryParams } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ApprovalQuery, ApproveBody, approvalDocument, RejectBody } from './approval.js';
+import { EnrolmentApproval, EnrolmentApprovalPage } from './approval-answers.js';
 import { Approvals } from './approvals.repository.js';
 import { ApprovalService } from './approvals.service.js';
 
@@ -17,6 +19,10 @@ export class ApprovalsController {
     private readonly service: ApprovalService,
   ) {}
 
+  @Describe({
+    summary: 'Enrolments that wait, or waited, for an approval.',
+    answers: { 200: EnrolmentApprovalPage },
+  })
   @Get()
   @On('operator')
   @RequireOperator('device:read')
@@ -31,6 +37,12 @@ export class ApprovalsController {
     };
   }
 
+  @Describe({
+    summary: 'Lets an enrolment go on.',
+    answers: { 200: EnrolmentApproval },
+    body: { schema: ApproveBody, types: ['application/json', 'application/x-www-form-urlencoded'], optional: true },
+    problems: ['provisioning.enrolment_conflict', 'provisioning.enrolment_not_found'],
+  })
   @Post(':id/approve')
   @HttpCode(200)
   @On('operator')
@@ -49,6 +61,11 @@ export class ApprovalsController {
     );
   }
 
+  @Describe({
+    summary: 'Refuses an enrolment.',
+    answers: { 200: EnrolmentApproval },
+    problems: ['provisioning.enrolment_conflict', 'provisioning.enrolment_not_found'],
+  })
   @Post(':id/reject')
   @HttpCode(200)
   @On('operator')

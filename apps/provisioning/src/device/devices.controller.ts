@@ -3,11 +3,13 @@ import { DomainError } from '@outrider/errors';
 import { DeviceId } from '@outrider/ids';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { JsonBody, On, PathParam } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import { certificateDocument } from '../certificate/certificate.js';
 import { Certificates } from '../certificate/certificates.repository.js';
 import { DevicePatch, deviceDocument, RegistrationBody } from './device.js';
+import { Device, DeviceDetail, Registered } from './device-answers.js';
 import { Devices } from './devices.repository.js';
 import { etagOf, parseIfMatch } from './if-match.js';
 import { type RegistrationResult, Registry } from './registry.service.js';
@@ -20,6 +22,11 @@ export class DevicesController {
     private readonly certificates: Certificates,
   ) {}
 
+  @Describe({
+    summary: 'Registers a device, or many. Once more with the same content it is 200, with other content 409.',
+    answers: { 200: Registered, 201: Registered },
+    problems: ['provisioning.device_conflict', 'provisioning.manufacturer_not_found'],
+  })
   @Post()
   @On('operator')
   @RequireOperator('device:write')
@@ -39,6 +46,11 @@ export class DevicesController {
     return deviceDocument(result.device);
   }
 
+  @Describe({
+    summary: 'A device and its certificates.',
+    answers: { 200: { schema: DeviceDetail, headers: ['ETag'] } },
+    problems: ['provisioning.device_not_found'],
+  })
   @Get(':id')
   @On('operator')
   @RequireOperator('device:read')
@@ -50,6 +62,12 @@ export class DevicesController {
     return { ...deviceDocument(device), certificates: certificates.map(certificateDocument) };
   }
 
+  @Describe({
+    summary: 'Changes a device’s labels, grants or attributes.',
+    answers: { 200: { schema: Device, headers: ['ETag'] } },
+    headers: ['If-Match'],
+    problems: ['provisioning.device_not_found', 'request.precondition_failed'],
+  })
   @Patch(':id')
   @On('operator')
   @RequireOperator('device:write')
@@ -67,6 +85,6 @@ export class DevicesController {
 }
 
 function resultDocument(result: RegistrationResult) {
-  if (result.status === 409) return { device_id: result.deviceId, status: 409, code: result.code };
-  return { device_id: result.device.deviceId, status: result.status };
+  if (result.status === 409) return { device_id: result.deviceId, status: 409, code: result.code } as const;
+  return { device_id: result.device.deviceId, status: result.status } as const;
 }

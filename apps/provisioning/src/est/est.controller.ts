@@ -2,9 +2,11 @@ import { Controller, Get, Inject, Post, Req, Res } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { AdmitAnyone } from '@outrider/platform/admission';
 import { bodyBytes, channelBindingOf, mediaType, On, peerOf } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import { CONFIG } from '@outrider/platform/service';
 import type { ParsedCertificationRequest } from '@outrider/x509';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { Config } from '../config.js';
 import { Enrolment } from '../enrolment/enrolment.service.js';
 import { findLabel, type Label } from '../label/label.js';
@@ -29,6 +31,13 @@ export class EstController {
     private readonly keys: ServerKeys,
   ) {}
 
+  @Describe({
+    summary: 'The certificates that vehicles trust (RFC 7030 §4.1).',
+    answers: { 200: { types: ['application/pkcs7-mime'] } },
+    refusals: 'text',
+    path: { label: z.string() },
+    problems: ['est.label_unknown'],
+  })
   @Get(['cacerts', ':label/cacerts'])
   @On('vehicle')
   @AdmitAnyone()
@@ -41,6 +50,13 @@ export class EstController {
     );
   }
 
+  @Describe({
+    summary: 'What a request must hold (RFC 7030 §4.5).',
+    answers: { 200: { types: ['application/csrattrs'] } },
+    refusals: 'text',
+    path: { label: z.string() },
+    problems: ['est.label_unknown'],
+  })
   @Get(['csrattrs', ':label/csrattrs'])
   @On('vehicle')
   @AdmitAnyone()
@@ -48,6 +64,39 @@ export class EstController {
     this.answers.csrAttributes(request, reply, wantedAttributes(this.labelOf(request).policy));
   }
 
+  @Describe({
+    summary: 'A first certificate against the factory’s (RFC 7030 §4.2.1).',
+    answers: {
+      200: { types: ['application/pkcs7-mime'] },
+      202: {
+        types: ['text/plain'],
+        headers: ['Retry-After'],
+        description: 'It awaits an approval: the same request again later.',
+      },
+    },
+    refusals: 'text',
+    path: { label: z.string() },
+    body: { types: ['application/pkcs10'] },
+    problems: [
+      'denylist.certificate',
+      'denylist.device',
+      'denylist.key',
+      'denylist.network',
+      'denylist.token',
+      'est.certificate_refused',
+      'est.certificate_required',
+      'est.channel_binding_required',
+      'est.channel_binding_wrong',
+      'est.csr_key_refused',
+      'est.csr_malformed',
+      'est.csr_signature_invalid',
+      'est.device_unknown',
+      'est.label_unknown',
+      'est.manufacturer_unknown',
+      'service.overloaded',
+      'tls.certificate_expired',
+    ],
+  })
   @Post(['simpleenroll', ':label/simpleenroll'])
   @On('vehicle')
   @AdmitAnyone()
@@ -58,6 +107,39 @@ export class EstController {
     else this.answers.certificates(request, reply, [enrolled.certificate]);
   }
 
+  @Describe({
+    summary: 'The next certificate (RFC 7030 §4.2.2).',
+    answers: {
+      200: { types: ['application/pkcs7-mime'] },
+      202: {
+        types: ['text/plain'],
+        headers: ['Retry-After'],
+        description: 'It awaits an approval: the same request again later.',
+      },
+    },
+    refusals: 'text',
+    path: { label: z.string() },
+    body: { types: ['application/pkcs10'] },
+    problems: [
+      'denylist.certificate',
+      'denylist.device',
+      'denylist.key',
+      'denylist.network',
+      'denylist.token',
+      'est.certificate_refused',
+      'est.certificate_required',
+      'est.channel_binding_required',
+      'est.channel_binding_wrong',
+      'est.csr_key_refused',
+      'est.csr_malformed',
+      'est.csr_signature_invalid',
+      'est.device_unknown',
+      'est.label_unknown',
+      'est.manufacturer_unknown',
+      'service.overloaded',
+      'tls.certificate_expired',
+    ],
+  })
   @Post(['simplereenroll', ':label/simplereenroll'])
   @On('vehicle')
   @AdmitAnyone()
@@ -69,6 +151,41 @@ export class EstController {
   }
 
   /** Decided as an enrolment or a renewal, by the certificate of the connection (RFC 7030 §4.4.1). */
+  @Describe({
+    summary: 'A certificate and a key that the server made (RFC 7030 §4.4).',
+    answers: {
+      200: { types: ['multipart/mixed'] },
+      202: {
+        types: ['text/plain'],
+        headers: ['Retry-After'],
+        description: 'It awaits an approval: the same request again later.',
+      },
+    },
+    refusals: 'text',
+    path: { label: z.string() },
+    body: { types: ['application/pkcs10'] },
+    problems: [
+      'denylist.certificate',
+      'denylist.device',
+      'denylist.key',
+      'denylist.network',
+      'denylist.token',
+      'est.certificate_refused',
+      'est.certificate_required',
+      'est.channel_binding_required',
+      'est.channel_binding_wrong',
+      'est.csr_key_refused',
+      'est.csr_malformed',
+      'est.csr_signature_invalid',
+      'est.device_unknown',
+      'est.key_encryption_unsupported',
+      'est.label_unknown',
+      'est.manufacturer_unknown',
+      'est.server_key_generation_off',
+      'service.overloaded',
+      'tls.certificate_expired',
+    ],
+  })
   @Post(['serverkeygen', ':label/serverkeygen'])
   @On('vehicle')
   @AdmitAnyone()

@@ -56,7 +56,7 @@ export function importDocument(one: Import) {
   return {
     import_id: one.importId,
     format: one.format,
-    state: one.running ? 'running' : one.complete ? 'complete' : 'partial',
+    state: stateOf(one),
     lines: one.lines,
     created: one.created,
     existing: one.existing,
@@ -68,6 +68,11 @@ export function importDocument(one: Import) {
     created_at: one.createdAt.toISOString(),
     changed_at: one.changedAt.toISOString(),
   };
+}
+
+function stateOf({ running, complete }: Import): 'running' | 'complete' | 'partial' {
+  if (running) return 'running';
+  return complete ? 'complete' : 'partial';
 }
 
 export const LineQuery = z.strictObject({

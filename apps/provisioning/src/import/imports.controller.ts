@@ -3,8 +3,10 @@ import { Controller, Get, Put, Req, Res, StreamableFile } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { mediaType, On, openBody, PathParam, QueryParams, StreamedBody } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { formatOf, ImportId, importDocument, LineQuery, lineDocument } from './import.js';
+import { DeviceImport, DeviceImportList, ImportLinePage } from './import-answers.js';
 import { ImportRun } from './import-run.service.js';
 import { Imports } from './imports.repository.js';
 
@@ -20,6 +22,20 @@ export class ImportsController {
     private readonly imports: Imports,
   ) {}
 
+  @Describe({
+    summary: 'Imports devices, a line each; the same import again goes on where it was cut off.',
+    answers: { 200: DeviceImport },
+    body: { types: ['text/csv', 'application/x-ndjson'] },
+    problems: [
+      'provisioning.device_conflict',
+      'provisioning.import_conflict',
+      'provisioning.import_not_found',
+      'provisioning.import_running',
+      'provisioning.manufacturer_not_found',
+      'request.timeout',
+      'request.too_many',
+    ],
+  })
   @Put(':id')
   @On('operator')
   @RequireOperator('device:write')
@@ -36,13 +52,22 @@ export class ImportsController {
     return importDocument(await this.run.run(importId, format, openBody(request), subject));
   }
 
+  @Describe({
+    summary: 'All imports.',
+    answers: { 200: DeviceImportList },
+  })
   @Get()
   @On('operator')
   @RequireOperator('device:read')
   async list() {
-    return { items: (await this.imports.all()).map(importDocument) };
+    return { items: (await this.imports.all()).map(importDocument), next: null };
   }
 
+  @Describe({
+    summary: 'An import and how far it is.',
+    answers: { 200: DeviceImport },
+    problems: ['provisioning.import_not_found'],
+  })
   @Get(':id')
   @On('operator')
   @RequireOperator('device:read')
@@ -51,6 +76,11 @@ export class ImportsController {
   }
 
   /** A page; with `Accept: application/x-ndjson` all of them from `after` on, a line each. */
+  @Describe({
+    summary: 'What became of the lines of an import; all of them at once as NDJSON.',
+    answers: { 200: { schema: ImportLinePage, types: ['application/json', 'application/x-ndjson'] } },
+    problems: ['provisioning.import_line_changed', 'provisioning.import_not_found'],
+  })
   @Get(':id/lines')
   @On('operator')
   @RequireOperator('device:read')

@@ -2,8 +2,10 @@ import { Controller, Headers, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { DeviceId } from '@outrider/ids';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { bodyBytes, JsonBody, On, PathParam, parseJsonBody } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { deviceDocument } from '../device/device.js';
+import { Device } from '../device/device-answers.js';
 import { etagOf, parseIfMatch } from '../device/if-match.js';
 import { Lifecycle } from './lifecycle.service.js';
 import { OperatorEventBody, RetireBody } from './operator-event.js';
@@ -12,6 +14,17 @@ import { OperatorEventBody, RetireBody } from './operator-event.js';
 export class LifecycleController {
   constructor(private readonly lifecycle: Lifecycle) {}
 
+  @Describe({
+    summary: 'Reports what happened to a device: sold, stolen, in a workshop, scrapped.',
+    answers: { 200: { schema: Device, headers: ['ETag'] } },
+    headers: ['If-Match'],
+    problems: [
+      'provisioning.device_not_found',
+      'provisioning.order_required',
+      'provisioning.state_conflict',
+      'request.precondition_failed',
+    ],
+  })
   @Post(':id/events')
   @HttpCode(200)
   @On('operator')
@@ -29,6 +42,18 @@ export class LifecycleController {
   }
 
   /** Scrapping, as it was called first. A reason is asked for, not demanded. */
+  @Describe({
+    summary: 'Takes a device out of service for good.',
+    answers: { 200: { schema: Device, headers: ['ETag'] } },
+    headers: ['If-Match'],
+    body: { schema: RetireBody, types: ['application/json'], optional: true },
+    problems: [
+      'provisioning.device_not_found',
+      'provisioning.order_required',
+      'provisioning.state_conflict',
+      'request.precondition_failed',
+    ],
+  })
   @Post(':id/retire')
   @HttpCode(200)
   @On('operator')

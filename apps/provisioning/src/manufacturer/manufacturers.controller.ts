@@ -1,11 +1,13 @@
 import { Controller, Delete, Get, HttpCode, Put, Res } from '@nestjs/common';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import { parseCertificates } from '@outrider/x509';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { ManufacturerRow } from './manufacturer.entity.js';
 import { ManufacturerName } from './manufacturer.js';
+import { Manufacturer, ManufacturerList } from './manufacturer-answers.js';
 import { Manufacturers } from './manufacturers.service.js';
 
 const PutBody = z.strictObject({ ca: z.string().min(1).max(65_536) });
@@ -16,13 +18,22 @@ const RemoveQuery = z.strictObject({ force: z.enum(['true', 'false']).optional()
 export class ManufacturersController {
   constructor(private readonly manufacturers: Manufacturers) {}
 
+  @Describe({
+    summary: 'The manufacturers and their authorities.',
+    answers: { 200: ManufacturerList },
+  })
   @Get()
   @On('operator')
   @RequireOperator('device:read')
   async list() {
-    return { items: (await this.manufacturers.rows()).map(documentOf) };
+    return { items: (await this.manufacturers.rows()).map(documentOf), next: null };
   }
 
+  @Describe({
+    summary: 'Makes a manufacturer, or gives it other authorities.',
+    answers: { 200: Manufacturer, 201: Manufacturer },
+    problems: ['provisioning.manufacturer_conflict', 'provisioning.manufacturer_invalid'],
+  })
   @Put(':name')
   @On('operator')
   @RequireOperator('device:write')
@@ -37,6 +48,11 @@ export class ManufacturersController {
     return documentOf(row);
   }
 
+  @Describe({
+    summary: 'Removes a manufacturer.',
+    answers: { 204: null },
+    problems: ['provisioning.manufacturer_in_use', 'provisioning.manufacturer_not_found'],
+  })
   @Delete(':name')
   @HttpCode(204)
   @On('operator')

@@ -145,27 +145,3 @@ export function recovers(before: DeviceState): boolean {
 export function orderCursor({ requestedAt, orderId }: Order): string {
   return Buffer.from(`${requestedAt.getTime()}.${orderId}`, 'latin1').toString('base64url');
 }
-
-/** The document of the operator API. `used_at`: when the device enrolled by it. */
-export function orderDocument(order: Order, now: Date) {
-  const at = (date: Date | null) => date?.toISOString();
-  const { factory } = order;
-  const document = {
-    order_id: order.orderId,
-    device_id: order.deviceId,
-    kind: order.kind,
-    state: stateOf(order, now),
-    reason: order.reason,
-    evidence: order.evidence,
-    ticket: order.ticket,
-    factory: factory && { manufacturer: factory.manufacturer, serial_number: factory.serialNumber },
-    requested_by: order.requestedBy,
-    requested_at: at(order.requestedAt),
-    expires_at: at(order.expiresAt),
-    decided_by: order.decidedBy,
-    decided_at: at(order.decidedAt),
-    decision_reason: order.decisionReason,
-    used_at: at(order.usedAt),
-  };
-  return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== null && value !== undefined));
-}

@@ -1,9 +1,12 @@
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import { AdmitAnyone } from '@outrider/platform/admission';
 import { On, peerOf } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import { CONFIG } from '@outrider/platform/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { Config } from '../config.js';
+import { RenewalWindow } from './renewal-answers.js';
 import { RenewalInfo } from './renewal-info.service.js';
 import { pollAfterSeconds } from './renewal-window.js';
 
@@ -20,6 +23,28 @@ export class RenewalInfoController {
     private readonly info: RenewalInfo,
   ) {}
 
+  @Describe({
+    summary: 'When the certificate had better be renewed.',
+    answers: { 200: { schema: RenewalWindow, headers: ['Retry-After', 'Cache-Control'] } },
+    refusals: 'text',
+    path: { label: z.string(), id: z.string() },
+    problems: [
+      'denylist.certificate',
+      'denylist.device',
+      'denylist.key',
+      'denylist.network',
+      'denylist.token',
+      'est.certificate_id_malformed',
+      'est.certificate_refused',
+      'est.certificate_required',
+      'est.certificate_unknown',
+      'est.device_unknown',
+      'est.label_unknown',
+      'est.manufacturer_unknown',
+      'provisioning.device_not_found',
+      'tls.certificate_expired',
+    ],
+  })
   @Get(['renewal-info/:id', ':label/renewal-info/:id'])
   @On('vehicle')
   @AdmitAnyone()

@@ -3,6 +3,7 @@ import { Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import { Database } from '@outrider/platform/postgres';
 import { z } from 'zod';
 import {
@@ -14,6 +15,7 @@ import {
   stragglerDocument,
   wavesOf,
 } from './rotation.js';
+import { Rotation, RotationDetail, RotationPage } from './rotation-answers.js';
 import { Rotations } from './rotations.repository.js';
 
 @Controller('/v1/rotations')
@@ -23,6 +25,11 @@ export class RotationsController {
     private readonly rotations: Rotations,
   ) {}
 
+  @Describe({
+    summary: 'Asks many vehicles to renew, in waves.',
+    answers: { 201: Rotation },
+    problems: ['provisioning.rotation_empty'],
+  })
   @Post()
   @HttpCode(201)
   @On('operator')
@@ -44,6 +51,10 @@ export class RotationsController {
     return rotationDocument({ ...rotation, ...none, selected }, new Date());
   }
 
+  @Describe({
+    summary: 'Rotations, the newest first.',
+    answers: { 200: RotationPage },
+  })
   @Get()
   @On('operator')
   @RequireOperator('device:read')
@@ -57,6 +68,11 @@ export class RotationsController {
     };
   }
 
+  @Describe({
+    summary: 'A rotation, and who has not renewed yet.',
+    answers: { 200: RotationDetail },
+    problems: ['provisioning.rotation_not_found'],
+  })
   @Get(':id')
   @On('operator')
   @RequireOperator('device:read')
@@ -70,6 +86,11 @@ export class RotationsController {
     return { ...rotationDocument(rotation, now), stragglers: { items: items.map(stragglerDocument), next } };
   }
 
+  @Describe({
+    summary: 'Ends a rotation.',
+    answers: { 200: Rotation },
+    problems: ['provisioning.rotation_not_found'],
+  })
   @Post(':id/cancel')
   @HttpCode(200)
   @On('operator')

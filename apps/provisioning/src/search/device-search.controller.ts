@@ -1,7 +1,9 @@
 import { Controller, Get } from '@nestjs/common';
 import { RequireOperator } from '@outrider/platform/admission';
 import { On, QueryParams } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import { deviceDocument } from '../device/device.js';
+import { DevicePage } from '../device/device-answers.js';
 import { DeviceSearch } from './device-search.js';
 import { DeviceSearches } from './device-search.service.js';
 
@@ -9,6 +11,10 @@ import { DeviceSearches } from './device-search.service.js';
 export class DeviceSearchController {
   constructor(private readonly searches: DeviceSearches) {}
 
+  @Describe({
+    summary: 'Devices by state, label, manufacturer, certificate and more.',
+    answers: { 200: DevicePage },
+  })
   @Get()
   @On('operator')
   @RequireOperator('device:read')

@@ -3,9 +3,11 @@ import { Controller, Get, Headers, Inject, Param, Res } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { AdmitAnyone } from '@outrider/platform/admission';
 import { On } from '@outrider/platform/http';
+import { Describe, DescribeDirect } from '@outrider/platform/openapi';
 import { CONFIG, LOGGER } from '@outrider/platform/service';
 import type { FastifyReply } from 'fastify';
 import type { Logger } from 'pino';
+import { z } from 'zod';
 import type { Config } from '../config.js';
 import { type CrlFile, crlOfFile } from './crl.js';
 import { Crls, type CrlVersion } from './crl.repository.js';
@@ -14,6 +16,26 @@ import { CrlBytes } from './crl-bytes.service.js';
 const MAX_AGE_SECONDS = 60;
 
 /** RFC 5280 §4.2.1.13: over plain HTTP, the list carries its own signature. What a cache may do with it: RFC 5019 §6 holds as well here. */
+@DescribeDirect([
+  {
+    method: 'GET',
+    path: '/ocsp/:request',
+    description: {
+      summary: 'The status of a certificate (RFC 6960 A.1), as caches keep it (RFC 5019 §5).',
+      path: { request: z.string().min(1) },
+      answers: { 200: { types: ['application/ocsp-response'], headers: ['Cache-Control'] } },
+    },
+  },
+  {
+    method: 'POST',
+    path: '/ocsp',
+    description: {
+      summary: 'The status of a certificate (RFC 6960 A.1).',
+      body: { types: ['application/ocsp-request'] },
+      answers: { 200: { types: ['application/ocsp-response'] }, 413: null },
+    },
+  },
+])
 @Controller('crl')
 export class CrlController {
   private readonly last = new Map<string, CrlVersion>();
@@ -25,6 +47,13 @@ export class CrlController {
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
+  @Describe({
+    summary: 'A certificate revocation list: whole, of a shard, or a delta (RFC 5280 §5).',
+    answers: { 200: { types: ['application/pkix-crl'], headers: ['ETag', 'Cache-Control'] }, 304: null },
+    headers: ['If-None-Match'],
+    path: { file: z.string().regex(/^[\w.-]+\.crl$/) },
+    problems: ['revocation.crl_not_found'],
+  })
   @Get(':file')
   @On('http')
   @AdmitAnyone()

@@ -2,10 +2,12 @@ import { Controller, Get, HttpCode, Post, Put, Req } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { JsonBody, mediaType, On, openBody, PathParam, QueryParams, StreamedBody } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { EnforcementService } from '../enforcement/enforcement.service.js';
 import { jobDocument } from './job.js';
+import { JobLinePage, RevocationJob, RevocationJobDetail, RevocationJobPage } from './job-answers.js';
 import { formatOf } from './job-lines.js';
 import { JobLines } from './job-lines.repository.js';
 import { FileQuery, JobBody, JobId, JobLinesQuery, JobsQuery } from './job-request.js';
@@ -27,6 +29,24 @@ export class JobsController {
     private readonly enforcement: EnforcementService,
   ) {}
 
+  @Describe({
+    summary: 'Begins a revocation or a release of many, or for later.',
+    answers: { 202: RevocationJob },
+    problems: [
+      'policy.denied',
+      'policy.invalid',
+      'policy.unavailable',
+      'provisioning.device_not_found',
+      'revocation.certificate_unknown',
+      'revocation.elevation_required',
+      'revocation.job_not_found',
+      'revocation.reason_unknown',
+      'revocation.target_conflict',
+      'revocation.target_missing',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+    ],
+  })
   @Post()
   @HttpCode(202)
   @On('operator')
@@ -35,6 +55,19 @@ export class JobsController {
     return jobDocument(await this.service.open(body, operator, new Date()));
   }
 
+  @Describe({
+    summary: 'Begins, or goes on with, a job of a file.',
+    answers: { 202: RevocationJob },
+    body: { types: ['text/csv', 'application/x-ndjson'] },
+    problems: [
+      'request.timeout',
+      'revocation.elevation_required',
+      'revocation.job_conflict',
+      'revocation.job_not_found',
+      'revocation.job_receiving',
+      'revocation.reason_unknown',
+    ],
+  })
   @Put(':id')
   @HttpCode(202)
   @On('operator')
@@ -52,15 +85,24 @@ export class JobsController {
     return jobDocument(await this.upload.receive(id, format, query, openBody(request), operator, new Date()));
   }
 
+  @Describe({
+    summary: 'Jobs, the newest first.',
+    answers: { 200: RevocationJobPage },
+  })
   @Get()
   @On('operator')
   @RequireOperator('device:read')
   async list(@QueryParams(JobsQuery) { before, state, limit }: z.infer<typeof JobsQuery>) {
     const found = await this.jobs.list(before, state, limit);
     const last = found.at(-1);
-    return { items: found.map(jobDocument), ...(last && found.length === limit ? { next: last.position } : {}) };
+    return { items: found.map(jobDocument), next: last && found.length === limit ? last.position : null };
   }
 
+  @Describe({
+    summary: 'A job, how far it is, and who enforces it.',
+    answers: { 200: RevocationJobDetail },
+    problems: ['revocation.job_not_found'],
+  })
   @Get(':id')
   @On('operator')
   @RequireOperator('device:read')
@@ -71,6 +113,11 @@ export class JobsController {
     return { ...jobDocument(job), enforcedBy: enforcedBy.map(({ instance }) => instance), pending };
   }
 
+  @Describe({
+    summary: 'What became of each line of a job.',
+    answers: { 200: JobLinePage },
+    problems: ['revocation.job_not_found'],
+  })
   @Get(':id/lines')
   @On('operator')
   @RequireOperator('device:read')
@@ -87,9 +134,14 @@ export class JobsController {
       ...(detail ? { detail } : {}),
     }));
     const last = found.at(-1);
-    return { items, ...(last && found.length === limit ? { next: String(last.line) } : {}) };
+    return { items, next: last && found.length === limit ? String(last.line) : null };
   }
 
+  @Describe({
+    summary: 'Ends a job: what is not done yet is left.',
+    answers: { 200: RevocationJob },
+    problems: ['revocation.job_closed', 'revocation.job_not_found'],
+  })
   @Post(':id/cancel')
   @HttpCode(200)
   @On('operator')

@@ -2,6 +2,7 @@ import { Controller, Get, Req, Res } from '@nestjs/common';
 import { DeviceId } from '@outrider/ids';
 import { RequireOperator } from '@outrider/platform/admission';
 import { On, PathParam, QueryParams } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { RangeQuery, timeRange } from '../reading/range.js';
@@ -19,6 +20,16 @@ export class ExportController {
     private readonly places: ReadingPlaces,
   ) {}
 
+  @Describe({
+    summary: 'A device’s records with all that proves them, a line each; the last is the signed manifest.',
+    answers: { 200: { types: ['application/x-ndjson'] } },
+    problems: [
+      'service.overloaded',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+      'telemetry.unknown_device',
+    ],
+  })
   @Get()
   @On('operator')
   @RequireOperator('device:read')

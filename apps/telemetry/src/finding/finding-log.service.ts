@@ -52,7 +52,7 @@ export class FindingLog {
        WHERE device_id = $1 ORDER BY found_at DESC, finding_id LIMIT ${PAGE}`,
       [deviceId],
     );
-    return { items };
+    return { items, next: null };
   }
 
   private keep(deviceId: DeviceId, findings: readonly Finding[]): Promise<void> {

@@ -82,6 +82,7 @@ export class FetchOrders {
     const now = new Date();
     return {
       items: (await this.orders.list(deviceId, LISTED)).map(({ order, end }) => orderDocument(order, end, now)),
+      next: null,
     };
   }
 

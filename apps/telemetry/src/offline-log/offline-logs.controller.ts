@@ -2,6 +2,7 @@ import { Controller, Get, HttpCode, Post, Put, Req, UseInterceptors } from '@nes
 import { DomainError } from '@outrider/errors';
 import { AdmitToken, Admitted, type VehicleAdmission } from '@outrider/platform/admission';
 import { bodyBytes, JsonBody, mediaType, On, PathParam, peerOf } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Sender } from '../ingest/sender.js';
@@ -10,6 +11,7 @@ import { Limits } from '../limits/limits.service.js';
 import { RateLimitFields } from '../limits/rate-limit.interceptor.js';
 import { OrderId } from './fetch-order.js';
 import { LogHeads } from './log-heads.service.js';
+import { HeadKnown, LogAccepted, LogUpload } from './offline-log-answers.js';
 import { TakeIn } from './take-in.service.js';
 import { MAX_UPLOAD_SEGMENTS, Uploads } from './uploads.service.js';
 
@@ -30,6 +32,18 @@ export class OfflineLogsController {
     private readonly limits: Limits,
   ) {}
 
+  @Describe({
+    summary: 'Begins, or goes on with, the upload that answers a fetch order.',
+    answers: { 200: { schema: LogUpload, headers: ['RateLimit'] } },
+    headers: ['DPoP'],
+    problems: [
+      'request.too_many',
+      'telemetry.order_cancelled',
+      'telemetry.order_expired',
+      'telemetry.order_not_found',
+      'telemetry.order_used',
+    ],
+  })
   @Post('offline-logs')
   @HttpCode(200)
   @On('vehicle')
@@ -39,6 +53,12 @@ export class OfflineLogsController {
     return this.uploads.begin(senderOf(request, vehicle), order);
   }
 
+  @Describe({
+    summary: 'An upload and how much of it is here.',
+    answers: { 200: { schema: LogUpload, headers: ['RateLimit'] } },
+    headers: ['DPoP'],
+    problems: ['request.too_many', 'telemetry.upload_not_found'],
+  })
   @Get('offline-logs/:upload')
   @On('vehicle')
   @AdmitToken(BACKFILL)
@@ -47,6 +67,22 @@ export class OfflineLogsController {
     return this.uploads.show(deviceId, upload);
   }
 
+  @Describe({
+    summary: 'Brings a segment.',
+    answers: { 200: { schema: LogUpload, headers: ['RateLimit'] } },
+    body: { types: ['application/json', 'application/cbor-seq', 'application/cose'] },
+    headers: ['DPoP'],
+    problems: [
+      'request.too_many',
+      'telemetry.log_malformed',
+      'telemetry.order_cancelled',
+      'telemetry.order_expired',
+      'telemetry.order_not_found',
+      'telemetry.order_used',
+      'telemetry.upload_conflict',
+      'telemetry.upload_not_found',
+    ],
+  })
   @Put('offline-logs/:upload/segments/:part')
   @On('vehicle')
   @AdmitToken(BACKFILL)
@@ -59,6 +95,38 @@ export class OfflineLogsController {
     return this.uploads.append(senderOf(request, vehicle), upload, part, this.counted(vehicle, segmentBytes(request)));
   }
 
+  @Describe({
+    summary: 'Ends the upload: the log is verified and taken whole or not at all.',
+    answers: { 200: { schema: LogAccepted, headers: ['RateLimit'] } },
+    body: { types: ['application/json'] },
+    headers: ['DPoP'],
+    problems: [
+      'request.too_many',
+      'service.overloaded',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+      'telemetry.bad_signature',
+      'telemetry.invalid',
+      'telemetry.log_bad_signature',
+      'telemetry.log_chain_broken',
+      'telemetry.log_conflict',
+      'telemetry.log_edited',
+      'telemetry.log_foreign',
+      'telemetry.log_gap',
+      'telemetry.log_incomplete',
+      'telemetry.log_malformed',
+      'telemetry.log_reordered',
+      'telemetry.log_wrong_nonce',
+      'telemetry.order_cancelled',
+      'telemetry.order_expired',
+      'telemetry.order_not_found',
+      'telemetry.order_used',
+      'telemetry.replayed',
+      'telemetry.unknown_kid',
+      'telemetry.upload_not_found',
+      'telemetry.wrong_device',
+    ],
+  })
   @Post('offline-logs/:upload/finish')
   @HttpCode(200)
   @On('vehicle')
@@ -71,6 +139,29 @@ export class OfflineLogsController {
     return this.taking.finish(senderOf(request, vehicle), upload, this.counted(vehicle, jsonBytes(request)));
   }
 
+  @Describe({
+    summary: 'Brings the head of a segment, which is an anchor for what lies before it.',
+    answers: { 200: { schema: HeadKnown, headers: ['RateLimit'] } },
+    body: { types: ['application/json', 'application/cbor-seq', 'application/cose'] },
+    headers: ['DPoP'],
+    problems: [
+      'request.too_many',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+      'telemetry.bad_signature',
+      'telemetry.log_bad_signature',
+      'telemetry.log_chain_broken',
+      'telemetry.log_conflict',
+      'telemetry.log_edited',
+      'telemetry.log_foreign',
+      'telemetry.log_gap',
+      'telemetry.log_malformed',
+      'telemetry.log_reordered',
+      'telemetry.log_wrong_nonce',
+      'telemetry.unknown_kid',
+      'telemetry.wrong_device',
+    ],
+  })
   @Post('log-heads')
   @HttpCode(200)
   @On('vehicle')

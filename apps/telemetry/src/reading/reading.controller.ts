@@ -3,6 +3,7 @@ import { DomainError } from '@outrider/errors';
 import { DeviceId } from '@outrider/ids';
 import { RequireOperator } from '@outrider/platform/admission';
 import { accepted, ndjson, On, PathParam, QueryParams } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { decodeCursor, encodeCursor, type Position } from './cursor.js';
@@ -10,6 +11,7 @@ import { negotiate } from './media-type.js';
 import { MessagesInRange } from './messages-in-range.service.js';
 import { RangeQuery, startOf, timeRange } from './range.js';
 import { ReadingRepository, SOURCES } from './reading.repository.js';
+import { RecordPage } from './reading-answers.js';
 import { ReadingPlaces } from './reading-places.service.js';
 import { positionOf, type StoredMessage, toItem, toPage, VIEWS, type View } from './stored-message.js';
 import { streamParts } from './stream-parts.provider.js';
@@ -47,6 +49,10 @@ export class ReadingController {
     private readonly places: ReadingPlaces,
   ) {}
 
+  @Describe({
+    summary: 'Records of all devices as they were stored.',
+    answers: { 200: RecordPage },
+  })
   @Get('/telemetry')
   @On('operator')
   @RequireOperator('device:read')
@@ -57,6 +63,11 @@ export class ReadingController {
     return toPage(page, view);
   }
 
+  @Describe({
+    summary: 'Records of a device: a page, or all of a range as NDJSON.',
+    answers: { 200: { schema: RecordPage, types: ['application/json', 'application/x-ndjson'] } },
+    problems: ['request.not_acceptable', 'service.overloaded'],
+  })
   @Get('/devices/:device/telemetry')
   @On('operator')
   @RequireOperator('device:read')

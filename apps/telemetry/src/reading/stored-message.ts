@@ -59,7 +59,7 @@ export function toItem(message: StoredMessage, view: View) {
     ...{ format, algorithm, token_id, thumbprint },
     canonical_sha256: message.canonical_sha256.toString('hex'),
     batch: batchOf(message),
-    source: message.order_id === null ? 'live' : 'log',
+    source: message.order_id === null ? ('live' as const) : ('log' as const),
     log: logOf(message),
     ...(view === 'raw' ? rawOf(message) : { telemetry: telemetryOf(message) }),
   };
@@ -76,7 +76,11 @@ export function logOf({ order_id, log, segment, standing }: StoredMessage) {
 }
 
 function rawOf({ format, payload, signature }: StoredMessage) {
-  return { payload: encodeRaw(format, payload), payload_encoding: isText(format) ? 'text' : 'base64', signature };
+  return { payload: encodeRaw(format, payload), payload_encoding: encodingOf(format), signature };
+}
+
+function encodingOf(format: RecordFormat): 'text' | 'base64' {
+  return isText(format) ? 'text' : 'base64';
 }
 
 /** Null for bytes that do not decode, which only an edit in the database can make of what ingest took. */

@@ -3,10 +3,12 @@ import { DomainError } from '@outrider/errors';
 import { DeviceId } from '@outrider/ids';
 import { RequireOperator } from '@outrider/platform/admission';
 import { On, PathParam, QueryParams } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import { z } from 'zod';
 import { RangeQuery, timeRange } from '../reading/range.js';
 import { describeTraffic } from './statistics.js';
 import { StatisticsRepository } from './statistics.repository.js';
+import { TelemetryStatistics } from './statistics-answers.js';
 
 const StatisticsQuery = z.strictObject(RangeQuery);
 type StatisticsQuery = z.output<typeof StatisticsQuery>;
@@ -18,6 +20,11 @@ export class StatisticsController {
   constructor(private readonly statistics: StatisticsRepository) {}
 
   /** Of the last day, unless a range says otherwise. */
+  @Describe({
+    summary: 'A device’s traffic in figures; of the last day unless a range says otherwise.',
+    answers: { 200: TelemetryStatistics },
+    problems: ['telemetry.range_too_large'],
+  })
   @Get()
   @On('operator')
   @RequireOperator('device:read')

@@ -3,10 +3,12 @@ import { DomainError } from '@outrider/errors';
 import { DeviceId } from '@outrider/ids';
 import { RequireOperator, requireStillAdmitted } from '@outrider/platform/admission';
 import { accepted, failureOf, On, PathParam, QueryParams, StreamedAnswer, sse } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { decodeCursor } from '../reading/cursor.js';
 import { negotiate } from '../reading/media-type.js';
+import { DecodedRecord } from '../reading/reading-answers.js';
 import { ReadingPlaces } from '../reading/reading-places.service.js';
 import { VIEWS } from '../reading/stored-message.js';
 import { TailService } from './tail.service.js';
@@ -27,6 +29,12 @@ export class TailController {
   ) {}
 
   /** Server-sent events, each `record` with its cursor as id; ends with the right to read, and the reader comes back with `Last-Event-ID`. */
+  @Describe({
+    summary: 'Server-sent events: `record` for each record as it is stored; `error` says why the stream ends.',
+    answers: { 200: { schema: DecodedRecord, types: ['text/event-stream'] } },
+    headers: ['Last-Event-ID'],
+    problems: ['request.not_acceptable', 'service.overloaded'],
+  })
   @Get()
   @On('operator')
   @RequireOperator('device:read')

@@ -2,6 +2,7 @@ import { Controller, Get, Req, Res } from '@nestjs/common';
 import { DeviceId } from '@outrider/ids';
 import { RequireOperator } from '@outrider/platform/admission';
 import { accepted, failureOf, ndjson, On, PathParam, QueryParams, sse } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { negotiate } from '../reading/media-type.js';
@@ -21,6 +22,18 @@ export class VerifyController {
     private readonly places: ReadingPlaces,
   ) {}
 
+  @Describe({
+    summary:
+      'Verifies again what is stored: `progress`, `fault` and at last `summary`, as lines or as server-sent events.',
+    answers: { 200: { types: ['application/x-ndjson', 'text/event-stream'] } },
+    problems: [
+      'request.not_acceptable',
+      'service.overloaded',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+      'telemetry.unknown_device',
+    ],
+  })
   @Get()
   @On('operator')
   @RequireOperator('device:read')

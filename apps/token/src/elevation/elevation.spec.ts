@@ -4,7 +4,6 @@ import {
   approve,
   type Elevation,
   ElevationBody,
-  elevationDocument,
   MAX_OPEN_REQUESTS,
   reject,
   requestElevation,
@@ -12,6 +11,7 @@ import {
   revoke,
   stateOf,
 } from './elevation.js';
+import { elevationDocument } from './elevation-answers.js';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const later = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);

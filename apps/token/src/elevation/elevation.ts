@@ -174,27 +174,3 @@ function requireState(elevation: Elevation, states: readonly ElevationState[], n
   const state = stateOf(elevation, now);
   if (!states.includes(state)) throw new DomainError('elevation.closed', { detail: `it is ${state}` });
 }
-
-/** The document of the operator API; `now` says what became of it. */
-export function elevationDocument(elevation: Elevation, now: Date) {
-  const at = (date: Date | null) => date?.toISOString();
-  const document = {
-    elevation_id: elevation.elevationId,
-    scope: elevation.scope,
-    state: stateOf(elevation, now),
-    reason: elevation.reason,
-    duration_seconds: elevation.durationSeconds,
-    requested_by: `op:${elevation.accountId}`,
-    identity: elevation.requestedIdentity,
-    requested_at: at(elevation.requestedAt),
-    request_expires_at: at(elevation.requestExpiresAt),
-    decided_by: elevation.decidedBy,
-    decided_at: at(elevation.decidedAt),
-    decision_reason: elevation.decisionReason,
-    ends_at: at(elevation.endsAt),
-    revoked_by: elevation.revokedBy,
-    revoked_at: at(elevation.revokedAt),
-    revocation_reason: elevation.revocationReason,
-  };
-  return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== null && value !== undefined));
-}

@@ -2,10 +2,12 @@ import { Controller, Get, HttpCode, Post, Req } from '@nestjs/common';
 import { ACR, type StepUp } from '@outrider/admission';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { bodyBytes, JsonBody, On, PathParam, parseJsonBody, QueryParams } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { DecisionBody, ElevationBody, ElevationQuery, elevationCursor, elevationDocument } from './elevation.js';
+import { DecisionBody, ElevationBody, ElevationQuery, elevationCursor } from './elevation.js';
 import { ElevationService } from './elevation.service.js';
+import { ElevationDetail, ElevationDocument, ElevationPage, elevationDocument } from './elevation-answers.js';
 import { Elevations } from './elevations.repository.js';
 
 /** Who grants a right has just shown two factors: a token that lies about will not do. */
@@ -20,6 +22,11 @@ export class ElevationsController {
     private readonly elevations: Elevations,
   ) {}
 
+  @Describe({
+    summary: 'Asks for a right for a while; somebody else decides.',
+    answers: { 201: ElevationDocument },
+    problems: ['auth.role_insufficient', 'elevation.not_allowed', 'elevation.too_many'],
+  })
   @Post()
   @On('operator')
   @RequireOperator('elevation:request')
@@ -28,6 +35,10 @@ export class ElevationsController {
     return elevationDocument(await this.service.request(operator, body, now), now);
   }
 
+  @Describe({
+    summary: 'Elevations, the newest first.',
+    answers: { 200: ElevationPage },
+  })
   @Get()
   @On('operator')
   @RequireOperator('operator:read')
@@ -42,6 +53,11 @@ export class ElevationsController {
     };
   }
 
+  @Describe({
+    summary: 'An elevation and who did what to it.',
+    answers: { 200: ElevationDetail },
+    problems: ['elevation.not_found'],
+  })
   @Get(':id')
   @On('operator')
   @RequireOperator('operator:read')
@@ -50,6 +66,20 @@ export class ElevationsController {
     return { ...elevationDocument(elevation, new Date()), history: await this.elevations.history(elevationId) };
   }
 
+  @Describe({
+    summary: 'Grants somebody else’s request.',
+    answers: { 200: ElevationDocument },
+    body: { schema: DecisionBody, types: ['application/json'], optional: true },
+    problems: [
+      'auth.role_insufficient',
+      'elevation.closed',
+      'elevation.not_found',
+      'elevation.same_person',
+      'policy.denied',
+      'policy.invalid',
+      'policy.unavailable',
+    ],
+  })
   @Post(':id/approve')
   @HttpCode(200)
   @On('operator')
@@ -63,6 +93,12 @@ export class ElevationsController {
     return elevationDocument(await this.service.approve(elevationId, operator, reasonOf(request), now), now);
   }
 
+  @Describe({
+    summary: 'Refuses a request.',
+    answers: { 200: ElevationDocument },
+    body: { schema: DecisionBody, types: ['application/json'], optional: true },
+    problems: ['auth.role_insufficient', 'elevation.closed', 'elevation.not_found'],
+  })
   @Post(':id/reject')
   @HttpCode(200)
   @On('operator')
@@ -77,6 +113,18 @@ export class ElevationsController {
   }
 
   /** One's own by `elevation:request`; another's needs `elevation:approve` too. */
+  @Describe({
+    summary: 'Ends an elevation: one’s own by `elevation:request`, another’s by `elevation:approve` too.',
+    answers: { 200: ElevationDocument },
+    body: { schema: DecisionBody, types: ['application/json'], optional: true },
+    problems: [
+      'auth.role_insufficient',
+      'elevation.closed',
+      'elevation.not_found',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+    ],
+  })
   @Post(':id/revoke')
   @HttpCode(200)
   @On('operator')

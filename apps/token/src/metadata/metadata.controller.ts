@@ -1,8 +1,10 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { AdmitAnyone } from '@outrider/platform/admission';
 import { On } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import { CONFIG } from '@outrider/platform/service';
 import type { TokenConfig } from '../config.js';
+import { AuthorizationServer } from '../oauth/oauth-answers.js';
 import { scopeCatalogue } from '../vehicle-token/scope.js';
 import { authorizationServerMetadata } from './metadata.js';
 
@@ -21,6 +23,10 @@ export class MetadataController {
     });
   }
 
+  @Describe({
+    summary: 'The authorization server (RFC 8414).',
+    answers: { 200: { schema: AuthorizationServer, headers: ['Cache-Control'] } },
+  })
   @Get()
   @On('vehicle')
   @AdmitAnyone()
@@ -29,6 +35,10 @@ export class MetadataController {
     return this.metadata;
   }
 
+  @Describe({
+    summary: 'The authorization server (RFC 8414).',
+    answers: { 200: { schema: AuthorizationServer, headers: ['Cache-Control'] } },
+  })
   @Get()
   @On('operator')
   @AdmitAnyone()

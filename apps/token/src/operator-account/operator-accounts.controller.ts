@@ -1,7 +1,9 @@
 import { Controller, Get, Patch, Post } from '@nestjs/common';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import { z } from 'zod';
+import { OperatorAccount, OperatorAccountPage } from './account-answers.js';
 import { AccountBody, AccountPatch, AccountQuery, accountCursor, accountDocument } from './operator-account.js';
 import { OperatorAccounts } from './operator-accounts.repository.js';
 import { OperatorAccountService } from './operator-accounts.service.js';
@@ -19,6 +21,10 @@ export class OperatorAccountsController {
     private readonly accounts: OperatorAccounts,
   ) {}
 
+  @Describe({
+    summary: 'Operators’ accounts, by client id.',
+    answers: { 200: OperatorAccountPage },
+  })
   @Get()
   @On('operator')
   @RequireOperator('operator:read')
@@ -32,6 +38,11 @@ export class OperatorAccountsController {
     };
   }
 
+  @Describe({
+    summary: 'An account.',
+    answers: { 200: OperatorAccount },
+    problems: ['operator.not_found'],
+  })
   @Get(':id')
   @On('operator')
   @RequireOperator('operator:read')
@@ -39,6 +50,11 @@ export class OperatorAccountsController {
     return accountDocument(await this.accounts.mustFind(id));
   }
 
+  @Describe({
+    summary: 'Makes an account with at most the rights that one has.',
+    answers: { 201: OperatorAccount },
+    problems: ['auth.role_insufficient', 'operator.exists', 'operator.own_account', 'operator.role_too_wide'],
+  })
   @Post()
   @On('operator')
   @RequireOperator('operator:write')
@@ -46,6 +62,19 @@ export class OperatorAccountsController {
     return accountDocument(await this.service.make(subject, body, new Date()));
   }
 
+  @Describe({
+    summary: 'Changes an account: key, roles, in use or not.',
+    answers: { 200: OperatorAccount },
+    problems: [
+      'auth.role_insufficient',
+      'operator.not_found',
+      'operator.own_account',
+      'operator.person_has_no_key',
+      'operator.role_too_wide',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+    ],
+  })
   @Patch(':id')
   @On('operator')
   @RequireOperator('operator:write')

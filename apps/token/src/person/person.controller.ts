@@ -1,10 +1,12 @@
 import { Controller, Delete, Get, Header, HttpCode, Patch, Post } from '@nestjs/common';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
 import { JsonBody, On, PathParam } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import { z } from 'zod';
 import { Enrolment } from './enrolment.service.js';
 import { PasswordChange } from './password-change.service.js';
 import { PasswordText } from './password-text.js';
+import { Person, RecoveryCodes, TotpSecret, WebAuthnCreation } from './person-answers.js';
 
 /** Seconds since the sign-in: whoever finds a screen unlocked later enrols nothing. */
 const FRESH = { maxAgeSeconds: 300 } as const;
@@ -29,6 +31,11 @@ export class PersonController {
     private readonly passwords: PasswordChange,
   ) {}
 
+  @Describe({
+    summary: 'The signed-in person and their factors.',
+    answers: { 200: Person },
+    problems: ['sign_in.not_a_person'],
+  })
   @Get()
   @On('operator')
   @RequireOperator('self:enrol')
@@ -36,6 +43,11 @@ export class PersonController {
     return this.enrolment.show(claims);
   }
 
+  @Describe({
+    summary: 'A new secret for one-time passwords, which counts once it is confirmed.',
+    answers: { 200: { schema: TotpSecret, headers: ['Cache-Control'] } },
+    problems: ['sign_in.not_a_person'],
+  })
   @Post('totp')
   @HttpCode(200)
   @Header('cache-control', 'no-store')
@@ -45,6 +57,11 @@ export class PersonController {
     return this.enrolment.beginTotp(claims);
   }
 
+  @Describe({
+    summary: 'Confirms the secret by a first password of it.',
+    answers: { 204: null },
+    problems: ['sign_in.not_a_person', 'sign_in.refused'],
+  })
   @Post('totp/confirm')
   @HttpCode(204)
   @On('operator')
@@ -53,6 +70,11 @@ export class PersonController {
     await this.enrolment.confirmTotp(claims, code, new Date());
   }
 
+  @Describe({
+    summary: 'What a new security key is made by.',
+    answers: { 200: { schema: WebAuthnCreation, headers: ['Cache-Control'] } },
+    problems: ['sign_in.factor_limit', 'sign_in.not_a_person'],
+  })
   @Post('webauthn/options')
   @HttpCode(200)
   @Header('cache-control', 'no-store')
@@ -62,6 +84,11 @@ export class PersonController {
     return this.enrolment.beginWebAuthn(claims, new Date());
   }
 
+  @Describe({
+    summary: 'Takes a new security key.',
+    answers: { 204: null },
+    problems: ['sign_in.not_a_person', 'sign_in.refused'],
+  })
   @Post('webauthn')
   @HttpCode(204)
   @On('operator')
@@ -73,6 +100,11 @@ export class PersonController {
     await this.enrolment.finishWebAuthn(claims, name, response, new Date());
   }
 
+  @Describe({
+    summary: 'New recovery codes; those of before are worth nothing from now on.',
+    answers: { 200: { schema: RecoveryCodes, headers: ['Cache-Control'] } },
+    problems: ['sign_in.factor_missing', 'sign_in.not_a_person'],
+  })
   @Post('recovery-codes')
   @HttpCode(200)
   @Header('cache-control', 'no-store')
@@ -82,6 +114,11 @@ export class PersonController {
     return this.enrolment.recoveryCodes(claims);
   }
 
+  @Describe({
+    summary: 'Removes one-time passwords.',
+    answers: { 204: null },
+    problems: ['sign_in.factor_missing', 'sign_in.last_factor', 'sign_in.not_a_person'],
+  })
   @Delete('totp')
   @HttpCode(204)
   @On('operator')
@@ -90,6 +127,11 @@ export class PersonController {
     await this.enrolment.removeTotp(claims);
   }
 
+  @Describe({
+    summary: 'Gives a security key another name.',
+    answers: { 204: null },
+    problems: ['sign_in.factor_missing', 'sign_in.not_a_person'],
+  })
   @Patch('webauthn/:key')
   @HttpCode(204)
   @On('operator')
@@ -102,6 +144,11 @@ export class PersonController {
     await this.enrolment.renameKey(claims, key, name);
   }
 
+  @Describe({
+    summary: 'Removes a security key.',
+    answers: { 204: null },
+    problems: ['sign_in.factor_missing', 'sign_in.last_factor', 'sign_in.not_a_person'],
+  })
   @Delete('webauthn/:key')
   @HttpCode(204)
   @On('operator')
@@ -110,6 +157,18 @@ export class PersonController {
     await this.enrolment.removeKey(claims, key);
   }
 
+  @Describe({
+    summary: 'Changes the password; other sign-ins of the person end.',
+    answers: { 204: null },
+    problems: [
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+      'sign_in.factor_missing',
+      'sign_in.not_a_person',
+      'sign_in.refused',
+      'sign_in.slow_down',
+    ],
+  })
   @Post('password')
   @HttpCode(204)
   @On('operator')

@@ -1,10 +1,12 @@
 import { Controller, Header, HttpCode, Post, Req } from '@nestjs/common';
 import { AdmitAnyone } from '@outrider/platform/admission';
 import { JsonBody, On, PathParam, peerOf } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { SecondFactors } from './second-factor.service.js';
 import { SignInService } from './sign-in.service.js';
+import { SignedIn, SignInStep, WebAuthnRequest } from './sign-in-answers.js';
 
 /** PostgreSQL's text knows no NUL. */
 const Text = z.string().regex(/^[^\0]*$/, 'no NUL');
@@ -29,6 +31,11 @@ export class SignInController {
     private readonly factors: SecondFactors,
   ) {}
 
+  @Describe({
+    summary: 'Begins a sign-in with name and password.',
+    answers: { 200: { schema: SignInStep, headers: ['Cache-Control'] } },
+    problems: ['sign_in.refused', 'sign_in.slow_down', 'token.invalid_client', 'token.invalid_scope'],
+  })
   @Post()
   @HttpCode(200)
   @Header('cache-control', 'no-store')
@@ -38,6 +45,17 @@ export class SignInController {
     return this.signIns.withPassword(body, peerOf(request.raw).remoteAddress, new Date());
   }
 
+  @Describe({
+    summary: 'Goes on with a one-time password.',
+    answers: { 200: { schema: SignedIn, headers: ['Cache-Control'] } },
+    problems: [
+      'sign_in.not_open',
+      'sign_in.refused',
+      'sign_in.slow_down',
+      'token.invalid_client',
+      'token.invalid_scope',
+    ],
+  })
   @Post(':id/totp')
   @HttpCode(200)
   @Header('cache-control', 'no-store')
@@ -51,6 +69,17 @@ export class SignInController {
     return this.factors.totp(id, body, peerOf(request.raw).remoteAddress, new Date());
   }
 
+  @Describe({
+    summary: 'Goes on with a recovery code.',
+    answers: { 200: { schema: SignedIn, headers: ['Cache-Control'] } },
+    problems: [
+      'sign_in.not_open',
+      'sign_in.refused',
+      'sign_in.slow_down',
+      'token.invalid_client',
+      'token.invalid_scope',
+    ],
+  })
   @Post(':id/recovery')
   @HttpCode(200)
   @Header('cache-control', 'no-store')
@@ -64,6 +93,11 @@ export class SignInController {
     return this.factors.recovery(id, body, peerOf(request.raw).remoteAddress, new Date());
   }
 
+  @Describe({
+    summary: 'What the security key is asked.',
+    answers: { 200: { schema: WebAuthnRequest, headers: ['Cache-Control'] } },
+    problems: ['sign_in.not_open'],
+  })
   @Post(':id/webauthn/options')
   @HttpCode(200)
   @Header('cache-control', 'no-store')
@@ -73,6 +107,17 @@ export class SignInController {
     return this.factors.webAuthnOptions(id, new Date());
   }
 
+  @Describe({
+    summary: 'Goes on with a security key.',
+    answers: { 200: { schema: SignedIn, headers: ['Cache-Control'] } },
+    problems: [
+      'sign_in.not_open',
+      'sign_in.refused',
+      'sign_in.slow_down',
+      'token.invalid_client',
+      'token.invalid_scope',
+    ],
+  })
   @Post(':id/webauthn')
   @HttpCode(200)
   @Header('cache-control', 'no-store')

@@ -2,7 +2,9 @@ import { Controller, Header, HttpCode, Post, Req, UseFilters } from '@nestjs/com
 import { DomainError } from '@outrider/errors';
 import { AdmitAnyone, AdmitCertificate, Admitted, type CertificateAdmission } from '@outrider/platform/admission';
 import { On } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyRequest } from 'fastify';
+import { FORM_TYPES, TokenIntrospection, TokenQuestion } from '../oauth/oauth-answers.js';
 import { OAuthErrorFilter } from '../oauth/oauth-error.filter.js';
 import { tokenForm } from '../oauth/token-form.provider.js';
 import { OperatorClients } from '../operator-client/operator-clients.service.js';
@@ -19,6 +21,20 @@ export class TokenStatusController {
     private readonly clients: OperatorClients,
   ) {}
 
+  @Describe({
+    summary: 'What a token is worth (RFC 7662).',
+    answers: { 200: TokenIntrospection },
+    refusals: 'oauth',
+    body: { schema: TokenQuestion, types: FORM_TYPES },
+    problems: [
+      'auth.token_expired',
+      'auth.token_invalid',
+      'revocation.stale',
+      'token.invalid_client',
+      'token.invalid_request',
+      'token.unauthorized_client',
+    ],
+  })
   @Post('introspect')
   @On('operator')
   @AdmitAnyone()
@@ -33,6 +49,21 @@ export class TokenStatusController {
     return this.tokens.introspect(form, new Date());
   }
 
+  @Describe({
+    summary: 'Ends a token (RFC 7009).',
+    answers: { 200: null },
+    refusals: 'oauth',
+    body: { schema: TokenQuestion, types: FORM_TYPES },
+    problems: [
+      'auth.token_expired',
+      'auth.token_invalid',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+      'token.invalid_client',
+      'token.invalid_request',
+      'token.unauthorized_client',
+    ],
+  })
   @Post('revoke')
   @On('operator')
   @AdmitAnyone()
@@ -44,6 +75,23 @@ export class TokenStatusController {
     await this.tokens.revoke(form, clientId, new Date());
   }
 
+  @Describe({
+    summary: 'Ends a token of the vehicle’s own (RFC 7009).',
+    answers: { 200: null },
+    refusals: 'oauth',
+    body: { schema: TokenQuestion, types: FORM_TYPES },
+    problems: [
+      'auth.token_expired',
+      'auth.token_invalid',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+      'tls.certificate_expired',
+      'tls.certificate_invalid',
+      'token.invalid_client',
+      'token.invalid_request',
+      'token.unauthorized_client',
+    ],
+  })
   @Post('revoke')
   @On('vehicle')
   @AdmitCertificate()

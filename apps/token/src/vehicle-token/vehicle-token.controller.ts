@@ -1,7 +1,9 @@
 import { Controller, Header, HttpCode, Post, Req, Res, UseFilters } from '@nestjs/common';
 import { AdmitCertificate, Admitted, type CertificateAdmission } from '@outrider/platform/admission';
 import { On, peerOf } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AccessToken, FORM_TYPES, TokenRequest } from '../oauth/oauth-answers.js';
 import { OAuthErrorFilter } from '../oauth/oauth-error.filter.js';
 import type { TokenAnswer } from '../oauth/token-answer.js';
 import { tokenForm } from '../oauth/token-form.provider.js';
@@ -16,6 +18,40 @@ export class VehicleTokenController {
     private readonly proofs: TokenProofs,
   ) {}
 
+  @Describe({
+    summary: 'A token for the vehicle whose certificate the connection has (RFC 8705), or for its DPoP key (RFC 9449).',
+    answers: { 200: { schema: AccessToken, headers: ['Cache-Control', 'DPoP-Nonce'] } },
+    headers: ['DPoP'],
+    refusals: 'oauth',
+    body: { schema: TokenRequest, types: FORM_TYPES },
+    problems: [
+      'auth.dpop_invalid',
+      'auth.dpop_nonce',
+      'auth.dpop_replayed',
+      'denylist.certificate',
+      'denylist.device',
+      'denylist.key',
+      'denylist.network',
+      'denylist.token',
+      'policy.denied',
+      'policy.invalid',
+      'policy.unavailable',
+      'revocation.stale',
+      'service.upstream_invalid',
+      'service.upstream_unavailable',
+      'tls.certificate_expired',
+      'tls.certificate_invalid',
+      'token.invalid_client',
+      'token.invalid_dpop_proof',
+      'token.invalid_grant',
+      'token.invalid_request',
+      'token.invalid_scope',
+      'token.invalid_target',
+      'token.unauthorized_client',
+      'token.unsupported_grant_type',
+      'token.use_dpop_nonce',
+    ],
+  })
   @Post('token')
   @On('vehicle')
   @AdmitCertificate({ recovery: true })

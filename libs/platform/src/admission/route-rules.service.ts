@@ -43,7 +43,8 @@ export function judgeRoutes(module: object): { readonly faults: readonly string[
 
 type Handlers = Readonly<Record<string, object | undefined>>;
 
-function controllersOf(module: object, seen = new Set<object>()): Set<Type> {
+/** Those of a module and of all that it imports. */
+export function controllersOf(module: object, seen = new Set<object>()): Set<Type> {
   const { module: type = module, controllers = [], imports = [] } = module as Partial<DynamicModule>;
   if (seen.has(type)) return new Set();
   seen.add(type);

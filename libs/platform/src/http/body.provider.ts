@@ -3,6 +3,7 @@ import { MAX_DEPTH, scanJson } from '@outrider/canonicalization';
 import { DomainError } from '@outrider/errors';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { type Input, noteInput } from '../openapi/describe.provider.js';
 import { MAX_BODY_BYTES } from './listeners.service.js';
 
 /** The body exactly as received; empty when there is none. */
@@ -49,28 +50,40 @@ export function summary(error: z.ZodError, whole = 'body'): string {
 
 /** Parameter decorator: the JSON body by its schema. */
 export function JsonBody(schema: z.ZodType, options: { alsoAsForm?: boolean } = {}): ParameterDecorator {
-  return createParamDecorator((_data: unknown, context: ExecutionContext) =>
+  const read = createParamDecorator((_data: unknown, context: ExecutionContext) =>
     parseJsonBody(context.switchToHttp().getRequest<FastifyRequest>(), schema, options),
   )();
+  const types = ['application/json', ...(options.alsoAsForm ? ['application/x-www-form-urlencoded'] : [])];
+  return noting({ in: 'body', schema, types }, read);
 }
 
 /** Parameter decorator: the query string by its schema (`request.invalid` for a misfit). */
 export function QueryParams(schema: z.ZodType): ParameterDecorator {
-  return createParamDecorator((_data: unknown, context: ExecutionContext) => {
+  const read = createParamDecorator((_data: unknown, context: ExecutionContext) => {
     const parsed = schema.safeParse({ ...(context.switchToHttp().getRequest<FastifyRequest>().query as object) });
     if (!parsed.success)
       throw new DomainError('request.invalid', { cause: parsed.error, detail: summary(parsed.error, 'query') });
     return parsed.data;
   })();
+  return noting({ in: 'query', schema }, read);
 }
 
 /** Parameter decorator: one path parameter by its schema. A misfit cannot name anything: `request.invalid`. */
 export function PathParam(name: string, schema: z.ZodType): ParameterDecorator {
-  return createParamDecorator((_data: unknown, context: ExecutionContext) => {
+  const read = createParamDecorator((_data: unknown, context: ExecutionContext) => {
     const params = context.switchToHttp().getRequest<FastifyRequest>().params as Record<string, unknown>;
     const parsed = schema.safeParse(params[name]);
     if (!parsed.success)
       throw new DomainError('request.invalid', { cause: parsed.error, detail: summary(parsed.error, name) });
     return parsed.data;
   })();
+  return noting({ in: 'path', name, schema }, read);
+}
+
+/** The decorator, and what it reads noted for the service's OpenAPI document. */
+function noting(input: Input, read: ParameterDecorator): ParameterDecorator {
+  return (target, key, index) => {
+    noteInput(target, key, input);
+    read(target, key, index);
+  };
 }

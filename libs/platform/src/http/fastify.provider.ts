@@ -5,6 +5,7 @@ import { newSpan, runInTrace, type Trace } from '../service/trace.provider.js';
 import type { Tracing } from '../service/tracing.provider.js';
 import { listenerOf, MAX_BODY_BYTES } from './listeners.service.js';
 import { nameRoutes } from './request-metrics.service.js';
+import { noteServedRoutes } from './served-routes.provider.js';
 import { streamBodies } from './streamed-body.provider.js';
 
 /** The one Fastify instance of a service: bodies arrive as bytes, a route belongs to exactly one listener, each request has a trace. */
@@ -33,6 +34,7 @@ export function createFastifyAdapter(tracing?: Tracing): FastifyAdapter {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   nameRoutes(fastify);
+  noteServedRoutes(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     const header = headerOf(request, 'traceparent');
     const trace = tracing ? recordedRequest(tracing, header, request, reply) : newSpan(header);

@@ -106,6 +106,11 @@ export class Listeners implements BeforeApplicationShutdown {
     this.direct.set(path, handle);
   }
 
+  /** What is answered past the router. */
+  get directPaths(): readonly string[] {
+    return [...this.direct.keys()];
+  }
+
   private directly(name: ListenerName, url = ''): [path: string, handle: http.RequestListener] | undefined {
     if (name !== 'http' || this.direct.size === 0) return undefined;
     for (const one of this.direct) {

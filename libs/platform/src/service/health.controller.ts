@@ -2,6 +2,8 @@ import { Controller, Get, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { AdmitAnyone } from '../admission/decorators.provider.js';
 import { On } from '../http/on.provider.js';
+import { Describe } from '../openapi/describe.provider.js';
+import { Alive, Ready } from './health-answers.js';
 import { Metrics } from './metrics.service.js';
 import { Readiness } from './readiness.service.js';
 
@@ -12,6 +14,7 @@ export class HealthController {
     private readonly metrics: Metrics,
   ) {}
 
+  @Describe({ summary: 'Whether the process is there.', answers: { 200: Alive } })
   @Get('/livez')
   @On('http')
   @AdmitAnyone()
@@ -19,6 +22,10 @@ export class HealthController {
     return { status: 'alive' };
   }
 
+  @Describe({
+    summary: 'Whether it can serve, and what it needs for that.',
+    answers: { 200: Ready, 503: Ready },
+  })
   @Get('/readyz')
   @On('http')
   @AdmitAnyone()
@@ -27,6 +34,7 @@ export class HealthController {
     await reply.status(report.status === 'ready' || report.status === 'degraded' ? 200 : 503).send(report);
   }
 
+  @Describe({ summary: 'For Prometheus.', answers: { 200: { types: ['text/plain'] } } })
   @Get('/metrics')
   @On('http')
   @AdmitAnyone()

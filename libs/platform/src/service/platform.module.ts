@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
+import { APP_FILTER, DiscoveryModule } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { AdmissionModule } from '../admission/admission.module.js';
 import { ConnectionLimiter } from '../http/connection-limits.service.js';
@@ -9,11 +9,12 @@ import { Listeners } from '../http/listeners.service.js';
 import { ProblemFilter } from '../http/problem.filter.js';
 import { RequestMetrics } from '../http/request-metrics.service.js';
 import { Staples } from '../http/staples.service.js';
-import { MessageMetrics } from '../nats/message-metrics.provider.js';
 import { IdentityRenewal } from '../nats/identity-renewal.service.js';
+import { MessageMetrics } from '../nats/message-metrics.provider.js';
 import { Nats } from '../nats/nats.client.js';
 import { ServiceIdentity } from '../nats/service-identity.provider.js';
 import { Subscriptions } from '../nats/subscriptions.service.js';
+import { OpenApiController } from '../openapi/openapi.controller.js';
 import { Backlogs } from '../postgres/backlogs.service.js';
 import { Database } from '../postgres/database.service.js';
 import { Outbox } from '../postgres/outbox.service.js';
@@ -76,8 +77,8 @@ export class PlatformModule implements OnApplicationShutdown {
     ];
     return {
       module: PlatformModule,
-      imports: [AdmissionModule],
-      controllers: [HealthController],
+      imports: [AdmissionModule, DiscoveryModule],
+      controllers: [HealthController, OpenApiController],
       providers: [...shared, { provide: APP_FILTER, useClass: ProblemFilter }],
       exports: shared.map((provider) => (typeof provider === 'function' ? provider : provider.provide)),
     };

@@ -1,7 +1,10 @@
 import { Controller, Get, Header, Req, Res } from '@nestjs/common';
 import { AdmitAnyone } from '@outrider/platform/admission';
 import { On, peerOf } from '@outrider/platform/http';
+import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { SignInStep } from '../sign-in-answers.js';
 import { OIDC_STATE_SECONDS, OidcSignIn } from './oidc-sign-in.service.js';
 
 /** Only this host, only over TLS, not from other sites' frames or forms: whose browser began is whose browser ends. */
@@ -12,6 +15,11 @@ const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Lax';
 export class OidcController {
   constructor(private readonly signIn: OidcSignIn) {}
 
+  @Describe({
+    summary: 'Begins a sign-in at the company’s identity provider.',
+    answers: { 302: { headers: ['Location'], description: 'To the identity provider.' } },
+    problems: ['service.upstream_unavailable', 'sign_in.oidc_not_configured'],
+  })
   @Get('start')
   @On('operator')
   @AdmitAnyone()
@@ -25,6 +33,24 @@ export class OidcController {
       .send();
   }
 
+  @Describe({
+    summary: 'Comes back from the identity provider.',
+    answers: { 200: { schema: SignInStep, headers: ['Cache-Control'] } },
+    query: z.looseObject({
+      code: z.string().optional(),
+      state: z.string().optional(),
+      iss: z.string().optional(),
+      error: z.string().optional(),
+    }),
+    problems: [
+      'service.upstream_unavailable',
+      'sign_in.not_open',
+      'sign_in.oidc_not_configured',
+      'sign_in.refused',
+      'token.invalid_client',
+      'token.invalid_scope',
+    ],
+  })
   @Get('callback')
   @On('operator')
   @AdmitAnyone()
