@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { PROJECT } from '../local/settings.ts';
 import { oversizeFiles } from './file-sizes.ts';
 import { impureFiles } from './purity.ts';
+import { RULES } from './supply-chain/rules.ts';
+import { missedPlants } from './supply-chain/self-test.ts';
+import { readSupplyChain } from './supply-chain/workspace.ts';
 
 export interface CheckResult {
   readonly name: string;
@@ -25,7 +28,14 @@ export async function runChecks(): Promise<CheckResult[]> {
     check('the import rules catch what is planted', () => run(process.execPath, [rules, '--self-test'])),
     check('file sizes', async () => oversizeFiles().join('\n')),
     check('no clock and no chance in pure files', async () => impureFiles().join('\n')),
+    check('what comes from outside', async () => outsideFindings().join('\n')),
+    check('the rules on what comes from outside catch what is planted', async () => missedPlants().join('\n')),
   ]);
+}
+
+function outsideFindings(): string[] {
+  const chain = readSupplyChain();
+  return Object.entries(RULES).flatMap(([rule, find]) => find(chain).map((found) => `${rule}: ${found}`));
 }
 
 async function check(name: string, find: () => Promise<string>): Promise<CheckResult> {
