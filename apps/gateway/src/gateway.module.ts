@@ -20,6 +20,8 @@ import { DecisionLog } from './decision/decisions.repository.js';
 import { setDecisionRetention } from './decision/retention.provider.js';
 import { DeviceConsumer } from './device/device.consumer.js';
 import { Devices } from './device/devices.repository.js';
+import { DocsAssets } from './docs/assets.store.js';
+import { DocsController } from './docs/docs.controller.js';
 import { GeofenceService } from './geofence/geofence.service.js';
 import { GeofencesController } from './geofence/geofences.controller.js';
 import { GeofencesRepository } from './geofence/geofences.repository.js';
@@ -38,8 +40,9 @@ import { PolicyService } from './policy/policy.service.js';
 
 @Module({
   imports: [AuthorizeModule, PolicyModule],
-  controllers: [GeofencesController, BlockController, DecisionsController, PoliciesController],
+  controllers: [GeofencesController, BlockController, DecisionsController, PoliciesController, DocsController],
   providers: [
+    DocsAssets,
     ConditionsRepository,
     TelemetryConsumer,
     DeviceContextService,

@@ -16,6 +16,7 @@ const UNUSED: Readonly<Record<string, RegExp>> = {
   rxjs: /^(src|dist\/(bundles|esm5?|types))\//,
   '@cedar-policy/cedar-wasm': /^(web|esm)\//,
   'sodium-native': /^deps\//,
+  'swagger-ui-dist': /^(?!(package\.json|swagger-ui\.css|swagger-ui-bundle\.js)$)/,
   'node-forge': /^(dist|flash)\//,
 };
 

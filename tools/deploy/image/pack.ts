@@ -12,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { type Closure, closureOf, type Package } from './closure.ts';
 import { ownRuns, runs } from './kept-files.ts';
 import { type BasePackage, softwareBill } from './software-bill.ts';
@@ -30,6 +30,8 @@ export interface Packing {
 
 /** Beside the app's own folder: what it reads at run time from elsewhere in the project. */
 const DATA: Readonly<Record<string, readonly string[]>> = { gateway: ['policies'] };
+/** Files that the build made, beside the app's own folder too. */
+const MADE: Readonly<Record<string, readonly string[]>> = { gateway: ['libs/operator-api/dist/openapi.json'] };
 
 /** Returns what was packed. */
 export function pack({ project, service, out, base, epochSeconds }: Packing): Closure {
@@ -44,6 +46,7 @@ export function pack({ project, service, out, base, epochSeconds }: Packing): Cl
     link(closure, one, home(one), home);
   }
   for (const folder of DATA[service] ?? []) copyFiles(join(project, folder), join(out, folder), () => true);
+  for (const file of MADE[service] ?? []) copyFileSync(join(project, file), join(out, basename(file)));
   copyFileSync(join(project, 'deploy', 'image', 'healthcheck.mjs'), join(out, 'healthcheck.mjs'));
   writeFileSync(join(out, 'sbom.cdx.json'), softwareBill(closure, base, integrities(project)));
   settle(out, epochSeconds);
