@@ -14,7 +14,6 @@ export class Drain {
   readonly events = new EventEmitter<{ leaving: [withinMs: number] }>();
   private leaving = false;
   private hurry: () => void = () => undefined;
-  private hurried = false;
 
   constructor(
     private readonly readiness: Readiness,
@@ -38,14 +37,13 @@ export class Drain {
     await this.wait(halfMs);
   }
 
-  /** Ends the waiting: somebody cannot wait. */
+  /** Ends the half under way: somebody cannot wait. */
   now(): void {
-    this.hurried = true;
     this.hurry();
   }
 
   private async wait(ms: number): Promise<void> {
-    if (ms === 0 || this.hurried) return;
+    if (ms === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.hurry = () => {
