@@ -4,6 +4,7 @@
  */
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
   lutimesSync,
@@ -35,6 +36,9 @@ write('/etc/group', `root:x:0:\noutrider:x:${USER}:\n`);
 write('/etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n');
 for (const folder of ['/etc/outrider', '/run/outrider', '/outrider', '/tmp', '/var/tmp'])
   mkdirSync(join(out, folder), { recursive: true });
+// The one folder that a service may write to, if a volume is there: it takes over whose it is.
+mkdirSync(join(out, '/var/lib/outrider'), { recursive: true, mode: 0o700 });
+chownSync(join(out, '/var/lib/outrider'), USER, USER);
 for (const folder of ['/tmp', '/var/tmp']) chmodSync(join(out, folder), 0o1777);
 settle(out);
 writeFileSync(list, `${JSON.stringify(packages(), null, 1)}\n`);

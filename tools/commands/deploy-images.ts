@@ -3,8 +3,8 @@
  * with buildah. Without --base one is made here (debootstrap): no registry is needed. --from-source compiles in the image too, as `docker build` does.
  */
 import { parseArgs } from 'node:util';
+import { containersEnv, revision, whyNot } from '../deploy/containers/engine.ts';
 import { buildImages } from '../deploy/image/build-images.ts';
-import { containersEnv, revision, whyNot } from '../deploy/image/containers.ts';
 import { localBase } from '../deploy/image/local-base.ts';
 import { Failure, runCommand } from '../local/failure.ts';
 import { SERVICES } from '../local/services.ts';

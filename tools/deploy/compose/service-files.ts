@@ -9,6 +9,8 @@ const PLACES = [
   ['secrets/', 'secrets/'],
   ['config/', ''],
 ] as const;
+/** What a service writes: a volume that is its own, and stays. */
+const STATE = { below: 'identities/', folder: '/var/lib/outrider' } as const;
 /** What the image has itself. */
 const SHIPPED: Readonly<Record<string, string>> = {
   policies: '/outrider/policies',
@@ -30,6 +32,7 @@ export function serviceFiles(config: object, home: string, project: string, fold
   const moved = (text: string): string => {
     if (text.startsWith(`${home}/`)) {
       const from = text.slice(home.length + 1);
+      if (from.startsWith(STATE.below)) return STATE.folder;
       const to = placeOf(from);
       copies.set(from, to);
       if (from === 'fleet/authorities.json') for (const more of WITH_MANIFEST) copies.set(more, placeOf(more, 'ca/'));

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from './containers.ts';
+import { run } from '../containers/engine.ts';
 import { pack } from './pack.ts';
 import type { BasePackage } from './software-bill.ts';
 

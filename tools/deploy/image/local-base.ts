@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onPath } from '../../local/nats-binary.ts';
-import { run, show, works } from './containers.ts';
+import { run, show, works } from '../containers/engine.ts';
 
 const SUITE = 'bookworm';
 const MIRROR = 'http://deb.debian.org/debian';

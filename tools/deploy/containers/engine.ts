@@ -1,8 +1,9 @@
 /** buildah, podman and runc, driven as this machine can: also inside a container without systemd, cgroup v2, or a network of its own to give. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { onPath } from '../../local/nats-binary.ts';
 
 const PROGRAMS = ['buildah', 'podman', 'runc', 'debootstrap'] as const;
@@ -47,6 +48,12 @@ export function run(env: NodeJS.ProcessEnv, program: string, ...args: readonly s
   throw new Error(
     `${program} ${args.slice(0, 3).join(' ')} ... failed: ${error?.message ?? `${stderr}${stdout}`.trim().slice(-4000)}`,
   );
+}
+
+/** The same, without waiting for it: several at once. */
+export async function runAside(env: NodeJS.ProcessEnv, program: string, ...args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(program, args, { env, maxBuffer: 2 ** 26 });
+  return stdout;
 }
 
 export function works(env: NodeJS.ProcessEnv, program: string, ...args: readonly string[]): boolean {
