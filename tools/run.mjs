@@ -29,10 +29,15 @@ const commands = {
   vehicle: { script: 'apps/vehicle/dist/main.js', build: true },
   build: { build: true },
   lint: { script: 'tools/commands/lint.ts', build: true },
+  audit: { script: 'tools/commands/audit.ts' },
   format: { script: 'tools/commands/format.ts' },
   test: { script: 'tools/commands/test.ts', build: true },
   'test:long': { script: 'tools/commands/test.ts', build: true, env: { OUTRIDER_TEST_LONG: '1' } },
   bench: { script: 'tools/commands/bench.ts', build: true },
+  capacity: { script: 'bench/dist/capacity/capacity.command.js', build: true },
+  'deploy:images': { script: 'tools/commands/deploy-images.ts', build: true },
+  'deploy:sbom': { script: 'tools/commands/deploy-sbom.ts', build: true },
+  'e2e:containers': { script: 'tools/commands/e2e-containers.ts', build: true },
   'image:pack': { script: 'tools/deploy/image/pack.command.ts', build: true },
 };
 
