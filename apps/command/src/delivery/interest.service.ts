@@ -75,6 +75,11 @@ export class Interest implements BeforeApplicationShutdown {
     return this.devices.size;
   }
 
+  /** Whether the vehicle waits here now. */
+  has(deviceId: DeviceId): boolean {
+    return (this.devices.get(deviceId)?.waiters.size ?? 0) > 0;
+  }
+
   /** From when this resolves, no offer to the device is missed. */
   async in(deviceId: DeviceId): Promise<void> {
     this.left.delete(deviceId);

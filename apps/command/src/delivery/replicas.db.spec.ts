@@ -6,7 +6,7 @@ import { verificationKey, verifySignature } from '@outrider/crypto';
 import { CommandId } from '@outrider/ids';
 import { JwksKeys } from '@outrider/platform/admission';
 import { Listeners } from '@outrider/platform/http';
-import { RUNTIME, type Runtime } from '@outrider/platform/service';
+import { Drain, RUNTIME, type Runtime } from '@outrider/platform/service';
 import { OID, parseCertificate, validateChain } from '@outrider/x509';
 import { newDevice, type Suite, startReplica, startSuite, until } from '../command.fixture.js';
 import { Expiry } from '../expiry/expiry.service.js';
@@ -254,5 +254,24 @@ describe('a vehicle that remembers more than the service (a restored database)',
     await answer(vehicle, ports[0], { id: led.id, jws: again.body.jws });
     await suite.send(vehicle.deviceId, { name: 'honk' });
     expect(payloadOf((await take()).jws)).toMatchObject({ epoch: 2, counter: 4 });
+  });
+});
+
+describe('a replica that stops', () => {
+  it('ends streams and polls while it still takes whoever comes, and the other one has what is sent', async () => {
+    const [streaming, polling] = [await side.vehicle(newDevice()), await side.vehicle(newDevice())];
+    const stream = await streaming.stream(ports[1]);
+    const poll = polling.ask(ports[1], 'GET', '/v1/commands/next?wait=55');
+    await seen(() => second.get(Interest).has(streaming.deviceId) && second.get(Interest).has(polling.deviceId));
+    await second.get(Drain).run();
+    expect((await poll).status).toBe(204);
+    await seen(() => stream.ended);
+    expect((await polling.ask(ports[1], 'GET', '/v1/commands/next')).status).toBe(204);
+    const elsewhere = await streaming.stream(ports[0]);
+    const { id } = await suite.send(streaming.deviceId, { name: 'honk' });
+    await seen(() => commandsOf(elsewhere).length === 1);
+    await answer(streaming, ports[0], commandsOf(elsewhere)[0]!);
+    expect(await suite.stateOf(id)).toBe('succeeded');
+    elsewhere.close();
   });
 });
