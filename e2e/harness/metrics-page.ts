@@ -21,6 +21,23 @@ vehicle or person: \`route\` is a template, \`subject\` a contract's, \`code\` o
 |---|---|---|---|---|
 `;
 
+/** Exposed only where something is configured that the local default leaves out. */
+export const OPTIONAL: readonly (Metric & { readonly condition: string })[] = [
+  {
+    name: 'outrider_trace_spans_total',
+    type: 'counter',
+    labels: ['fate'],
+    services: [],
+    condition: 'all, with `tracing`',
+    help: 'Spans, by what became of them.',
+  },
+];
+
+/** Whether a metric may be missing, or there. */
+export function isOptional({ name }: Pick<Metric, 'name'>): boolean {
+  return OPTIONAL.some((one) => one.name === name);
+}
+
 /** `le` is every histogram's own. */
 const OWN = ['le'];
 
@@ -43,8 +60,13 @@ export function metricsOf(exposed: readonly (Family & { service: string })[]): M
 }
 
 export function pageOf(metrics: readonly Metric[], services: readonly string[]): string {
-  const rows = metrics.map(({ name, type, labels, services: of, help }) => {
-    const whose = of.length === services.length ? 'all' : services.filter((one) => of.includes(one)).join(', ');
+  const all = [...metrics.filter((metric) => !isOptional(metric)), ...OPTIONAL].sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  );
+  const rows = all.map((metric) => {
+    const { name, type, labels, services: of, help } = metric;
+    const some = services.filter((one) => of.includes(one)).join(', ');
+    const whose = 'condition' in metric ? metric.condition : of.length === services.length ? 'all' : some;
     return `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${whose} | ${help.replaceAll('|', '\\|')} |`;
   });
   return `${HEAD}${rows.join('\n')}\n`;
