@@ -8,7 +8,7 @@ import { must, run } from './run.js';
 const TOOLS = join(PROJECT, 'tools');
 /** Beyond those that the shared suite looks through. */
 const OFFSETS_FROM = 8000;
-const START_MS = 240_000;
+const START_MS = 500_000;
 
 export interface OwnSuite {
   readonly home: string;
@@ -23,7 +23,10 @@ export async function startOwnSuite(settings: Readonly<Record<string, string>>):
     process.execPath,
     [join(TOOLS, 'commands', `${name}.ts`), ...args],
   ];
+  const shared = process.env.OUTRIDER_E2E_ENDPOINTS;
   const stop = async () => {
+    if (shared === undefined) delete process.env.OUTRIDER_E2E_ENDPOINTS;
+    else process.env.OUTRIDER_E2E_ENDPOINTS = shared;
     await run(...command('stop'), { env, timeoutMs: 60_000 });
     await run(...command('reset', '--yes'), { env, timeoutMs: 60_000 });
     rmSync(home, { recursive: true, force: true });
