@@ -42,7 +42,8 @@ export const RULES: readonly IRegularForbiddenRuleType[] = [
   rule(
     'vehicle-and-cli-import-pure-libs-and-contracts',
     from('^apps/(vehicle|cli)/'),
-    to('^libs/', `^libs/(contracts|${PURE_LIBS})/`),
+    // operator-api holds types alone.
+    to('^libs/', `^libs/(contracts|operator-api|${PURE_LIBS})/`),
   ),
   rule('vehicle-and-cli-know-no-nest', from('^apps/(vehicle|cli)/'), to(`${NEST}|(^|/)typeorm(/|$)|(^|/)@nats-io/`)),
   rule('tools-import-themselves', from('^tools/'), to('^(libs|apps|e2e|bench)/')),

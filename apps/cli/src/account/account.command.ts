@@ -113,6 +113,6 @@ function change(sub: string, body: object, command: Command): Promise<void> {
   });
 }
 
-function pathOf(sub: string): string {
-  return `/v1/operators/${encodeURIComponent(sub)}`;
+function pathOf(sub: string) {
+  return `/v1/operators/${encodeURIComponent(sub)}` as const;
 }

@@ -113,7 +113,7 @@ function decision(verb: 'approve' | 'reject' | 'cancel', description: string): C
     .action((id: string, { reason }: { reason?: string }, command: Command) =>
       inSession(command, async ({ operator, output }) => {
         const body = reason === undefined ? {} : { reason };
-        const path = `${PATH}/${encodeURIComponent(id)}/${verb}`;
+        const path = `${PATH}/${encodeURIComponent(id)}/${verb}` as const;
         output.record(Batch.parse(await operator.call('command', 'POST', path, { body })));
       }),
     );

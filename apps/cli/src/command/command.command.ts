@@ -83,7 +83,7 @@ function listCommand(): Command {
     .option('--limit <n>', 'how many', Number, 20)
     .action((device: string, { limit }: { limit: number }, command: Command) =>
       inSession(command, async ({ operator, output }) => {
-        const path = `/v1/vehicles/${encodeURIComponent(device)}/commands`;
+        const path = `/v1/vehicles/${encodeURIComponent(device)}/commands` as const;
         const answer = Items.parse(await operator.call('command', 'GET', path, { query: { limit } }));
         const rows = answer.items.map(({ id, created_at, name, state, reason }) => [
           id,

@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { fromUser } from '../endpoints/endpoints.store.js';
 import { Unreachable, UsageError } from '../exit-code.js';
+import type { Body } from '../operator/operator-api.js';
 import { Problem } from '../operator/problem.js';
 import { inSession, type Session } from '../session.service.js';
 
@@ -89,7 +90,7 @@ async function importFile(session: Session, file: string, id: string | undefined
 /** Whoever may not do it learns so before the file is sent. */
 async function before({ operator, output }: Session, importId: string): Promise<void> {
   try {
-    const path = `/v1/device-imports/${encodeURIComponent(importId)}`;
+    const path = `/v1/device-imports/${encodeURIComponent(importId)}` as const;
     const { state, lines } = Summary.parse(await operator.call('provisioning', 'GET', path));
     if (!output.json) process.stderr.write(`${importId}: ${state}, ${lines} lines were taken before\n`);
   } catch (error) {
@@ -127,7 +128,7 @@ async function send({ operator, output }: Session, path: string, size: number, i
 }
 
 async function failedLines({ operator }: Session, importId: string) {
-  const path = `/v1/device-imports/${encodeURIComponent(importId)}/lines`;
+  const path = `/v1/device-imports/${encodeURIComponent(importId)}/lines` as const;
   return Lines.parse(await operator.call('provisioning', 'GET', path, { query: { status: 'failed', limit: SHOWN } }))
     .items;
 }
@@ -143,7 +144,8 @@ async function importList({ operator, output }: Session, file: string): Promise<
   const content = readDevices(file, await readFile(fromUser(file), 'utf8'));
   const results: z.infer<typeof Results>['results'] = [];
   for (let from = 0; from < content.length; from += PAGE) {
-    const body = { devices: content.slice(from, from + PAGE) };
+    // What somebody wrote into a file is for the service to judge.
+    const body = { devices: content.slice(from, from + PAGE) } as Body<'POST', '/v1/devices'>;
     const answer = await operator.call('provisioning', 'POST', '/v1/devices', { body, timeoutMs: 60_000 });
     results.push(...Results.parse(answer).results);
   }

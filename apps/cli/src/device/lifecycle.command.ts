@@ -51,7 +51,7 @@ export function historyCommand(): Command {
         const items: z.infer<typeof Entry>[] = [];
         let after: string | undefined;
         do {
-          const path = `/v1/devices/${encodeURIComponent(id)}/history`;
+          const path = `/v1/devices/${encodeURIComponent(id)}/history` as const;
           const page = Page.parse(await operator.call('provisioning', 'GET', path, { query: { limit: PAGE, after } }));
           items.push(...page.items);
           after = page.next ?? undefined;
@@ -74,10 +74,10 @@ async function report(
   id: string,
   what: object,
   { reason, ticket, ifVersion }: ReportOptions,
-  route: string,
+  route: 'events' | 'retire',
 ): Promise<void> {
   const headers: Record<string, string> = ifVersion === undefined ? {} : { 'if-match': `"${ifVersion}"` };
   const body = { ...what, reason, ...(ticket === undefined ? {} : { ticket }) };
-  const path = `/v1/devices/${encodeURIComponent(id)}/${route}`;
+  const path = `/v1/devices/${encodeURIComponent(id)}/${route}` as const;
   output.record((await operator.call('provisioning', 'POST', path, { body, headers })) as object);
 }

@@ -25,7 +25,7 @@ export async function elevatedToken(
       `--elevation: ${clientId} has no key here; a person names the scope: login --as ${clientId} --scope`,
     );
   }
-  const path = `/v1/elevations/${encodeURIComponent(elevationId)}`;
+  const path = `/v1/elevations/${encodeURIComponent(elevationId)}` as const;
   const { scope } = Elevation.parse(await operator.call('token', 'GET', path));
   const form = tokenForm(clientId, [...scopes, scope], {
     audience: `${endpoints.operator.token}/oauth2/token`,

@@ -67,7 +67,7 @@ function showCommand(): Command {
     .argument('<elevation>')
     .action((elevation: string, _options: unknown, command: Command) =>
       inSession(command, async ({ operator, output }) => {
-        const path = `/v1/elevations/${encodeURIComponent(elevation)}`;
+        const path = `/v1/elevations/${encodeURIComponent(elevation)}` as const;
         output.record((await operator.call('token', 'GET', path)) as object);
       }),
     );
@@ -80,7 +80,7 @@ function stepCommand(step: 'approve' | 'reject' | 'revoke', description: string)
     .option('--reason <text>', 'for those who ask later')
     .action((elevation: string, { reason }: { reason?: string }, command: Command) =>
       inSession(command, async ({ operator, output }) => {
-        const path = `/v1/elevations/${encodeURIComponent(elevation)}/${step}`;
+        const path = `/v1/elevations/${encodeURIComponent(elevation)}/${step}` as const;
         output.record((await operator.call('token', 'POST', path, { body: { reason } })) as object);
       }),
     );

@@ -61,7 +61,7 @@ function decision(verb: 'approve' | 'reject', what: string, needsReason: boolean
     .addOption(reason)
     .action((id: string, body: { reason?: string }, command: Command) =>
       inSession(command, async ({ operator, output }) => {
-        const path = `/v1/enrolments/${encodeURIComponent(id)}/${verb}`;
+        const path = `/v1/enrolments/${encodeURIComponent(id)}/${verb}` as const;
         output.record((await operator.call('provisioning', 'POST', path, { body })) as object);
       }),
     );

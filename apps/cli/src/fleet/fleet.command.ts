@@ -122,8 +122,8 @@ function print({ output }: Session, rotation: Rotation): void {
   );
 }
 
-function path(id: string): string {
-  return `/v1/rotations/${encodeURIComponent(id)}`;
+function path(id: string) {
+  return `/v1/rotations/${encodeURIComponent(id)}` as const;
 }
 
 function span(text: string): number {

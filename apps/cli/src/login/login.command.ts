@@ -90,8 +90,13 @@ async function begin(
   return Answer.parse(await operator.call('token', 'POST', '/v1/sign-in', { body, anonymous: true }));
 }
 
-async function secondFactor(operator: OperatorClient, { sign_in_id }: Answer, code: string, kind = 'totp') {
-  const path = `/v1/sign-in/${sign_in_id}/${kind}`;
+async function secondFactor(
+  operator: OperatorClient,
+  { sign_in_id }: Answer,
+  code: string,
+  kind: 'totp' | 'recovery' = 'totp',
+) {
+  const path = `/v1/sign-in/${sign_in_id ?? ''}/${kind}` as const;
   return Answer.parse(await operator.call('token', 'POST', path, { body: { code }, anonymous: true }));
 }
 

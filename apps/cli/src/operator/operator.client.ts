@@ -5,18 +5,21 @@ import { Agent, request } from 'undici';
 import type { Endpoints } from '../endpoints/endpoints.store.js';
 import { Unreachable } from '../exit-code.js';
 import { EventStreamReader, type SentEvent } from './event-stream.js';
+import type { Body, Method, Path, Query } from './operator-api.js';
 import { Problem } from './problem.js';
 
 export type OperatorService = 'token' | 'provisioning' | 'telemetry' | 'command' | 'revocation' | 'gateway';
 
-export interface OperatorRequest {
+/** A list is given once for each of its values. */
+type Values = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+
+export interface OperatorRequest<B = unknown, Q = Values> {
   /** Sent as JSON. */
-  readonly body?: unknown;
+  readonly body?: B;
   /** Sent as it comes, instead of `body`; `bytes` in all. */
   readonly stream?: { readonly body: AsyncIterable<Uint8Array>; readonly type: string; readonly bytes: number };
   readonly headers?: Readonly<Record<string, string>>;
-  /** A list is given once for each of its values. */
-  readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>>;
+  readonly query?: Q | undefined;
   /** Without a token: what the body shows is the authentication. */
   readonly anonymous?: boolean;
   /** Default 15 s. */
@@ -39,15 +42,20 @@ export class OperatorClient {
   ) {}
 
   /** The JSON answer of a 2xx. Throws Problem for a refusal and Unreachable without an answer. */
-  async call(
+  async call<M extends Method, P extends Path<M>>(
     service: OperatorService,
-    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
-    path: string,
-    { body, stream, headers = {}, query = {}, anonymous = false, timeoutMs = 15_000 }: OperatorRequest = {},
+    method: M,
+    path: P,
+    {
+      body,
+      stream,
+      headers = {},
+      query,
+      anonymous = false,
+      timeoutMs = 15_000,
+    }: OperatorRequest<Body<M, P>, Query<M, P>> = {},
   ): Promise<unknown> {
-    const url = new URL(path, this.origin(service));
-    for (const [name, value] of Object.entries(query))
-      for (const one of [value ?? []].flat()) url.searchParams.append(name, String(one));
+    const url = this.url(service, path, query);
     const token: Record<string, string> = anonymous ? {} : { authorization: `Bearer ${await this.token()}` };
     const type: Record<string, string> = stream
       ? { 'content-type': stream.type, 'content-length': String(stream.bytes) }
@@ -65,13 +73,13 @@ export class OperatorClient {
   }
 
   /** Server-sent events as they come, behind `behind` where the stream can; ends when the service ends it. Throws as `call`. */
-  async *events(
+  async *events<P extends Path<'GET'>>(
     service: OperatorService,
-    path: string,
-    { query = {}, behind }: Pick<OperatorRequest, 'query'> & { readonly behind?: string | undefined } = {},
+    path: P,
+    { query, behind }: { readonly query?: Query<'GET', P> | undefined; readonly behind?: string | undefined } = {},
   ): AsyncGenerator<SentEvent> {
     const headers = behind === undefined ? {} : { 'last-event-id': behind };
-    const body = await this.open(service, path, 'text/event-stream', query, headers);
+    const body = await this.open(service, this.url(service, path, query), 'text/event-stream', headers);
     const reader = new EventStreamReader();
     body.setEncoding('utf8');
     try {
@@ -82,12 +90,12 @@ export class OperatorClient {
   }
 
   /** A long answer as it comes, in bytes. Throws as `call`, and Unreachable where it is cut off. */
-  async *bytes(
+  async *bytes<P extends Path<'GET'>>(
     service: OperatorService,
-    path: string,
-    { query = {}, accept }: Pick<OperatorRequest, 'query'> & { readonly accept: string },
+    path: P,
+    { query, accept }: { readonly query?: Query<'GET', P> | undefined; readonly accept: string },
   ): AsyncGenerator<Uint8Array> {
-    const body = await this.open(service, path, accept, query, {});
+    const body = await this.open(service, this.url(service, path, query), accept, {});
     try {
       for await (const chunk of body) yield chunk as Buffer;
     } catch (cause) {
@@ -114,16 +122,7 @@ export class OperatorClient {
   }
 
   /** The body of a stream that was let in. */
-  private async open(
-    service: OperatorService,
-    path: string,
-    accept: string,
-    query: NonNullable<OperatorRequest['query']>,
-    more: Readonly<Record<string, string>>,
-  ) {
-    const url = new URL(path, this.origin(service));
-    for (const [name, value] of Object.entries(query))
-      for (const one of [value ?? []].flat()) url.searchParams.append(name, String(one));
+  private async open(service: OperatorService, url: URL, accept: string, more: Readonly<Record<string, string>>) {
     const headers = { accept, authorization: `Bearer ${await this.token()}`, ...more };
     this.endless ??= new Agent({ allowH2: false, connect: await this.connectOptions() });
     const dispatcher = this.endless;
@@ -132,6 +131,13 @@ export class OperatorClient {
     });
     if (answer.statusCode >= 400) throw Problem.of(answer.statusCode, parse(await answer.body.text()));
     return answer.body;
+  }
+
+  private url(service: OperatorService, path: string, query: object = {}): URL {
+    const url = new URL(path, this.origin(service));
+    for (const [name, value] of Object.entries(query as Values))
+      for (const one of [value ?? []].flat()) url.searchParams.append(name, String(one));
+    return url;
   }
 
   private origin(service: OperatorService): string {

@@ -40,7 +40,7 @@ function requestCommand(): Command {
         }
         const { reason, evidence, ticket, factory } = options;
         const body = { kind, reason, evidence, ticket, factory };
-        const path = `/v1/devices/${encodeURIComponent(device)}/orders`;
+        const path = `/v1/devices/${encodeURIComponent(device)}/orders` as const;
         output.record((await operator.call('provisioning', 'POST', path, { body })) as object);
       }),
     );
@@ -74,7 +74,7 @@ function showCommand(): Command {
     .argument('<order>')
     .action((order: string, _options: unknown, command: Command) =>
       inSession(command, async ({ operator, output }) => {
-        const path = `/v1/orders/${encodeURIComponent(order)}`;
+        const path = `/v1/orders/${encodeURIComponent(order)}` as const;
         output.record((await operator.call('provisioning', 'GET', path)) as object);
       }),
     );
@@ -87,7 +87,7 @@ function decisionCommand(verdict: 'approve' | 'reject', description: string): Co
     .option('--reason <text>', 'for those who ask later')
     .action((order: string, { reason }: { reason?: string }, command: Command) =>
       inSession(command, async ({ operator, output }) => {
-        const path = `/v1/orders/${encodeURIComponent(order)}/${verdict}`;
+        const path = `/v1/orders/${encodeURIComponent(order)}/${verdict}` as const;
         output.record((await operator.call('provisioning', 'POST', path, { body: { reason } })) as object);
       }),
     );

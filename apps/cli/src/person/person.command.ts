@@ -86,7 +86,7 @@ function changeCommand(
   name: string,
   description: string,
   method: 'DELETE',
-  path: (argument: string) => string,
+  path: (argument: string) => 'totp' | `webauthn/${string}`,
 ): Command {
   return new Command(name).description(description).action((...given: unknown[]) => {
     const command = given.at(-1) as Command;
@@ -97,8 +97,8 @@ function changeCommand(
   });
 }
 
-function keyPath(key: string): string {
-  return `webauthn/${encodeURIComponent(key)}`;
+function keyPath(key: string) {
+  return `webauthn/${encodeURIComponent(key)}` as const;
 }
 
 async function textOf(file: string | undefined, question: string): Promise<string> {

@@ -94,7 +94,7 @@ function linesCommand(): Command {
       inSession(command, async ({ operator, output }) => {
         let after: string | undefined;
         do {
-          const path = `${JOBS}/${encodeURIComponent(id)}/lines`;
+          const path = `${JOBS}/${encodeURIComponent(id)}/lines` as const;
           const query = { outcome, after, limit: PAGE };
           const page = Page.parse(await operator.call('revocation', 'GET', path, { query }));
           for (const one of page.items) {
@@ -113,7 +113,7 @@ function cancelCommand(): Command {
     .argument('<id>')
     .action((id: string, _options: unknown, command: Command) =>
       inSession(command, async (session) => {
-        const path = `${JOBS}/${encodeURIComponent(id)}/cancel`;
+        const path = `${JOBS}/${encodeURIComponent(id)}/cancel` as const;
         await follow(session, Job.parse(await session.operator.call('revocation', 'POST', path)), undefined);
       }),
     );

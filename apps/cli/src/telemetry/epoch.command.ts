@@ -90,6 +90,6 @@ async function open({ operator, output }: Session, { device, held, reason }: Ope
   output.record(z.looseObject({ opened: z.number() }).parse(answer));
 }
 
-function epochPath(device: string): string {
-  return `/v1/devices/${encodeURIComponent(device)}/epoch`;
+function epochPath(device: string) {
+  return `/v1/devices/${encodeURIComponent(device)}/epoch` as const;
 }

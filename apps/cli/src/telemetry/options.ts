@@ -18,6 +18,6 @@ export function deviceOption(): Option {
 }
 
 /** `/v1/devices/{device}/telemetry` and what is below it. */
-export function pathOf(device: string, below = ''): string {
-  return `/v1/devices/${encodeURIComponent(device)}/telemetry${below}`;
+export function pathOf<const B extends string = ''>(device: string, below = '' as B) {
+  return `/v1/devices/${encodeURIComponent(device)}/telemetry${below}` as const;
 }
