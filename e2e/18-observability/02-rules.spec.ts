@@ -22,6 +22,12 @@ interface Alert {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
+/** Of promtool's file. */
+interface Tested {
+  readonly alertname: string;
+  readonly exp_alerts: readonly object[];
+}
+
 interface Panel {
   readonly title: string;
   readonly targets?: readonly { readonly expr: string; readonly legendFormat: string }[];
@@ -90,6 +96,16 @@ describe('alerts', () => {
       'outrider_denylist_age_seconds has no label device',
     ]);
     expect(() => unknownIn('sum by (service (up)')).toThrow('no PromQL');
+  });
+
+  it('are each tested to fire', () => {
+    const fired = filesOf('prometheus/tests', '.yml').flatMap((file) => {
+      const { tests } = parse(readFileSync(file, 'utf8')) as { tests: { alert_rule_test: Tested[] }[] };
+      return tests.flatMap(({ alert_rule_test: of }) => of.filter(({ exp_alerts: expected }) => expected.length > 0));
+    });
+    expect([...new Set(fired.map(({ alertname }) => alertname))].sort()).toEqual(
+      alerts.map(({ alert }) => alert).sort(),
+    );
   });
 
   const test = itWith(['promtool']);
