@@ -5,7 +5,7 @@ export const Config = serviceConfig({
   authorities: z
     .strictObject({
       manifestFile: configFile('plain', '`authorities.json` in the CA folder; looked at every two seconds.'),
-      passphraseFile: configFile('secret', 'Opens every CA key that is a file; read once, at start.'),
+      passphraseFile: configFile('secret', 'Opens every CA key that is a file; read whenever one is opened.'),
       pkcs11: z
         .strictObject({
           module: configFile('plain', 'The library of the token, e.g. `/usr/lib/softhsm/libsofthsm2.so`.'),

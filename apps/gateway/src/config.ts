@@ -35,7 +35,7 @@ export const Config = serviceConfig({
       apisFolder: configFile('folder', 'One JSON file an API, each with its rules. Looked at again every two seconds.'),
       dpopNonceKeyFile: configFile(
         'hex-key',
-        '32 bytes or more in hex, the same for every replica. Absent: no DPoP proof is taken, and no route for control is open.',
+        'The same for every replica, of one or several lines as `nonceKeyFile`. Absent: no DPoP proof is taken, and no route for control is open.',
       ).optional(),
       limits: z
         .strictObject({

@@ -9,7 +9,7 @@ export const TokenConfig = serviceConfig({
     .strictObject({
       encryptionKeyFile: configFile(
         'secret',
-        '32 bytes in hex or base64, the same for every replica: seals the signing keys in the database.',
+        '32 bytes in hex or base64, the same for every replica: seals the signing keys in the database. Of several lines the first seals and all of them open: a new key is put above the one before. Followed while running.',
       ),
       signSeconds: z
         .int()

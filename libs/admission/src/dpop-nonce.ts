@@ -5,9 +5,13 @@ import { constantTimeEqual } from '@outrider/crypto';
 /** A nonce is handed out for one period and taken in two, so it is good for 60 to 120 s. */
 export const NONCE_PERIOD_SECONDS = 60;
 
-/** `key`: at least 32 secret bytes. `service`: one service's nonces are no other's. */
+/**
+ * `key`: at least 32 secret bytes, by which nonces are handed out; `others`: whose nonces are taken as well, while replicas change from one
+ * key to the next. `service`: one service's nonces are no other's.
+ */
 export interface NonceKey {
   readonly key: Uint8Array;
+  readonly others?: readonly Uint8Array[];
   readonly service: string;
 }
 
@@ -26,10 +30,17 @@ export function dpopNonce(key: NonceKey, nowMs: number): string {
 /** Undefined for a nonce that is older than two periods, of another key or service, or made up. In constant time. */
 export function nonceWindow(nonce: string, key: NonceKey, nowMs: number): NonceWindow | undefined {
   const now = periodOf(nowMs);
-  for (const period of [now, now - 1]) {
-    if (!constantTimeEqual(nonce, nonceOf(key, period))) continue;
+  const candidates = [key.key, ...(key.others ?? [])].flatMap((each) =>
+    [now, now - 1].map((period) => ({ each, period })),
+  );
+  for (const { each, period } of candidates) {
+    if (!constantTimeEqual(nonce, nonceOf({ key: each, service: key.service }, period))) continue;
     const fromSeconds = period * NONCE_PERIOD_SECONDS;
-    return { fromSeconds, untilSeconds: fromSeconds + 2 * NONCE_PERIOD_SECONDS, current: period === now };
+    return {
+      fromSeconds,
+      untilSeconds: fromSeconds + 2 * NONCE_PERIOD_SECONDS,
+      current: period === now && each === key.key,
+    };
   }
   return undefined;
 }

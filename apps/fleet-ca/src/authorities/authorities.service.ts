@@ -28,7 +28,6 @@ const LOOK_EVERY_MS = 2000;
 export class Authorities {
   private opened: OpenedAuthorities;
   private broken: string | undefined;
-  private readonly passphrase: string;
   private readonly keys = new Map<string, CaKey>();
   private readonly token: Pkcs11Token | undefined;
   private readonly refusals;
@@ -40,7 +39,7 @@ export class Authorities {
     schedule: Schedule,
     metrics: Metrics,
   ) {
-    this.passphrase = readPassphrase(config.authorities.passphraseFile);
+    readPassphrase(config.authorities.passphraseFile);
     this.refusals = metrics.counter(
       'outrider_ca_manifest_refused_total',
       'Manifests of authorities that could not be used.',
@@ -134,7 +133,7 @@ export class Authorities {
   private key(reference: KeyReference, certificate: ParsedCertificate): CaKey {
     if (reference.kind === 'pkcs11') return this.tokenKey(reference.label, certificate);
     const file = join(dirname(this.config.authorities.manifestFile), reference.file);
-    const key = this.keys.get(file) ?? openFileKey(file, this.passphrase);
+    const key = this.keys.get(file) ?? openFileKey(file, readPassphrase(this.config.authorities.passphraseFile));
     this.keys.set(file, key);
     return key;
   }

@@ -14,10 +14,10 @@ import {
   DenylistFeed,
   DpopProofRepository,
   JwksKeys,
-  readNonceKey,
+  nonceKeyOf,
 } from '@outrider/platform/admission';
 import type { Peer } from '@outrider/platform/http';
-import { CONFIG } from '@outrider/platform/service';
+import { CONFIG, TrustFiles } from '@outrider/platform/service';
 import type { Config } from '../config.js';
 import type { Refusal } from './answer.js';
 import { Apis } from './apis.store.js';
@@ -41,8 +41,6 @@ export type EdgeVerdict =
 /** Answers edges: loads, decides, uses a proof up, records. */
 @Injectable()
 export class Authorizer {
-  private readonly nonceKey: NonceKey | undefined;
-
   constructor(
     private readonly apis: Apis,
     private readonly callers: EdgeCallers,
@@ -53,10 +51,16 @@ export class Authorizer {
     private readonly keys: JwksKeys,
     private readonly proofs: DpopProofRepository,
     private readonly decisions: Decisions,
-    @Inject(CONFIG) { authorization }: Config,
+    private readonly trustFiles: TrustFiles,
+    @Inject(CONFIG) private readonly config: Config,
   ) {
-    const file = authorization?.dpopNonceKeyFile;
-    this.nonceKey = file === undefined ? undefined : readNonceKey(file, 'gateway');
+    // A file without a key keeps the service from starting.
+    void this.nonceKey;
+  }
+
+  private get nonceKey(): NonceKey | undefined {
+    const file = this.config.authorization?.dpopNonceKeyFile;
+    return file === undefined ? undefined : nonceKeyOf(this.trustFiles, file, 'gateway');
   }
 
   /** Never throws for what a stranger said; a bug, or a database that is away under a DPoP proof, does, and the edge takes that for a refusal. */
@@ -172,7 +176,8 @@ export class Authorizer {
   }
 
   private nonce(): string | undefined {
-    return this.nonceKey && dpopNonce(this.nonceKey, Date.now());
+    const { nonceKey } = this;
+    return nonceKey && dpopNonce(nonceKey, Date.now());
   }
 }
 

@@ -1,6 +1,9 @@
 /** Seals secrets for the database: AES-256-GCM by the key-encryption key that all replicas share, bound to what the secret is and whose. */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 
+/** The one that seals, and those before it. */
+export type EncryptionKeys = readonly [Uint8Array, ...Uint8Array[]];
+
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
@@ -11,11 +14,30 @@ export function parseEncryptionKey(text: string): Buffer {
   throw new Error('a key-encryption key is 32 bytes, in hex or base64');
 }
 
+/** One a line: the first seals, all of them open. A new key comes first, and the one before stays below as long as anything is sealed by it. */
+export function parseEncryptionKeys(text: string): EncryptionKeys {
+  const [first, ...others] = text.split(/\r?\n/).map(parseEncryptionKey);
+  return [first as Buffer, ...others];
+}
+
 /** nonce || ciphertext || tag. `context`: what it is and whose; it opens under the same alone. `nonce`: 12 random bytes, never used twice with one key. */
 export function seal(secret: Uint8Array, context: string, encryptionKey: Uint8Array, nonce: Uint8Array): Buffer {
   const cipher = createCipheriv('aes-256-gcm', encryptionKey, nonce, { authTagLength: TAG_BYTES });
   cipher.setAAD(Buffer.from(context));
   return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
+}
+
+/** The same by whichever of the keys it was sealed by. Throws as `unseal` does. */
+export function unsealByAny(sealed: Uint8Array, context: string, keys: EncryptionKeys): Buffer {
+  const errors: unknown[] = [];
+  for (const key of keys) {
+    try {
+      return unseal(sealed, context, key);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  throw errors[0];
 }
 
 /** Throws a plain error where the key-encryption key or the context is another one, or the bytes were changed or cut short. */

@@ -1,31 +1,39 @@
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
-import { CONFIG, readSecret } from '@outrider/platform/service';
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { CONFIG, readSecret, TrustFiles } from '@outrider/platform/service';
 import type { TokenConfig } from '../config.js';
-import { parseEncryptionKey, seal, unseal } from './seal.js';
+import { type EncryptionKeys, parseEncryptionKeys, seal, unsealByAny } from './seal.js';
 
 /** Seals, and vouches for, by the key-encryption key that all replicas share. */
 @Injectable()
 export class Sealer {
-  private readonly key: Buffer;
-  private readonly macKey: Buffer;
+  constructor(
+    @Inject(CONFIG) private readonly config: TokenConfig,
+    // A command that runs once reads the file once.
+    @Optional() private readonly files?: TrustFiles,
+  ) {
+    void this.keys;
+  }
 
-  constructor(@Inject(CONFIG) config: TokenConfig) {
-    this.key = parseEncryptionKey(readSecret(config.signingKeys.encryptionKeyFile));
-    this.macKey = Buffer.from(hkdfSync('sha256', this.key, '', 'outrider/token-mac/v1', 32));
+  private get keys(): EncryptionKeys {
+    const { encryptionKeyFile } = this.config.signingKeys;
+    return (
+      this.files?.secret(encryptionKeyFile, parseEncryptionKeys) ?? parseEncryptionKeys(readSecret(encryptionKeyFile))
+    );
   }
 
   seal(secret: Uint8Array, context: string): Buffer {
-    return seal(secret, context, this.key, randomBytes(12));
+    return seal(secret, context, this.keys[0], randomBytes(12));
   }
 
   /** Throws a plain error for what was sealed under another context or key. */
   unseal(sealed: Uint8Array, context: string): Buffer {
-    return unseal(sealed, context, this.key);
+    return unsealByAny(sealed, context, this.keys);
   }
 
-  /** HMAC-SHA-256, by a key that seals nothing. */
+  /** HMAC-SHA-256, by a key that seals nothing. With the first key it changes: a device that was remembered shows a second factor again. */
   mac(text: string): Buffer {
-    return createHmac('sha256', this.macKey).update(text).digest();
+    const key = Buffer.from(hkdfSync('sha256', this.keys[0], '', 'outrider/token-mac/v1', 32));
+    return createHmac('sha256', key).update(text).digest();
   }
 }

@@ -1,6 +1,6 @@
 /** Seals a private key for the database, bound to the key's own name. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { seal, unseal } from '../sealing/seal.js';
+import { type EncryptionKeys, seal, unsealByAny } from '../sealing/seal.js';
 
 /** `nonce`: 12 random bytes, never used twice with one key. */
 export function sealKey(privateKey: KeyObject, kid: string, encryptionKey: Uint8Array, nonce: Uint8Array): Buffer {
@@ -8,9 +8,9 @@ export function sealKey(privateKey: KeyObject, kid: string, encryptionKey: Uint8
 }
 
 /** Throws a plain error where the key-encryption key or the name is another one, or the bytes were changed. */
-export function openKey(sealed: Uint8Array, kid: string, encryptionKey: Uint8Array): KeyObject {
+export function openKey(sealed: Uint8Array, kid: string, encryptionKeys: EncryptionKeys): KeyObject {
   try {
-    return createPrivateKey({ key: unseal(sealed, context(kid), encryptionKey), type: 'pkcs8', format: 'der' });
+    return createPrivateKey({ key: unsealByAny(sealed, context(kid), encryptionKeys), type: 'pkcs8', format: 'der' });
   } catch (cause) {
     throw new Error(`signing key ${kid} does not open: another key-encryption key, or a changed row`, { cause });
   }

@@ -1,10 +1,10 @@
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Database } from '@outrider/platform/postgres';
-import { CONFIG, readSecret } from '@outrider/platform/service';
+import { CONFIG, TrustFiles } from '@outrider/platform/service';
 import type { EntityManager } from 'typeorm';
 import type { TokenConfig } from '../config.js';
-import { parseEncryptionKey } from '../sealing/seal.js';
+import { type EncryptionKeys, parseEncryptionKeys } from '../sealing/seal.js';
 import { dueSteps, type RotationPolicy, type RotationStep } from './rotate-keys.js';
 import { openKey, sealKey } from './sealed-key.js';
 import { publicJwk, type SigningKey, type SigningKeyState } from './signing-key.js';
@@ -23,13 +23,14 @@ const SELECT =
 /** Signing keys, sealed in the database, opened in memory. */
 @Injectable()
 export class SigningKeyRepository {
-  private readonly encryptionKey: Buffer;
-
   constructor(
     private readonly database: Database,
-    @Inject(CONFIG) config: TokenConfig,
-  ) {
-    this.encryptionKey = parseEncryptionKey(readSecret(config.signingKeys.encryptionKeyFile));
+    private readonly files: TrustFiles,
+    @Inject(CONFIG) private readonly config: TokenConfig,
+  ) {}
+
+  private get encryptionKeys(): EncryptionKeys {
+    return this.files.secret(this.config.signingKeys.encryptionKeyFile, parseEncryptionKeys);
   }
 
   async all(): Promise<SigningKey[]> {
@@ -75,7 +76,7 @@ export class SigningKeyRepository {
   private async create(tx: EntityManager, state: SigningKeyState, now: Date): Promise<SigningKey> {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const jwk = publicJwk(publicKey);
-    const sealed = sealKey(privateKey, jwk.kid, this.encryptionKey, randomBytes(12));
+    const sealed = sealKey(privateKey, jwk.kid, this.encryptionKeys[0], randomBytes(12));
     await tx.query(
       `INSERT INTO signing_keys (kid, state, sealed_private_key, created_at, state_changed_at) VALUES ($1, $2, $3, $4, $4)`,
       [jwk.kid, state, sealed, now],
@@ -85,7 +86,7 @@ export class SigningKeyRepository {
 
   /** The public key comes from the private one: a row cannot publish a key that is not ours. */
   private open(row: Row): SigningKey {
-    const privateKey = openKey(row.sealed_private_key, row.kid, this.encryptionKey);
+    const privateKey = openKey(row.sealed_private_key, row.kid, this.encryptionKeys);
     const jwk = publicJwk(createPublicKey(privateKey));
     const { state, state_changed_at: since, created_at: createdAt } = row;
     return { kid: jwk.kid, state, since, createdAt, privateKey, publicJwk: jwk };

@@ -41,20 +41,20 @@ const nonce = Buffer.alloc(12, 9);
 
 it('a sealed key opens again, and shows nothing of itself', () => {
   const sealed = sealKey(signing.privateKey, signing.kid, kek, nonce);
-  const opened = openKey(sealed, signing.kid, kek);
+  const opened = openKey(sealed, signing.kid, [Buffer.alloc(32, 8), kek]);
   expect(publicJwk(createPublicKey(opened))).toEqual(signing.publicJwk);
   expect(sealed.includes(signing.privateKey.export({ type: 'pkcs8', format: 'der' }).subarray(-32))).toBe(false);
 });
 
-test.each<[string, (sealed: Buffer) => [Buffer, string, Buffer]]>([
-  ['another key-encryption key', (sealed) => [sealed, signing.kid, Buffer.alloc(32, 8)]],
-  ['another row', (sealed) => [sealed, older.kid, kek]],
+test.each<[string, (sealed: Buffer) => [Buffer, string, [Buffer]]]>([
+  ['another key-encryption key', (sealed) => [sealed, signing.kid, [Buffer.alloc(32, 8)]]],
+  ['another row', (sealed) => [sealed, older.kid, [kek]]],
   [
     'a changed byte',
-    (sealed) => [Buffer.from(sealed.map((byte, i) => (i === 20 ? byte ^ 1 : byte))), signing.kid, kek],
+    (sealed) => [Buffer.from(sealed.map((byte, i) => (i === 20 ? byte ^ 1 : byte))), signing.kid, [kek]],
   ],
-  ['a cut tag', (sealed) => [sealed.subarray(0, -1), signing.kid, kek]],
-  ['nothing', () => [Buffer.alloc(0), signing.kid, kek]],
+  ['a cut tag', (sealed) => [sealed.subarray(0, -1), signing.kid, [kek]]],
+  ['nothing', () => [Buffer.alloc(0), signing.kid, [kek]]],
 ])('does not open with %s', (_name, change) => {
   expect(() => openKey(...change(sealKey(signing.privateKey, signing.kid, kek, nonce)))).toThrow(/^signing key/);
 });

@@ -2,8 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type DpopProof, dpopNonce, type NonceKey, type ProofVerdict, verifyDpopProof } from '@outrider/admission';
 import { DomainError } from '@outrider/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ConfigError, readSecret } from '../service/config.js';
+import { ConfigError } from '../service/config.js';
 import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
+import { TrustFiles } from '../service/trust-files.service.js';
 import { DpopProofRepository } from './dpop-proof.repository.js';
 
 const MIN_KEY_BYTES = 32;
@@ -11,16 +12,22 @@ const MIN_KEY_BYTES = 32;
 /** DPoP as this service's vehicle listener takes it: proofs for its public URLs, nonces by the key of its replicas, each proof once. */
 @Injectable()
 export class Dpop {
-  private readonly nonceKey: NonceKey | undefined;
   private readonly publicUrls: readonly string[];
 
   constructor(
-    @Inject(RUNTIME) { config, service }: Runtime,
+    @Inject(RUNTIME) private readonly runtime: Runtime,
+    private readonly trustFiles: TrustFiles,
     private readonly used: DpopProofRepository,
   ) {
-    const dpop = config.listeners.vehicle?.dpop;
-    this.publicUrls = dpop?.publicUrls ?? [];
-    this.nonceKey = dpop && readNonceKey(dpop.nonceKeyFile, service);
+    this.publicUrls = runtime.config.listeners.vehicle?.dpop?.publicUrls ?? [];
+    // A file without a key keeps the service from starting.
+    void this.nonceKey;
+  }
+
+  private get nonceKey(): NonceKey | undefined {
+    const { config, service } = this.runtime;
+    const file = config.listeners.vehicle?.dpop?.nonceKeyFile;
+    return file === undefined ? undefined : nonceKeyOf(this.trustFiles, file, service);
   }
 
   /** Whether proofs are taken at all. */
@@ -33,13 +40,14 @@ export class Dpop {
    * @param accessToken the token that it is to be used with, at a resource.
    */
   verify(request: FastifyRequest, accessToken?: string): ProofVerdict | undefined {
-    if (!this.nonceKey) return undefined;
+    const { nonceKey } = this;
+    if (!nonceKey) return undefined;
     const { dpop } = request.headers;
     return verifyDpopProof(Array.isArray(dpop) ? dpop.join(', ') : dpop, {
       method: request.method,
       urls: this.publicUrls.map((url) => url + request.url),
       accessToken,
-      nonceKey: this.nonceKey,
+      nonceKey,
       nowMs: Date.now(),
     });
   }
@@ -51,14 +59,21 @@ export class Dpop {
 
   /** Hands out the nonce for the next proof (RFC 9449 §8). */
   giveNonce(reply: FastifyReply): void {
-    if (this.nonceKey) reply.header('dpop-nonce', dpopNonce(this.nonceKey, Date.now()));
+    const { nonceKey } = this;
+    if (nonceKey) reply.header('dpop-nonce', dpopNonce(nonceKey, Date.now()));
   }
 }
 
-/** The key that a service's nonces are made with. @throws ConfigError for a file that holds none */
-export function readNonceKey(file: string, service: string): NonceKey {
-  const text = readSecret(file);
+/** The keys of a service's nonces, as their file has them now. @throws ConfigError for a file that holds none, where it is asked for first */
+export function nonceKeyOf(files: TrustFiles, file: string, service: string): NonceKey {
+  return files.secret(file, (text) => {
+    const [key, ...others] = text.split(/\r?\n/).map((line) => nonceKey(file, line));
+    return { key: key as Buffer, others, service };
+  });
+}
+
+function nonceKey(file: string, text: string): Buffer {
   const key = /^(?:[0-9a-f]{2})+$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.alloc(0);
   if (key.length < MIN_KEY_BYTES) throw new ConfigError(`${file}: a DPoP nonce key is ${MIN_KEY_BYTES} bytes in hex`);
-  return { key, service };
+  return key;
 }

@@ -14,7 +14,7 @@ export { Connections } from './connections.service.js';
 export { Decisions } from './decisions.service.js';
 export { AdmitAnyone, AdmitCertificate, AdmitToken, RequireOperator } from './decorators.provider.js';
 export { DenylistFeed } from './denylist-feed.client.js';
-export { Dpop, readNonceKey } from './dpop.service.js';
+export { Dpop, nonceKeyOf } from './dpop.service.js';
 export { DpopProofRepository } from './dpop-proof.repository.js';
 export { JwksKeys } from './jwks.client.js';
 export { Proxies } from './proxies.service.js';

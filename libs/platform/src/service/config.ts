@@ -35,7 +35,7 @@ const VehicleListener = TlsListener.extend({
     .strictObject({
       nonceKeyFile: configFile(
         'hex-key',
-        'The nonces are made with it; the same for every replica. A new one is taken up while running, and the one before is known for ten minutes more.',
+        'The nonces are made with it; the same for every replica. Of several lines the first makes them and all are taken: every replica learns of a new key, below the first, before it becomes the first. Followed while running.',
       ),
       publicUrls: z
         .array(HttpsUrl)

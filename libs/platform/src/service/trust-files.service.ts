@@ -102,6 +102,11 @@ export class TrustFiles {
     return this.take([file], ([pem = '']) => certificatesOf(file, pem));
   }
 
+  /** What is made of a secret, without its last newline. `parse` throws for one that cannot be used; for one file it is always the same. */
+  secret<T>(file: string, parse: (text: string) => T): T {
+    return this.take([file], ([text = '']) => parse(text.replace(/\r?\n$/, '')));
+  }
+
   /**
    * A certificate and its key; between the writing of the two they do not fit, and the old pair stays. Where this service's own was renewed
    * since it was put there, the renewed one.

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
-import { CONFIG, readSecret } from '@outrider/platform/service';
+import { CONFIG, TrustFiles } from '@outrider/platform/service';
 import * as openid from 'openid-client';
 import type { TokenConfig } from '../../config.js';
 
@@ -19,8 +19,15 @@ export class OidcClient {
   private readonly config: OidcConfig | undefined;
   private discovered: Promise<openid.Configuration> | undefined;
 
-  constructor(@Inject(CONFIG) { people }: TokenConfig) {
+  constructor(
+    @Inject(CONFIG) { people }: TokenConfig,
+    private readonly files: TrustFiles,
+  ) {
     this.config = people.oidc;
+    // Asked for anew, should it be the secret of the client that has changed.
+    files.events.on('changed', () => {
+      this.discovered = undefined;
+    });
   }
 
   /** @throws DomainError `sign_in.oidc_not_configured` */
@@ -79,7 +86,7 @@ export class OidcClient {
 
   private discover(): Promise<openid.Configuration> {
     const { issuer, clientId, clientSecretFile } = this.settings;
-    const secret = openid.ClientSecretBasic(readSecret(clientSecretFile));
+    const secret = openid.ClientSecretBasic(this.files.secret(clientSecretFile, String));
     // Only a provider on this machine may do without TLS; the configuration refuses others.
     const execute = new URL(issuer).protocol === 'http:' ? [openid.allowInsecureRequests] : [];
     return openid.discovery(new URL(issuer), clientId, undefined, secret, { execute, timeout: 10 });
