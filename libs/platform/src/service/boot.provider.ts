@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DomainError } from '@outrider/errors';
 import { InstanceId, type Service } from '@outrider/ids';
 import type { Logger } from 'pino';
 import type { QueryRunner } from 'typeorm';
@@ -17,7 +18,9 @@ import { warnWithoutStandby } from '../postgres/durability.provider.js';
 import { migrate } from '../postgres/migrate.provider.js';
 import { schemaOf } from '../postgres/schema.js';
 import { traceStatements } from '../postgres/traced-statements.provider.js';
+import { inLines } from './check-config.js';
 import { type CommonConfig, ConfigError, loadConfig } from './config.js';
+import { checkFiles, jsonSchemaOf } from './config-check.service.js';
 import { Drain } from './drain.service.js';
 import { createLogger, nestLogger } from './logger.provider.js';
 import { Metrics } from './metrics.service.js';
@@ -26,28 +29,46 @@ import { Readiness } from './readiness.service.js';
 import type { Runtime } from './runtime.provider.js';
 import type { Tracing } from './tracing.provider.js';
 
+const OPTIONS = {
+  config: { type: 'string' },
+  'check-config': { type: 'boolean' },
+  /** Beside `check-config`: the form alone, and none of the files that it names. */
+  'form-only': { type: 'boolean' },
+  'describe-config': { type: 'boolean' },
+  migrate: { type: 'boolean' },
+} as const;
+
 export interface ServiceDefinition<C extends CommonConfig> {
   readonly service: Service;
   readonly config: z.ZodType<C>;
   readonly module: Type;
   readonly entities: readonly EntityClass[];
   readonly migrations: readonly MigrationClass[];
+  /** What `--check-config` looks at besides the files that the configuration names; throws for what would keep the service from starting. */
+  readonly check?: (config: C) => void;
   /** Run by `--migrate` after the migrations, as the owner role. */
   readonly asOwner?: (owner: QueryRunner, config: C) => Promise<void>;
 }
 
 /**
- * Starts a service: `main.js --config FILE [--check-config | --migrate]`. Nothing opens before the configuration holds.
+ * Starts a service: `main.js --config FILE [--check-config [--form-only] | --migrate]`, or prints the JSON Schema of its configuration by
+ * `--describe-config`. Nothing opens before the configuration holds.
  * Exit codes: 0 done, 2 bad usage or configuration, 1 anything else.
  */
 export async function boot<C extends CommonConfig>(definition: ServiceDefinition<C>): Promise<void> {
   try {
-    const { values } = parseArgs({
-      options: { config: { type: 'string' }, 'check-config': { type: 'boolean' }, migrate: { type: 'boolean' } },
-    });
-    if (!values.config) throw new ConfigError('usage: main.js --config FILE [--check-config | --migrate]');
+    const { values } = parseArgs({ options: OPTIONS });
+    if (values['describe-config']) {
+      process.stdout.write(`${JSON.stringify(jsonSchemaOf(definition.config), null, 2)}\n`);
+      return;
+    }
+    if (!values.config)
+      throw new ConfigError('usage: main.js --config FILE [--check-config [--form-only] | --migrate]');
     const config = loadConfig(values.config, definition.config, definition.service);
-    if (values['check-config']) return;
+    if (values['check-config']) {
+      if (!values['form-only']) check(values.config, definition, config);
+      return;
+    }
     const instance = InstanceId.parse(`${definition.service}-${randomBytes(4).toString('hex')}`);
     const logger = createLogger(definition.service, instance, config.logLevel);
     if (values.migrate) {
@@ -61,7 +82,24 @@ export async function boot<C extends CommonConfig>(definition: ServiceDefinition
   }
 }
 
+/** @throws ConfigError with all that is wrong; what is merely unwise is said, and passes. */
+function check<C extends CommonConfig>(file: string, { config: schema, check }: ServiceDefinition<C>, config: C): void {
+  const findings = checkFiles(config, schema, new Date());
+  try {
+    check?.(config);
+  } catch (error) {
+    const message = error instanceof DomainError ? (error.detail ?? error.title) : (error as Error).message;
+    findings.push({ level: 'error', key: config.service, message });
+  }
+  if (findings.some(({ level }) => level === 'error'))
+    throw new ConfigError(`${file}:\n${inLines(findings).trimEnd()}`);
+  process.stderr.write(inLines(findings));
+}
+
 async function run<C extends CommonConfig>(definition: ServiceDefinition<C>, runtime: Runtime): Promise<void> {
+  for (const { level, key, message } of checkFiles(runtime.config, definition.config, new Date())) {
+    runtime.logger.warn({ key, level }, `the configuration: ${message}`);
+  }
   const app = await createApplication(definition, runtime);
   stopOnSignals(app, runtime.logger);
   await app.get(Listeners).open();
