@@ -44,7 +44,8 @@ function configOf(settings: Settings, { name }: ServiceSpec): object {
       infrastructureCaFile: trust.infrastructureCa,
       controlCaFile: trust.controlCa,
     },
-    identity: certificate,
+    // The ceremony's certificate to begin with; from two thirds of its life on the service has itself certified anew.
+    identity: { ...certificate, renewal: 'self', stateDirectory: join(places(settings).identities, name) },
     listeners: {
       http: { host: HOST, port: faces?.http },
       ...(faces?.vehicle

@@ -24,6 +24,7 @@ const builders: Readonly<Record<string, (settings: Settings) => object>> = {
       profiles: { offered: ['vehicle', 'vehicle-short', 'vehicle-week', 'command-signer', 'ocsp-signer'] },
       crl: shards(settings),
       ocspUrl: `${revocationUrl(settings)}/ocsp`,
+      serviceRenewal: { lifetimeSeconds: 7 * DAY_SECONDS },
       requestMaxAgeSeconds: 30,
     };
   },

@@ -43,6 +43,8 @@ export function places({ home }: Settings) {
     config: join(home, 'config'),
     secrets: join(home, 'secrets'),
     fleet: join(home, 'fleet'),
+    /** What services had renewed by themselves, a folder each. */
+    identities: join(home, 'identities'),
     logs: join(home, 'logs'),
     run: join(home, 'run'),
     state: join(home, 'run', 'supervisor.json'),
