@@ -36,6 +36,18 @@ export class CertificateMetrics {
         }
       },
     );
+    metrics.gauge(
+      'outrider_certificate_lifetime_seconds',
+      'How long it is good for from its beginning: what is left of it tells whether a renewal is late.',
+      ['certificate'],
+      (gauge) => {
+        for (const [certificate, current] of this.read) {
+          const { notBefore, notAfter } = current() ?? {};
+          if (notBefore && notAfter) gauge.set({ certificate }, (notAfter.getTime() - notBefore.getTime()) / 1000);
+          else gauge.remove({ certificate });
+        }
+      },
+    );
   }
 
   /** `certificate`: its name in the metrics, of a closed list; `current`: asked at each scrape, undefined while there is none. */
