@@ -87,8 +87,16 @@ function configOf(settings: Settings, { name }: ServiceSpec): object {
     tokenIssuer: tokenIssuer(settings),
     tokenSkewSeconds: 5,
     revocation: { controlStaleMs: 5000, staleMs: 60_000 },
+    // Nothing balances here, and whoever stops the suite waits for it.
+    shutdown: { drainDelayMs: 0, finishMs: 5000 },
+    ...(settings.traceEndpoint ? { tracing: tracingTo(settings.traceEndpoint) } : {}),
     ...appSettings(settings, name),
   };
+}
+
+/** Every request, and vehicles and operators as they wish: a suite on one machine is there to be looked at. */
+function tracingTo(endpoint: string): object {
+  return { endpoint, sampleRatio: 1, believeSampledOf: ['vehicle', 'operator'], queueSize: 4096 };
 }
 
 /** Vehicles come directly, or through an edge before this suite (deploy/edge). Those that bind their tokens to a key reach this listener by these names. */

@@ -15,6 +15,8 @@ export interface Settings {
   readonly natsUrl: string | undefined;
   /** Our own servers are clusters (cluster.ts). */
   readonly cluster: boolean;
+  /** Where services send spans (OTLP over HTTP), if anywhere. */
+  readonly traceEndpoint: string | undefined;
 }
 
 export const PROJECT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -33,6 +35,7 @@ export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
     postgresUrl: env.OUTRIDER_PG_URL || undefined,
     natsUrl: env.OUTRIDER_NATS_URL || undefined,
     cluster: env.OUTRIDER_CLUSTER === '1',
+    traceEndpoint: env.OUTRIDER_TRACE_ENDPOINT || undefined,
   };
 }
 

@@ -20,6 +20,7 @@ export function vehiclesChild(settings: Settings): ChildSpec {
       vehicles,
       '--vehicles',
       '3',
+      ...(settings.traceEndpoint ? ['--trace-endpoint', settings.traceEndpoint] : []),
     ],
     cwd: settings.project,
     env: productEnv(),

@@ -62,6 +62,7 @@ export async function testServiceConfig(service: Service, { fleet, database, nat
     tokenIssuer: 'https://127.0.0.1:8442',
     tokenSkewSeconds: 10,
     revocation: { controlStaleMs: 5000, staleMs: 60_000 },
+    shutdown: { drainDelayMs: 0, finishMs: 10_000 },
   };
   return { config, directory };
 }

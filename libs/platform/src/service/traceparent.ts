@@ -9,6 +9,8 @@ export interface CallerTrace {
   readonly sampled: boolean;
 }
 
+const NO_TRACE = '0'.repeat(32);
+const NO_SPAN = '0'.repeat(16);
 const HEADER = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
 /** Undefined for none and for one that is malformed: a new trace begins then (Trace Context §3.2, §4.3). */
@@ -25,7 +27,7 @@ export function parseTraceparent(header: string | undefined): CallerTrace | unde
   ];
   // Version 00 ends with its flags; a later one may go on, and ff is none.
   if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined;
-  if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
+  if (traceId === NO_TRACE || spanId === NO_SPAN) return undefined;
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
