@@ -38,6 +38,7 @@ const commands = {
   'deploy:images': { script: 'tools/commands/deploy-images.ts', build: true },
   'deploy:sbom': { script: 'tools/commands/deploy-sbom.ts', build: true },
   'e2e:containers': { script: 'tools/commands/e2e-containers.ts', build: true },
+  'e2e:upgrade': { script: 'tools/commands/e2e-upgrade.ts', build: true },
   'image:pack': { script: 'tools/deploy/image/pack.command.ts', build: true },
 };
 
