@@ -3,7 +3,7 @@
  * fleet's CAs, server certificates, passwords and NATS users below DIR/home, and writes them as Kubernetes Secrets to DIR/manifests.
  * Run again, it keeps what is there and renews certificates that are due. With --from nothing is made: HOME is a suite's own, whose
  * configuration goes to DIR/values.yaml.
- * Prints names alone, never a secret.
+ * With --pkcs11-module, --token-label and --pin-file the CAs' keys are made in a token (docs/runbooks/hsm.md). Prints names alone, never a secret.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -20,7 +20,7 @@ import { writeWhole } from '../local/files.ts';
 import { readSettings, type Settings } from '../local/settings.ts';
 
 const USAGE =
-  'Usage: npm run -s deploy:secrets -- --out DIR [--values FILE]... [--set KEY=VALUE]... [--release NAME] [--namespace NAME] [--from HOME]';
+  'Usage: npm run -s deploy:secrets -- --out DIR [--values FILE]... [--set KEY=VALUE]... [--release NAME] [--namespace NAME] [--from HOME] [--pkcs11-module FILE --token-label LABEL --pin-file FILE]';
 
 await runCommand(async () => {
   const values = readArguments();
@@ -34,7 +34,7 @@ await runCommand(async () => {
   const settings: Settings = { ...readSettings({}), home };
   if (values.from === undefined) {
     mkdirSync(home, { recursive: true, mode: 0o700 });
-    const made = await makeClusterFleet(settings, described);
+    const made = await makeClusterFleet(settings, described, tokenOptions(values));
     console.log(made.length > 0 ? `certificates made: ${made.join(', ')}` : 'every certificate is good for longer');
   } else writeWhole(join(out, 'values.yaml'), stringify(valuesFromHome(settings), { lineWidth: 0, version: '1.1' }));
   const documents = secretDocuments(settings, described, values.namespace);
@@ -56,6 +56,9 @@ function readArguments() {
         set: { type: 'string', multiple: true, default: [] },
         release: { type: 'string', default: 'outrider' },
         namespace: { type: 'string', short: 'n', default: 'outrider' },
+        'pkcs11-module': { type: 'string' },
+        'token-label': { type: 'string' },
+        'pin-file': { type: 'string' },
       },
     });
     if (!values.out) throw new Error('--out is where they go');
@@ -63,6 +66,14 @@ function readArguments() {
   } catch (cause) {
     throw new Failure(`${(cause as Error).message}\n${USAGE}`);
   }
+}
+
+/** As the ceremony takes them: all three, or keys are files. */
+function tokenOptions(values: Readonly<Record<string, unknown>>): string[] {
+  return (['pkcs11-module', 'token-label', 'pin-file'] as const).flatMap((name) => {
+    const value = values[name];
+    return typeof value === 'string' ? [`--${name}`, value] : [];
+  });
 }
 
 /** A secret that lies where git looks is committed one day. */

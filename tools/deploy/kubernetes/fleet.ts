@@ -13,8 +13,15 @@ import type { Deployment } from './names.ts';
 const CEREMONY = 'apps/fleet-ca/dist/ceremony.command.js';
 const SCRAM_ITERATIONS = 4096;
 
-/** Makes what is missing below `settings.home`, and renews server certificates that are due. Returns which were made. */
-export async function makeClusterFleet(settings: Settings, deployment: Deployment): Promise<string[]> {
+/**
+ * Makes what is missing below `settings.home`, and renews server certificates that are due. `token` are the ceremony's options for keys in
+ * a PKCS#11 token, none for files. Returns which certificates were made.
+ */
+export async function makeClusterFleet(
+  settings: Settings,
+  deployment: Deployment,
+  token: readonly string[],
+): Promise<string[]> {
   const { passphrase, services } = fleetFiles(settings);
   const { fleet, secrets, nats } = places(settings);
   secret(passphrase);
@@ -22,6 +29,7 @@ export async function makeClusterFleet(settings: Settings, deployment: Deploymen
   const ceremony = (verb: string, ...more: string[]) =>
     runProduct(CEREMONY, [
       ...[verb, '--out', fleet, '--trust-domain', deployment.trustDomain, '--passphrase-file', passphrase],
+      ...token,
       ...more,
     ]);
   await ceremony('create');

@@ -55,6 +55,9 @@ export function secretDocuments(
     }),
     // For whoever runs the two servers; no pod of ours mounts them.
     'nats.yaml': [
+      ...(deployment.natsNamespace === namespace
+        ? []
+        : [document('ConfigMap', `${fullname}-trust`, deployment.natsNamespace, trustFiles(settings), fullname)]),
       ...secretOf(
         `${fullname}-nats-authorization`,
         { 'authorization.conf': read(authorization) },
