@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { PROJECT } from '../local/settings.ts';
 import { oversizeFiles } from './file-sizes.ts';
+import { incompatibleMigrations, misjudgedMigrations } from './migrations.ts';
 import { impureFiles } from './purity.ts';
 import { RULES } from './supply-chain/rules.ts';
 import { missedPlants } from './supply-chain/self-test.ts';
@@ -28,6 +29,8 @@ export async function runChecks(): Promise<CheckResult[]> {
     check('the import rules catch what is planted', () => run(process.execPath, [rules, '--self-test'])),
     check('file sizes', async () => oversizeFiles().join('\n')),
     check('no clock and no chance in pure files', async () => impureFiles().join('\n')),
+    check('migrations leave the version before at work', async () => incompatibleMigrations().join('\n')),
+    check('the rules on migrations catch what is planted', async () => misjudgedMigrations().join('\n')),
     check('what comes from outside', async () => outsideFindings().join('\n')),
     check('the rules on what comes from outside catch what is planted', async () => missedPlants().join('\n')),
   ]);
