@@ -29,7 +29,7 @@ const SHAPES: readonly (readonly [what: string, shape: RegExp])[] = [
 
 /** Members of a line of JSON that hold nothing but secrets. */
 const MEMBERS =
-  /^(?:authorization|cookie|set-cookie|dpop|password|passphrase|secret|client_secret|access_token|refresh_token|id_token|client_assertion|token|nonce|otp|totp|recovery_codes?|private_?key|d)$/i;
+  /^(?:authorization|cookie|set-cookie|dpop|password|passphrase|secret|client_secret|access_token|refresh_token|id_token|client_assertion|token|nonce|otp|totp|recovery_codes?|private_?key)$/i;
 
 /** @param known values that must not be found anywhere. */
 export function leaksOf(file: string, text: string, known: readonly KnownSecret[]): Leak[] {

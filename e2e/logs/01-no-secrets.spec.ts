@@ -9,7 +9,13 @@ import { type KnownSecret, type Leak, leaksOf } from '../harness/log-secrets.js'
 const FOLDER = join(HOME, 'logs');
 const files = readdirSync(FOLDER).filter((name) => name.includes('.log'));
 /** Lines of these are about one request or message. */
-const OF_ONE_REQUEST = ['refused', 'a request failed', 'an event will come again'];
+const OF_ONE_REQUEST = [
+  'refused',
+  'a request failed',
+  'an event will come again',
+  'a message out of contract is set aside',
+  'a message of another subject is refused',
+];
 
 const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 const PLANTED: readonly (readonly [what: string, line: string])[] = [

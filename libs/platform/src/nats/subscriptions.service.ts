@@ -16,7 +16,7 @@ import { Database } from '../postgres/database.service.js';
 import { isUnstorable } from '../postgres/failure.js';
 import { Metrics } from '../service/metrics.service.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
-import { currentTrace, newSpan, runSpan, type SpanRole, type Trace } from '../service/trace.provider.js';
+import { currentTrace, newSpan, runSpan, type SpanRole, type Trace, withTrace } from '../service/trace.provider.js';
 import { MessageMetrics } from './message-metrics.provider.js';
 import { messaging } from './messaging.js';
 import { Nats } from './nats.client.js';
@@ -131,12 +131,14 @@ export class Subscriptions implements OnApplicationShutdown {
             this.refuseCarried(contract.subject, msg);
             continue;
           }
-          try {
-            const payload = contract.payload.parse(JSON.parse(msg.string()));
-            await handler(payload, contract.routed ? msg.subject.slice(contract.subject.length + 1) : undefined);
-          } catch (error) {
-            await this.setAside(msg.subject, msg.data, error);
-          }
+          await withTrace(traceparentOf(msg), async () => {
+            try {
+              const payload = contract.payload.parse(JSON.parse(msg.string()));
+              await handler(payload, contract.routed ? msg.subject.slice(contract.subject.length + 1) : undefined);
+            } catch (error) {
+              await this.setAside(msg.subject, msg.data, error);
+            }
+          });
         }
       })(),
     );
@@ -218,7 +220,7 @@ export class Subscriptions implements OnApplicationShutdown {
     const begunMs = performance.now();
     const parsed = contract.payload.safeParse(parseJson(msg.data));
     if (!parsed.success) {
-      const isKept = await this.setAside(msg.subject, msg.data, parsed.error);
+      const isKept = await withTrace(traceparentOf(msg), () => this.setAside(msg.subject, msg.data, parsed.error));
       if (isKept) msg.term();
       else msg.nak(RETRY_MS);
       this.messages.event(subject, isKept ? 'set_aside' : 'again', begunMs);
@@ -269,7 +271,9 @@ export class Subscriptions implements OnApplicationShutdown {
    */
   private refuseCarried(subject: string, msg: Msg): void {
     this.malformed.inc({ subject });
-    this.logger.error({ subject, carried: msg.subject.slice(0, 200) }, 'a message of another subject is refused');
+    withTrace(traceparentOf(msg), () =>
+      this.logger.error({ subject, carried: msg.subject.slice(0, 200) }, 'a message of another subject is refused'),
+    );
   }
 
   /** True when the message is safely in the table. */
@@ -296,6 +300,10 @@ export class Subscriptions implements OnApplicationShutdown {
       .finally(() => this.working.delete(tracked));
     this.working.add(tracked);
   }
+}
+
+function traceparentOf({ headers }: Pick<Msg | JsMsg, 'headers'>): string | undefined {
+  return headers?.get('traceparent');
 }
 
 function isOf(contract: EventContract, subject: string): boolean {
