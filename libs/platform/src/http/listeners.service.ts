@@ -204,10 +204,10 @@ export class Listeners implements BeforeApplicationShutdown {
     );
     const answer: http.RequestListener = (request, response) => {
       responseOfSocket.set(request.socket, response);
-      // Not of health's own: who asks there asks this instance.
-      if (this.drain.isLeaving && name !== 'http') response.setHeader('connection', 'close');
       const [path, direct] = this.directly(name, request.url) ?? [];
       this.requestMetrics.begin(name, request, response, path);
+      // Not where health is asked for: whoever asks there asks this instance.
+      if (this.drain.isLeaving && (name !== 'http' || direct)) response.setHeader('connection', 'close');
       if (direct) direct(request, response);
       else fastify.routing(request, response);
     };
