@@ -5,6 +5,7 @@ export default {
   testMatch: ['**/dist/**/*.spec.js'],
   modulePathIgnorePatterns: ['<rootDir>/.outrider', '<rootDir>/.nx'],
   haste: { enableSymlinks: false },
+  runner: '<rootDir>/tools/testing/spec-runner/runner.mjs',
   transform: {},
   testTimeout: 30_000,
 };

@@ -15,19 +15,11 @@ export interface JestRun {
 
 export async function runJest(tally: Tally, { name, args, env, resultFile }: JestRun): Promise<void> {
   const jest = join(PROJECT, 'node_modules', 'jest', 'bin', 'jest.js');
-  const child = spawn(
-    process.execPath,
-    [
-      '--experimental-vm-modules',
-      '--disable-warning=ExperimentalWarning',
-      jest,
-      '--json',
-      `--outputFile=${resultFile}`,
-      '--passWithNoTests',
-      ...args,
-    ],
-    { cwd: PROJECT, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] },
-  );
+  const child = spawn(process.execPath, [jest, '--json', `--outputFile=${resultFile}`, '--passWithNoTests', ...args], {
+    cwd: PROJECT,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const code = await new Promise<number | string>((done, failed) => {
     child.once('error', failed);
     child.once('close', (exit, signal) => done(exit ?? signal ?? 1));

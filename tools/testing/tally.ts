@@ -31,6 +31,14 @@ export function count(tally: Tally, name: string, good: boolean): void {
   }
 }
 
+/** Adds one sum to another. */
+export function add(tally: Tally, part: Tally): void {
+  tally.passed += part.passed;
+  tally.failed += part.failed;
+  tally.skipped.push(...part.skipped);
+  tally.failures.push(...part.failures);
+}
+
 /** A test file that did not even load counts as one failure. */
 export function countJest(tally: Tally, results: JestResults): void {
   for (const file of results.testResults) {

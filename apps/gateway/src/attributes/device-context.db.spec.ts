@@ -65,7 +65,7 @@ describe('what gateway knows of a vehicle', () => {
     const now = Date.now() / 1000;
     await drive('car-1', { speed: 41.2, lat: 52.5, lon: 13.4 }, now - 2);
     await drive('car-1', { speed: 90, lat: 1, lon: 1 }, now - 60);
-    await until(async () => (await known('car-1')).speedKmh === 42);
+    await until(async () => (await known('car-1')).speedKmh === 42 && (await known('car-1')).labels[0] === 'berlin');
     expect(await known('car-1')).toMatchObject({
       state: 'active',
       attestation: 'none',

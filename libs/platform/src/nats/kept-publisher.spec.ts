@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
+import { mock } from 'node:test';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { KeptPublisher } from './kept-publisher.client.js';
 
@@ -7,7 +8,7 @@ let replies: string[];
 let answer: (subject: string, text: string) => void;
 
 beforeEach(() => {
-  jest.useFakeTimers();
+  mock.timers.enable({ apis: ['setTimeout'] });
   replies = [];
   // A server that takes everything and answers when the test says so, as none can be made to.
   const connection = {
@@ -19,7 +20,7 @@ beforeEach(() => {
   };
   publisher = new KeptPublisher(connection as unknown as NatsConnection, 'telemetry', 'telemetry-1');
 });
-afterEach(() => void jest.useRealTimers());
+afterEach(() => void mock.timers.reset());
 
 const messages = [1, 2].map(() => ({ subject: 'a', payload: Buffer.from('{}') }));
 const KEPT = '{"stream":"EVENTS","seq":1}';
@@ -33,7 +34,7 @@ it('is done when all are acknowledged', async () => {
 
 it('says that nobody answers from the first acknowledgement that is late until the next that comes', async () => {
   const late = expect(publisher.publishAll('id', messages)).rejects.toThrow('in time');
-  await jest.advanceTimersByTimeAsync(5_000);
+  mock.timers.tick(5_000);
   await late;
   expect(publisher.answered).toBe(false);
   answer(replies[0]!, KEPT);
