@@ -23,6 +23,7 @@ export type ClientClass = new (config?: pg.ClientConfig) => pg.Client;
 /** Which of several servers takes writes, for all connections of a process to a database; and those connections. */
 export class Primary {
   private known: Address | undefined;
+  private last: Address | undefined;
   private looking: Promise<Address> | undefined;
   private readonly clients = new Map<pg.Client, Address>();
 
@@ -42,8 +43,11 @@ export class Primary {
   /** Asks all of them. What still hangs on another than the one found is cut off: it would wait for a server that is no more. */
   look(config: pg.ClientConfig): Promise<Address> {
     this.looking ??= findWritable(this.addresses, config)
-      .then((found) => {
+      .then((writable) => {
+        // Where all nodes take writes, the one that we are with.
+        const found = writable.find((one) => this.last && same(one, this.last)) ?? (writable[0] as Address);
         this.known = found;
+        this.last = found;
         for (const [client, address] of this.clients) {
           if (!same(address, found)) cut(client, `${words(found)} takes writes instead of ${words(address)}`);
         }
@@ -132,7 +136,8 @@ export function clientOf(primary: Primary, { doubtMs, silenceMs }: Patience): Cl
   };
 }
 
-async function findWritable(addresses: readonly Address[], config: pg.ClientConfig): Promise<Address> {
+/** At least one; those of the highest timeline, in the order configured: of two that take writes the one that was promoted later counts. */
+async function findWritable(addresses: readonly Address[], config: pg.ClientConfig): Promise<readonly Address[]> {
   const found: { readonly address: Address; readonly timeline: string }[] = [];
   const errors: Error[] = [];
   const asked = addresses.map(async (address) => {
@@ -148,9 +153,12 @@ async function findWritable(addresses: readonly Address[], config: pg.ClientConf
     () => Promise.race([all, sleep(OTHERS_MS, undefined, { ref: false })]),
     () => undefined,
   );
-  // Two that take writes: the one that was promoted later. Where all nodes take writes, any.
-  const [best] = found.sort((a, b) => (a.timeline < b.timeline ? 1 : -1));
-  if (best) return best.address;
+  const highest = found
+    .map(({ timeline }) => timeline)
+    .sort()
+    .at(-1);
+  const best = found.filter(({ timeline }) => timeline === highest).map(({ address }) => address);
+  if (best.length > 0) return addresses.filter((address) => best.includes(address));
   // A wrong password will not be right at the next try.
   const hopeless = errors.find((error) => !isDatabaseAway(error));
   if (hopeless) throw hopeless;
