@@ -18,6 +18,7 @@ export class RunningFleet {
     const pace = ['--vehicles', `${vehicles}`, '--interval', `${intervalSeconds}s`, '--ramp', `${RAMP_MS}`];
     this.child = spawn(process.execPath, [program, ...args, ...pace], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
       // Files of hundreds of vehicles: libuv's four threads would be a queue.
       env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
     });

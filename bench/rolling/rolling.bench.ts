@@ -55,7 +55,7 @@ try {
 async function roll({ home, endpoints }: OwnSuite): Promise<boolean> {
   const direct = Suite.find();
   for (const service of SERVICES) instances.push(new TwoInstances(service, direct, home, Number(values.delay)));
-  await Promise.all(instances.map((one) => one.begin()));
+  for (const one of instances) await one.begin();
   process.env.OUTRIDER_ENDPOINTS = balance(endpoints);
   const fleet = new RunningFleet(process.env.OUTRIDER_ENDPOINTS, disks, VEHICLES, values.interval);
   const sender = new CommandSender(Suite.find());

@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { authorityList } from '@outrider/contracts';
+import { DomainError } from '@outrider/errors';
 import { Nats } from '@outrider/platform/nats';
 import { Database } from '@outrider/platform/postgres';
 import { Schedule } from '@outrider/platform/service';
@@ -7,6 +8,8 @@ import type { CrlIssuer } from './crl.js';
 
 const ASK_EVERY_MS = 5_000;
 const TIMEOUT_MS = 4_000;
+
+const isAway = (error: unknown) => error instanceof DomainError && error.code === 'service.unavailable';
 
 /** The issuing CAs whose certificates there are lists of, as fleet-ca last named them. */
 @Injectable()
@@ -20,9 +23,14 @@ export class CrlIssuers implements OnApplicationBootstrap {
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    this.known = await this.database.query<CrlIssuer>(
-      'SELECT issuer_key_id AS "issuerKeyId", prefix FROM crl_issuers ORDER BY prefix',
-    );
+    try {
+      this.known = await this.database.query<CrlIssuer>(
+        'SELECT issuer_key_id AS "issuerKeyId", prefix FROM crl_issuers ORDER BY prefix',
+      );
+    } catch (error) {
+      // Fleet-ca names them all the same: no reason to end, and to begin again and again on a machine that has no time.
+      if (!isAway(error)) throw error;
+    }
     this.schedule.every(ASK_EVERY_MS, 'the issuing CAs could not be asked for', () => this.ask())();
   }
 
