@@ -9,7 +9,8 @@ import { count, type Tally } from './tally.ts';
 
 /** What a platform lives on: enrolment, tokens, telemetry, commands, revocation. */
 const SUITES = ['01-enrol', '02-token', '03-telemetry', '04-command', '05-revoke'];
-const MIGRATIONS = ['apps/*/src/migrations', 'libs/platform/src/postgres/migrations'];
+/** What ran before there were tags: the suite before images, charts and certificates that renew themselves. */
+const UNTAGGED = 'fbacb1fe8a63b2289b2dee92fb24eaea38e0f449';
 
 export async function runRestore(tally: Tally, { home, ...rest }: Settings): Promise<void> {
   const suite = { ...rest, home: join(home, 'restore') };
@@ -31,17 +32,11 @@ export async function runRestore(tally: Tally, { home, ...rest }: Settings): Pro
   }
 }
 
-/**
- * The release before this commit, by its tag; where there is none the commit before the last that changed a migration.
- * Undefined in a clone that does not reach back so far.
- */
+/** The release before this commit, by its tag. Undefined in a clone that does not reach back so far. */
 export function previousVersion(): string | undefined {
   const given = process.env.OUTRIDER_UPGRADE_FROM;
-  if (given) return git('rev-parse', '--verify', '--quiet', `${given}^{commit}`);
-  const release = git('describe', '--tags', '--abbrev=0', '--match', 'v*', 'HEAD^');
-  if (release) return git('rev-parse', '--verify', '--quiet', `${release}^{commit}`);
-  const changed = git('log', '-1', '--format=%H', '--', ...MIGRATIONS);
-  return changed && git('rev-parse', '--verify', '--quiet', `${changed}^`);
+  const release = given ?? git('describe', '--tags', '--abbrev=0', '--match', 'v*', 'HEAD^') ?? UNTAGGED;
+  return git('rev-parse', '--verify', '--quiet', `${release}^{commit}`);
 }
 
 export async function runPreviousServices(tally: Tally, { home, ...rest }: Settings): Promise<void> {
