@@ -9,6 +9,7 @@ import { PROJECT } from './project.js';
 export const PYTHON = ['/usr/bin/python3', 'python3'].find((python) => works(python, ['-c', 'import nacl.signing']));
 
 const CLIENTS = {
+  chromium: works('chromium', ['--version']),
   curl: works('curl', ['--version']),
   openssl: works('openssl', ['version']),
   // Debian keeps servers where a user's PATH does not lead.

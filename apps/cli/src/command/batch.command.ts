@@ -10,7 +10,7 @@ import { seconds } from './seconds.js';
 
 const Batch = z.looseObject({ id: z.string(), state: z.string() });
 type Batch = z.infer<typeof Batch>;
-const Devices = z.looseObject({ items: z.array(z.looseObject({})), next: z.string().optional() });
+const Devices = z.looseObject({ items: z.array(z.looseObject({})), next: z.string().nullish() });
 const Batches = z.looseObject({ items: z.array(z.looseObject({})) });
 
 const AGAIN_MS = 500;
@@ -91,7 +91,7 @@ function devicesCommand(): Command {
           });
           const { items: more, next } = Devices.parse(page);
           items.push(...more);
-          after = next;
+          after = next ?? undefined;
         } while (after !== undefined);
         const rows = items.map(({ device_id, state, command_state, code, detail, command_id }) => [
           device_id,

@@ -6,8 +6,8 @@ import { inSession } from '../session.service.js';
 import { Job, progressLine } from './job.js';
 import { follow, JOBS } from './send-job.service.js';
 
-const Page = z.looseObject({ items: z.array(z.looseObject({})), next: z.string().optional() });
-const JobPage = z.looseObject({ items: z.array(Job), next: z.string().optional() });
+const Page = z.looseObject({ items: z.array(z.looseObject({})), next: z.string().nullish() });
+const JobPage = z.looseObject({ items: z.array(Job), next: z.string().nullish() });
 const PAGE = 500;
 
 interface ListOptions {
@@ -38,14 +38,14 @@ function listCommand(): Command {
     .action(({ device, ...query }: ListOptions, command: Command) =>
       inSession(command, async ({ operator, output }) => {
         const items: z.infer<typeof Page>['items'] = [];
-        let before: string | undefined;
+        let after: string | undefined;
         do {
           const limit = Math.min(PAGE, query.limit - items.length);
-          const asked = { ...query, device_id: device, limit, before };
+          const asked = { ...query, device_id: device, limit, after };
           const page = Page.parse(await operator.call('revocation', 'GET', '/v1/revocations', { query: asked }));
           items.push(...page.items);
-          before = page.next;
-        } while (before !== undefined && items.length < query.limit);
+          after = page.next ?? undefined;
+        } while (after !== undefined && items.length < query.limit);
         const rows = items.map((one) => [one.revoked_at, one.device_id, one.serial, one.reason, one.released_at]);
         output.table({ items }, ['REVOKED', 'DEVICE', 'SERIAL', 'REASON', 'RELEASED'], rows);
       }),
@@ -101,7 +101,7 @@ function linesCommand(): Command {
             const name = one.thumbprint ?? one.serial ?? one.device_id ?? one.key ?? one.invalid;
             output.item(one, [one.line, name, one.outcome, one.detail]);
           }
-          after = page.next;
+          after = page.next ?? undefined;
         } while (after !== undefined);
       }),
     );

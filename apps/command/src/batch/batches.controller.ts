@@ -97,8 +97,8 @@ export class BatchesController {
   @Get()
   @On('operator')
   @RequireOperator('device:read')
-  async list(@QueryParams(PageQuery) { before, limit }: PageQuery) {
-    const found = await this.batches.list(before, limit);
+  async list(@QueryParams(PageQuery) { after, before, limit }: PageQuery) {
+    const found = await this.batches.list(after ?? before, limit);
     const last = found.at(-1);
     return {
       items: found.map(({ batch }) => batchDocument(batch)),

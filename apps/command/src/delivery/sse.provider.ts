@@ -13,7 +13,8 @@ export function sseSink(
 ): { sink: StreamSink; end: (error?: unknown) => void } {
   const signal = goneWith(request, reply);
   reply.hijack();
-  reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+  const own = reply.getHeaders() as Record<string, string>;
+  reply.raw.writeHead(200, { ...own, 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
   reply.raw.socket?.setNoDelay(true);
   const write = (text: string) => {
     if (signal.aborted) return;

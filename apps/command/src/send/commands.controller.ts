@@ -73,7 +73,7 @@ export class CommandsController {
   @On('operator')
   @RequireOperator('device:read')
   list(@PathParam('device', DeviceId) deviceId: DeviceId, @QueryParams(PageQuery) query: PageQuery) {
-    return this.reader.list(deviceId, query.before, query.limit);
+    return this.reader.list(deviceId, query.after ?? query.before, query.limit);
   }
 
   @Describe({

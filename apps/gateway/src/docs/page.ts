@@ -37,5 +37,6 @@ export const START = `SwaggerUIBundle({
   filter: true,
   supportedSubmitMethods: [],
   validatorUrl: null,
+  plugins: [() => ({ components: { authorizeBtn: () => null, authorizeOperationBtn: () => null } })],
 });
 `;

@@ -28,7 +28,7 @@ export class GeofencesController {
 
   @Describe({
     summary: 'A geofence.',
-    answers: { 200: { schema: Geofence, headers: ['ETag'] } },
+    answers: { 200: Geofence },
     problems: ['policy.geofence_not_found'],
   })
   @Get(':name')
@@ -40,8 +40,7 @@ export class GeofencesController {
 
   @Describe({
     summary: 'Makes a geofence, or puts another in its place.',
-    answers: { 200: { schema: Geofence, headers: ['ETag'] } },
-    headers: ['If-Match'],
+    answers: { 200: Geofence },
   })
   @Put(':name')
   @On('operator')
@@ -57,7 +56,6 @@ export class GeofencesController {
   @Describe({
     summary: 'Removes a geofence.',
     answers: { 204: null },
-    headers: ['If-Match'],
     problems: ['policy.geofence_not_found'],
   })
   @Delete(':name')

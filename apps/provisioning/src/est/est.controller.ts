@@ -52,7 +52,7 @@ export class EstController {
 
   @Describe({
     summary: 'What a request must hold (RFC 7030 §4.5).',
-    answers: { 200: { types: ['application/csrattrs'] } },
+    answers: { 200: { types: ['application/csrattrs'] }, 204: null },
     refusals: 'text',
     path: { label: z.string() },
     problems: ['est.label_unknown'],

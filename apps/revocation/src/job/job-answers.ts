@@ -51,6 +51,8 @@ export const JobLinePage = page(
     thumbprint: z.string().optional(),
     device_id: z.string().optional(),
     key: z.string().optional(),
+    /** A line that names nothing, as it stands in the file. */
+    invalid: z.string().optional(),
     outcome: z.string(),
     detail: z.string().optional(),
   }),

@@ -24,12 +24,12 @@ export const FileQuery = z.strictObject({
 });
 export type FileQuery = z.output<typeof FileQuery>;
 
+const Cursor = z.string().regex(/^\d{1,18}$/);
+
 export const JobsQuery = z.strictObject({
   state: z.enum(JOB_STATES).optional(),
-  before: z
-    .string()
-    .regex(/^\d{1,18}$/)
-    .optional(),
+  after: Cursor.optional(),
+  before: Cursor.optional().describe('The former name of `after`.'),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 

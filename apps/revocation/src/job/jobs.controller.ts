@@ -92,8 +92,8 @@ export class JobsController {
   @Get()
   @On('operator')
   @RequireOperator('device:read')
-  async list(@QueryParams(JobsQuery) { before, state, limit }: z.infer<typeof JobsQuery>) {
-    const found = await this.jobs.list(before, state, limit);
+  async list(@QueryParams(JobsQuery) { after, before, state, limit }: z.infer<typeof JobsQuery>) {
+    const found = await this.jobs.list(after ?? before, state, limit);
     const last = found.at(-1);
     return { items: found.map(jobDocument), next: last && found.length === limit ? last.position : null };
   }

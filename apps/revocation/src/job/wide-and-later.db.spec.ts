@@ -146,11 +146,11 @@ describe('the list of revocations', () => {
     const list = (query: string) => suite.call('GET', `/v1/revocations?${query}`, undefined, { scope: 'device:read' });
     const { body } = await list('device_id=list-one&limit=1');
     expect(body.items).toMatchObject([{ reason: 'superseded', thumbprint: ref.thumbprint }]);
-    const rest = await list(`device_id=list-one&before=${body.next}`);
+    const rest = await list(`device_id=list-one&after=${body.next}`);
     expect(rest.body.items).toMatchObject([
       { reason: 'certificateHold', note: 'found', released_by: expect.any(String) },
     ]);
-    expect(rest.body.next).toBeUndefined();
+    expect(rest.body.next).toBeNull();
     for (const [query, count] of [
       [`serial=${ref.serialNumber}`, 2],
       [`thumbprint=${ref.thumbprint}&status=released`, 1],

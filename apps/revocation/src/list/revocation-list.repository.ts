@@ -21,7 +21,16 @@ export interface ListedRevocation {
 export class RevocationList {
   constructor(private readonly database: Database) {}
 
-  page({ device_id, serial, thumbprint, reason, status, before, limit }: ListQuery): Promise<ListedRevocation[]> {
+  page({
+    device_id,
+    serial,
+    thumbprint,
+    reason,
+    status,
+    after,
+    before,
+    limit,
+  }: ListQuery): Promise<ListedRevocation[]> {
     const values: unknown[] = [];
     const value = (one: unknown) => `$${values.push(one)}`;
     const where = [
@@ -30,7 +39,7 @@ export class RevocationList {
       ...(thumbprint ? [`r.thumbprint = ${value(thumbprint)}`] : []),
       ...(reason ? [`r.reason = ${value(reason)}`] : []),
       ...(status ? [`h.id IS ${status === 'released' ? 'NOT NULL' : 'NULL'}`] : []),
-      ...(before ? [`r.id < ${value(before)}::bigint`] : []),
+      ...((after ?? before) ? [`r.id < ${value(after ?? before)}::bigint`] : []),
     ];
     return this.database.query<ListedRevocation>(
       `SELECT r.id, r.serial_number AS serial, r.thumbprint, r.issuer_key_id AS issuer, r.device_id, r.reason, r.revoked_at,

@@ -163,7 +163,11 @@ function refusal(status: number, codes: readonly ErrorCode[], shape: 'problem' |
     shape === 'text'
       ? { 'text/plain': { schema: { type: 'string', pattern: `^(${codes.join('|').replaceAll('.', '\\.')}): ` } } }
       : shape === 'oauth'
-        ? { 'application/json': { schema: of('OAuthError') } }
+        ? {
+            'application/json': { schema: of('OAuthError') },
+            // Refused before it reaches the route.
+            ...(status === 413 ? { 'application/problem+json': { schema: of('Problem') } } : {}),
+          }
         : { 'application/problem+json': { schema: of('Problem') } };
   return { description, headers: references(named), content };
 }
