@@ -106,7 +106,9 @@ export const FUNCTIONS: Readonly<Record<string, Work>> = {
   contains: (part: string, text: string) => text.includes(part),
   replace: (from: string, to: string, text: string) => text.replaceAll(from, to),
   lower: (text: string) => text.toLowerCase(),
-  join: (separator: string, values: unknown[]) => values.map(printed).join(separator),
+  // Of one value that is no list, that value.
+  join: (separator: string, values: unknown) =>
+    (Array.isArray(values) ? values : [values]).map(printed).join(separator),
   toString: (value: unknown) => printed(value),
   sha256sum: (text: string) => createHash('sha256').update(text).digest('hex'),
   // Sprig: numbers
