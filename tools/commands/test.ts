@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { printChecks, runChecks } from '../lint/checks.ts';
 import { runCommand } from '../local/failure.ts';
+import { freeOffset } from '../local/ports.ts';
 import { readSettings, type Settings } from '../local/settings.ts';
+import { runContainerTests } from '../testing/containers.ts';
 import { hasE2eTests, runE2eTests } from '../testing/e2e.ts';
 import { closingLine, count, emptyTally, type Tally } from '../testing/tally.ts';
 import { runUnitTests } from '../testing/unit.ts';
@@ -25,6 +27,10 @@ await runCommand(async () => {
     if (plan.unit) await attempt(tally, 'unit', () => runUnitTests(tally, settings('unit'), plan.unit ?? []));
     if (plan.e2e && hasE2eTests())
       await attempt(tally, 'e2e', () => runE2eTests(tally, settings('e2e'), plan.e2e ?? []));
+    if (plan.containers)
+      await attempt(tally, 'containers', async () =>
+        runContainerTests(tally, { ...settings('containers'), portOffset: await freeOffset(9000) }),
+      );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -39,10 +45,12 @@ interface Plan {
   /** Filters; undefined: none of that kind is run. */
   readonly unit: readonly string[] | undefined;
   readonly e2e: readonly string[] | undefined;
+  /** The suite in containers. */
+  readonly containers: boolean;
 }
 
 function planOf(filters: readonly string[]): Plan {
-  if (filters.length === 0) return { lint: true, unit: [], e2e: [] };
+  if (filters.length === 0) return { lint: true, unit: [], e2e: [], containers: true };
   const inE2e = (filter: string) => /^(e2e(\/|$)|attacks|\d\d-)/.test(filter);
   const e2e = filters
     .filter(inE2e)
@@ -53,6 +61,7 @@ function planOf(filters: readonly string[]): Plan {
     lint: filters.includes('lint'),
     unit: unit.length > 0 ? unit : undefined,
     e2e: filters.some(inE2e) ? e2e : undefined,
+    containers: filters.some((filter) => filter.includes('19-containers')),
   };
 }
 

@@ -56,6 +56,12 @@ export async function runAside(env: NodeJS.ProcessEnv, program: string, ...args:
   return stdout;
 }
 
+/** All that it said, whatever came of it. */
+export function both(env: NodeJS.ProcessEnv, program: string, ...args: readonly string[]): string {
+  const { stdout, stderr } = spawnSync(program, args, { env, encoding: 'utf8' });
+  return `${stdout ?? ''}${stderr ?? ''}`;
+}
+
 export function works(env: NodeJS.ProcessEnv, program: string, ...args: readonly string[]): boolean {
   return spawnSync(program, args, { env, stdio: 'ignore' }).status === 0;
 }

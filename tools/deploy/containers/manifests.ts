@@ -7,15 +7,17 @@ import { PROJECT, type Settings } from '../../local/settings.ts';
 import { run } from './engine.ts';
 
 interface Manifest {
+  readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string };
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 export interface Manifests {
   /** One a service: its Deployment, and everything that it mounts. */
   readonly files: readonly string[];
-  /** What the engine keeps by these names until told otherwise. */
-  readonly secrets: readonly string[];
+  /** What the engine keeps by these names until told otherwise: it makes a volume of everything that is mounted. */
+  readonly volumes: readonly string[];
 }
 
 /** What podman plays; a Service, an Ingress and their like are a cluster's. */
@@ -53,25 +55,66 @@ export function manifestsOf(
     readFileSync(join(folder, 'manifests', name), 'utf8'),
   );
   const all = [...made, text].flatMap(documents).filter(({ kind }) => PLAYED.includes(kind));
-  const shared = all.filter(({ kind }) => kind === 'ConfigMap');
-  const secrets = all.filter(({ kind }) => kind === 'Secret');
-  // Secrets are the engine's: all are made with the first file's.
-  const first = join(folder, 'secrets.yaml');
-  write(first, secrets);
+  const mounted = all.flatMap((one) =>
+    one.kind === 'Secret' ? [asConfigMap(one)] : one.kind === 'ConfigMap' ? [one] : [],
+  );
   const files = all
     .filter(({ kind }) => kind === 'Deployment')
     .map((deployment) => {
+      forPodman(deployment);
       const file = join(folder, `${deployment.metadata.name}.yaml`);
-      write(file, [...shared.filter((one) => mounts(deployment, one)), deployment]);
+      write(file, [...mounted.filter((one) => mounts(deployment, one)), deployment]);
       return file;
     });
-  return { files: [first, ...files], secrets: secrets.map(({ metadata }) => metadata.name) };
+  return { files, volumes: mounted.map(({ metadata }) => metadata.name) };
 }
 
 function documents(text: string): Manifest[] {
   return parseAllDocuments(text)
     .map((document) => document.toJS() as Manifest)
     .filter(Boolean);
+}
+
+interface Volume {
+  name: string;
+  secret?: { secretName: string };
+  configMap?: { name: string };
+}
+
+interface PodTemplate {
+  readonly metadata: { annotations?: Readonly<Record<string, string>> };
+  readonly spec: { readonly volumes: Volume[]; readonly containers: { ports?: unknown }[] };
+}
+
+/**
+ * podman 4.3 mounts a Secret as it stands in the document, in base64, and into the same volume as a ConfigMap of its name: here each is a
+ * ConfigMap of a name of its own, which to a machine's own engine is no less secret.
+ */
+function asConfigMap({ metadata, data = {} }: Manifest): Manifest {
+  const decoded = Object.entries(data).map(([name, text]) => [name, Buffer.from(text, 'base64').toString()]);
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: secretName(metadata.name) },
+    data: Object.fromEntries(decoded),
+  };
+}
+
+function secretName(name: string): string {
+  return `${name}-secret`;
+}
+
+/** It also refuses the names of ports on the host's network, and may take an init container that has ended for one that runs, unless it is to stay. */
+function forPodman(deployment: Manifest): void {
+  const { metadata, spec } = (deployment as Manifest & { spec: { template: PodTemplate } }).spec.template;
+  const { volumes, containers } = spec;
+  metadata.annotations = { ...metadata.annotations, 'io.podman.annotations.init.container.type': 'always' };
+  for (const volume of volumes) {
+    if (!volume.secret) continue;
+    volume.configMap = { name: secretName(volume.secret.secretName) };
+    delete volume.secret;
+  }
+  for (const container of containers) delete container.ports;
 }
 
 function mounts(deployment: Manifest, { metadata }: Manifest): boolean {

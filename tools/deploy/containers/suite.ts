@@ -14,7 +14,7 @@ import { places, type Settings } from '../../local/settings.ts';
 import { claim } from '../../local/state.ts';
 import { Supervisor } from '../../local/supervisor.ts';
 import { type Say, step } from '../../local/terminal.ts';
-import { runAside, works } from './engine.ts';
+import { both, runAside, works } from './engine.ts';
 import { type Manifests, manifestsOf } from './manifests.ts';
 
 const READY_WITHIN_MS = 180_000;
@@ -55,6 +55,8 @@ export async function startContainers(
     writeEndpoints(settings, adminUrl);
     const made = manifestsOf(settings, env, join(places(settings).run, 'manifests'), image);
     manifests = made;
+    // What a suite left that was killed.
+    await remove(env, made);
     await step(
       say,
       'containers',
@@ -74,16 +76,28 @@ export async function startContainers(
   }
 }
 
-/** The first file holds what all need, the second makes what the engine needs for any pod. */
+/** The first makes what the engine needs for any pod. */
 async function play(env: NodeJS.ProcessEnv, { files }: Manifests): Promise<void> {
-  const [secrets, first, ...others] = files;
-  for (const file of [secrets, first]) if (file) await runAside(env, 'podman', 'kube', 'play', file);
-  await sideBySide(others, (file) => runAside(env, 'podman', 'kube', 'play', file));
+  const [first, ...others] = files;
+  if (first) await playFile(env, first);
+  await sideBySide(others, (file) => playFile(env, file));
 }
 
-async function remove(env: NodeJS.ProcessEnv, { files, secrets }: Manifests): Promise<void> {
-  await sideBySide(files.slice(1), (file) => runAside(env, 'podman', 'kube', 'down', file).catch(() => undefined));
-  for (const name of secrets) works(env, 'podman', 'secret', 'rm', name);
+/** An init container that failed is named by its id alone: what it said is asked for. */
+async function playFile(env: NodeJS.ProcessEnv, file: string): Promise<void> {
+  try {
+    await runAside(env, 'podman', 'kube', 'play', file);
+  } catch (error) {
+    const said = (error as { stderr?: string }).stderr ?? String(error);
+    const id = /[0-9a-f]{64}/.exec(said)?.[0];
+    throw new Failure(`podman kube play ${file}: ${said}${id ? both(env, 'podman', 'logs', '--tail', '20', id) : ''}`);
+  }
+}
+
+async function remove(env: NodeJS.ProcessEnv, { files, volumes }: Manifests): Promise<void> {
+  await sideBySide(files, (file) => runAside(env, 'podman', 'kube', 'down', file).catch(() => undefined));
+  // The next suite of this name would find them, with what was in them.
+  for (const name of volumes) works(env, 'podman', 'volume', 'rm', '--force', name);
 }
 
 async function sideBySide<T>(some: readonly T[], work: (one: T) => Promise<unknown>): Promise<void> {
