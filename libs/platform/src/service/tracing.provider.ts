@@ -11,9 +11,9 @@ import {
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { TracerProvider } from '@opentelemetry/sdk-trace';
+import type { Logger } from 'pino';
 import type { TracingConfig } from './config.js';
 import type { Metrics } from './metrics.service.js';
-import type { Runtime } from './runtime.provider.js';
 import { SpanQueue } from './span-queue.provider.js';
 import { newSpan, type RecordedSpan, type SpanRole, type Trace } from './trace.provider.js';
 import { type CallerTrace, isSampled, parseTraceparent } from './traceparent.js';
@@ -41,7 +41,7 @@ export class Tracing {
 
   constructor(
     private readonly config: TracingConfig,
-    { service, instance, logger }: Pick<Runtime, 'service' | 'instance' | 'logger'>,
+    { service, instance, logger }: { service: string; instance: string; logger: Logger },
   ) {
     const exporter = new OTLPTraceExporter({
       url: config.endpoint,
