@@ -8,6 +8,7 @@ import { impureFiles } from './purity.ts';
 import { RULES } from './supply-chain/rules.ts';
 import { missedPlants } from './supply-chain/self-test.ts';
 import { readSupplyChain } from './supply-chain/workspace.ts';
+import { threatModelFindings } from './threat-model.ts';
 
 export interface CheckResult {
   readonly name: string;
@@ -31,6 +32,7 @@ export async function runChecks(): Promise<CheckResult[]> {
     check('no clock and no chance in pure files', async () => impureFiles().join('\n')),
     check('migrations leave the version before at work', async () => incompatibleMigrations().join('\n')),
     check('the rules on migrations catch what is planted', async () => misjudgedMigrations().join('\n')),
+    check('the tests that the threat model names', async () => threatModelFindings().join('\n')),
     check('what comes from outside', async () => outsideFindings().join('\n')),
     check('the rules on what comes from outside catch what is planted', async () => missedPlants().join('\n')),
   ]);
