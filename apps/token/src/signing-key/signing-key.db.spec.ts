@@ -106,7 +106,7 @@ it('another key-encryption key stops the start', async () => {
     file,
     JSON.stringify({ ...ground.config, signingKeys: { ...ground.config.signingKeys, encryptionKeyFile } }),
   );
-  const started = promisify(execFile)(process.execPath, [MAIN, '--config', file], { timeout: 20_000 });
+  const started = promisify(execFile)(process.execPath, [MAIN, '--config', file], { timeout: 60_000 });
   await expect(started).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('does not open') });
 });
 
