@@ -28,7 +28,8 @@ export async function runUnitTests(tally: Tally, settings: Settings, filters: re
     const nats = findNats(console.error);
     await runJest(tally, {
       name: 'tests beside the code',
-      args: ['--maxWorkers=2', ...filters],
+      // More than two cores' worth: much of a database's spec is waiting. libs/testing parts its ports among four.
+      args: ['--maxWorkers=3', ...filters],
       env: {
         OUTRIDER_TEST_PG_URL: url,
         ...(nats.kind === 'process' ? { OUTRIDER_TEST_NATS_SERVER: nats.program } : {}),
