@@ -7,7 +7,7 @@ export interface Outcome {
 }
 
 export interface Attack {
-  /** In ATTACKS.md. */
+  /** Its number; attacks that belong together share one. */
   readonly row: number;
   readonly attacker: string;
   readonly expected: string;

@@ -1,4 +1,4 @@
-/** Every attack, in the order of ATTACKS.md. */
+/** Every attack, in the order of their rows. */
 import { replayedMessages } from './01-replayed-messages.js';
 import { reusedNumber } from './02-reused-number.js';
 import { forgedFuture, jump } from './03-far-future-numbers.js';

@@ -1,4 +1,4 @@
-/** Decides whether an operator's request may go on: token, denylist, scope, step-up. Never fails closed on a stale feed (DESIGN §4). */
+/** Decides whether an operator's request may go on: token, denylist, scope, step-up. Never fails closed on a stale feed. */
 import type { ErrorCode } from '@outrider/errors';
 import type { OperatorClaims } from './access-token.js';
 import { hasScope } from './binding.js';

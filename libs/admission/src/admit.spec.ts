@@ -109,7 +109,7 @@ describe('each check refuses by itself', () => {
   });
 });
 
-it('asks in the order of DESIGN §4: the first failure speaks', () => {
+it('asks in the order of ARCHITECTURE.md: the first failure speaks', () => {
   const worst = context(
     { feedAgeMs: 1e9, verifyToken: () => ({ ok: false, code: 'auth.token_expired', reason: 'expired' }) },
     { kind: 'device', value: A },

@@ -1,4 +1,4 @@
-/** Decides whether a vehicle's request may go on: DESIGN §4, in its order. */
+/** Decides whether a vehicle's request may go on, check by check in the order of ARCHITECTURE.md. */
 import type { ErrorCode } from '@outrider/errors';
 import type { DeviceId, Thumbprint } from '@outrider/ids';
 import type { DeviceClaims } from './access-token.js';

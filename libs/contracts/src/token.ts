@@ -56,7 +56,7 @@ export const operatorsGet = request({
   }),
 });
 
-/** First authenticated use of a certificate: starts the overlap after which its predecessor is superseded (DESIGN §3). */
+/** First authenticated use of a certificate: starts the overlap after which its predecessor is superseded. */
 export const certificateSeen = event({
   subject: 'token.certificate.seen.v1',
   routed: true,

@@ -1,4 +1,4 @@
-/** One key, several uses: the context inside each form of signed bytes, so that no message can be taken for another (DESIGN §3). */
+/** One key, several uses: the context inside each form of signed bytes, so that no message can be taken for another. */
 
 /** `typ` of the JOSE header, compared exactly: no `application/` prefix, no other case. */
 export const JWS_TYP = {

@@ -3,9 +3,9 @@
 /** Sequence numbers the window remembers, the highest one included. */
 export const WINDOW_BITS = 1_024;
 export const WINDOW_BYTES = WINDOW_BITS / 8;
-/** An advance of more than this is accepted and reported (DESIGN §6). */
+/** An advance of more than this is accepted and reported. */
 export const MAX_JUMP = 10_000;
-/** An advance of more than this is refused (DESIGN §6). */
+/** An advance of more than this is refused. */
 export const HARD_LIMIT = 1_000_000;
 
 /**
@@ -75,7 +75,7 @@ export function judge(window: ReplayWindow, seq: number, limits: WindowLimits): 
 
 /**
  * Judges a sequence number and gives the window that follows; the one given is not changed. An empty window accepts 1 to hardLimit.
- * Call it after every other check of the message has passed: only then may the window move (DESIGN §6).
+ * Call it after every other check of the message has passed: only then may the window move.
  */
 export function accept(window: ReplayWindow, seq: number, limits: WindowLimits): Verdict {
   const judgement = judge(window, seq, limits);

@@ -1,4 +1,4 @@
-/** A small real fleet: every CA of DESIGN §3 with fresh keys, and the leaves a test asks for. */
+/** A small real fleet: every CA with fresh keys, and the leaves a test asks for. */
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { signDer } from '@outrider/crypto';
 import { type DeviceId, deviceSpiffeId, SerialNumber, serviceSpiffeId, TrustDomain } from '@outrider/ids';

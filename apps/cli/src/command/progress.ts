@@ -2,7 +2,7 @@
 
 export type Progress = 'under_way' | 'done' | 'failed' | 'nobody_knows';
 
-/** `state`: as the command service says it (DESIGN §7); one never heard of is taken as under way. */
+/** `state`: as the command service says it; one never heard of is taken as under way. */
 export function progressOf(state: string): Progress {
   if (state === 'succeeded') return 'done';
   if (['failed', 'refused', 'expired', 'cancelled'].includes(state)) return 'failed';

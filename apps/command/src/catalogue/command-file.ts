@@ -10,7 +10,7 @@ import { z } from 'zod';
 export const CommandFile = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
   title: z.string().min(1).max(200),
-  /** Released only against the vehicle's fresh nonce, and sent only with `command:send-critical` (DESIGN §7). */
+  /** Released only against the vehicle's fresh nonce, and sent only with `command:send-critical`. */
   critical: z.boolean(),
   roles: z.array(z.string().min(1).max(64)).min(1).max(32).optional(),
   policy: z.strictObject({ remoteControl: z.boolean(), recovery: z.boolean().default(false) }),

@@ -5,7 +5,7 @@ import { Database } from '@outrider/platform/postgres';
 import { cancel } from '../command/command.js';
 import { Commands } from '../command/commands.repository.js';
 
-/** A revoked device gets nothing any more: what was not released yet is cancelled (DESIGN §8). */
+/** A revoked device gets nothing any more: what was not released yet is cancelled. */
 @Injectable()
 export class RevokedDevices implements OnApplicationBootstrap {
   constructor(

@@ -1,4 +1,4 @@
-/** The four authorities of a fleet (DESIGN §3): what each is called, who signs it, and the certificate it gets. */
+/** The four authorities of a fleet: what each is called, who signs it, and the certificate it gets. */
 import type { SerialNumber, TrustDomain } from '@outrider/ids';
 import { type CertificateDescription, OID, PROFILES, type ProfileName } from '@outrider/x509';
 

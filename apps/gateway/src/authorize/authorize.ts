@@ -42,7 +42,7 @@ export type Authorization = (Allowed | Denied) & {
   readonly rule: Rule | undefined;
 };
 
-/** An edge's word for a certificate is good for what its own word would be: control needs a key that the vehicle itself shows (DESIGN §4). */
+/** An edge's word for a certificate is good for what its own word would be: control needs a key that the vehicle itself shows. */
 export function authorize(
   { method, host, target, authorization }: OriginalRequest,
   caller: OriginalCaller,

@@ -171,7 +171,7 @@ export class Enrolment implements OnApplicationShutdown {
         : await this.issueQueue.submit(
             this.issuing.note({ ask, request: decided.request, newcomer: decided.newcomer }),
           );
-    // Whoever was denied while this was on its way gets nothing (DESIGN §8).
+    // Whoever was denied while this was on its way gets nothing.
     const { thumbprint, keyThumbprint, serialNumber, issuerKeyId } = row;
     this.denied.checkCertificate(
       { thumbprint, keyThumbprint, serialNumber, authorityKeyId: issuerKeyId },

@@ -71,7 +71,7 @@ export class WorkingSet<C extends WorkingCertificate = WorkingCertificate> {
     return { ...stored, holders: [...stored.holders, holder] };
   }
 
-  /** Notes an authenticated use of a certificate now (DESIGN §3: the overlap begins with the first). */
+  /** Notes an authenticated use of a certificate now (the overlap begins with the first). */
   use(deviceId: DeviceId, thumbprint: Thumbprint, overlapSecondsOf: (label: string) => number, now: Date): void {
     const held = this.heldBy(deviceId);
     const used = held.find((one) => one.thumbprint === thumbprint);

@@ -1,4 +1,4 @@
-/** The lifecycle of a device as one table: which state follows which, by what event, and what holds it back (DESIGN §3). */
+/** The lifecycle of a device as one table: which state follows which, by what event, and what holds it back. */
 import type { DeviceState, RevocationReason } from '@outrider/contracts';
 
 /** Why a device is quarantined. It leaves quarantine with the last of them. */

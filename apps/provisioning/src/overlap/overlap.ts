@@ -1,4 +1,4 @@
-/** What the first authenticated use of a certificate means for the others of its device (DESIGN §3: renewal and overlap). */
+/** What the first authenticated use of a certificate means for the others of its device (renewal and overlap). */
 import type { Thumbprint } from '@outrider/ids';
 import { type HeldCertificate, isLapsed, isLive, newest } from '../certificate/certificate.js';
 

@@ -1,4 +1,4 @@
-/** Decides on a signed batch: one signature for n records that take seq .. seq + n - 1, a verdict for each (DESIGN §6). */
+/** Decides on a signed batch: one signature for n records that take seq .. seq + n - 1, a verdict for each. */
 import { canonicalize, cborElements, cborMember } from '@outrider/canonicalization';
 import { JCS_TYP, sha256, sha256Hex } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';

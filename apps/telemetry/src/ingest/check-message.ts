@@ -1,4 +1,4 @@
-/** Decides all that can be said of one message without the window: binding, signature, shape, skew, in this order (DESIGN §6). */
+/** Decides all that can be said of one message without the window: binding, signature, shape, skew, in this order. */
 import { canonicalize } from '@outrider/canonicalization';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId } from '@outrider/ids';

@@ -1,4 +1,4 @@
-/** What a body and the messages in it are bounded by (DESIGN §6). */
+/** What a body and the messages in it are bounded by. */
 import type { ScanLimits } from '@outrider/canonicalization';
 
 /** Of one body. */

@@ -8,7 +8,7 @@ import { normalize, size } from './ranges.js';
 export const OrderId = z.uuid().brand('OrderId');
 export type OrderId = z.infer<typeof OrderId>;
 
-/** An order is good for this long at most (DESIGN §6). */
+/** An order is good for this long at most. */
 export const MAX_VALID_SECONDS = 72 * 3600;
 /** Numbers that one order asks for: what one transaction takes in. What is more is asked for by the next order. */
 export const MAX_ORDER_NUMBERS = 20_000;

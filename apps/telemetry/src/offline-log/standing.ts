@@ -1,4 +1,4 @@
-/** Decides how far a verified segment is to be trusted: what a revoked key signed counts only where its time is proven (DESIGN §6). */
+/** Decides how far a verified segment is to be trusted: what a revoked key signed counts only where its time is proven. */
 import type { LogSigner } from './verify-log.js';
 
 /** `unanchored`: kept, but whoever holds the key since its revocation may have written it. */

@@ -48,7 +48,7 @@ export interface VerifiedSegment {
 /**
  * The next segment of a log. Order: device and log, number, chain, the head that was announced, signature, certificate at that time,
  * sequence numbers, records. What a record's clock said is
- * no reason here: outside the skew it is in a log that a record may come (DESIGN §6).
+ * no reason here: outside the skew it is in a log that a record may come.
  * @param before undefined for the delivery's first segment
  * @throws DomainError whose members are `segment`, `record`, `seq`
  */

@@ -20,7 +20,7 @@ export type Unfit = 'revoked' | 'superseded' | 'not_yet_valid' | 'expired';
  * Undefined when the certificate may have signed at `atMs`, else why not. One that has expired or was superseded since vouches for the
  * time when it was in service; a revoked one for times before its revocation only, and for none where that time is not known. `atMs` must
  * come from someone who is trusted with it: a vehicle's own clock says nothing against the holder of a stolen key, so what a revoked
- * certificate signed counts only where something else fixes its time (a later log head that had been received, DESIGN §6).
+ * certificate signed counts only where something else fixes its time (a later log head that had been received).
  */
 export function mayHaveSigned(
   { notBeforeMs, notAfterMs }: CertificateValidity,

@@ -16,7 +16,7 @@ export function worthAsking(known: DeviceKnowledge): boolean {
   return known === 'unknown' || (known !== 'not_registered' && known.state === 'registered');
 }
 
-/** What a quarantined vehicle may still hand in: the log of what happened (DESIGN §4, mode `recovery`). */
+/** What a quarantined vehicle may still hand in: the log of what happened (mode `recovery`). */
 const HANDING_IN_A_LOG = 'telemetry:backfill';
 
 /** Whether nothing but the handing in of logs is asked for. */

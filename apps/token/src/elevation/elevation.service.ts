@@ -120,7 +120,7 @@ export class ElevationService {
 
   /**
    * Closed while no policies are in force, as everything that they guard is; but for the right to change policies, by which what is
-   * wrong with them is put right: only a policy that forbids it refuses that (DESIGN §4).
+   * wrong with them is put right: only a policy that forbids it refuses that.
    */
   private requireAllowed(
     { accountId, roles, scope, durationSeconds }: Elevation,

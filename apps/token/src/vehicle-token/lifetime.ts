@@ -1,4 +1,4 @@
-/** Decides how long a vehicle's token lives: within its family's bounds, and never past the certificate it comes from (DESIGN §5). */
+/** Decides how long a vehicle's token lives: within its family's bounds, and never past the certificate it comes from. */
 import { DomainError } from '@outrider/errors';
 import type { ScopeFamily } from './scope.js';
 

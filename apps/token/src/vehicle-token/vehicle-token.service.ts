@@ -150,14 +150,14 @@ export class VehicleTokenService {
     return new DomainError(code, { detail });
   }
 
-  /** The guard has let the request through on a denylist good enough for telemetry; control fails closed earlier (DESIGN §4). */
+  /** The guard has let the request through on a denylist good enough for telemetry; control fails closed earlier. */
   private requireFreshDenylist(): void {
     if (this.denylist.freshness() === 'fresh') return;
     throw new DomainError('revocation.stale', { retryAfterSeconds: STALE_RETRY_SECONDS });
   }
 }
 
-/** A proxy vouches for the certificate alone; control rests on a key that the vehicle itself shows (DESIGN §4). */
+/** A proxy vouches for the certificate alone; control rests on a key that the vehicle itself shows. */
 function needsProof(): DomainError {
   return new DomainError('token.invalid_dpop_proof', { detail: 'control through a proxy needs a DPoP proof' });
 }

@@ -33,7 +33,7 @@ import { LinkService } from './link.service.js';
 import { RecoveryStore } from './recovery.store.js';
 import { openStateDatabase } from './state-database.store.js';
 
-/** Records that the platform has are kept this long: as far back as an offline log may be asked for (DESIGN §6). */
+/** Records that the platform has are kept this long: as far back as an offline log may be asked for. */
 const KEEP_SENT_SECONDS = 72 * 3600;
 const PRUNE_EVERY_MS = 600_000;
 const ALIGN_ATTEMPTS = 3;

@@ -1,4 +1,4 @@
-/** Decides whether a command is carried out, answered again from memory, or refused: the checks of DESIGN §7, in its order. */
+/** Decides whether a command is carried out, answered again from memory, or refused: the checks of docs/protocols/command.md, in its order. */
 import { verificationKey } from '@outrider/crypto';
 import { DomainError } from '@outrider/errors';
 import { type CommandId, type DeviceId, serviceSpiffeId, type TrustDomain } from '@outrider/ids';

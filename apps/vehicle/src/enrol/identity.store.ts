@@ -15,7 +15,7 @@ const StoredIdentityFile = z.object({
   receivedAt: z.number(),
 });
 
-/** Kept until it is answered: a lost answer is asked for again with the same key and the same bytes (DESIGN §3). */
+/** Kept until it is answered: a lost answer is asked for again with the same key and the same bytes. */
 const PendingFile = z.object({ keyName: z.string(), request: z.base64() });
 export type PendingEnrolment = z.infer<typeof PendingFile>;
 

@@ -23,7 +23,7 @@ export interface Identity extends StoredIdentity {
   readonly notAfter: number;
 }
 
-/** @throws DomainError `service.upstream_invalid` for a certificate that names no vehicle as DESIGN §3 has it */
+/** @throws DomainError `service.upstream_invalid` for a certificate that names no vehicle as fleet certificates do */
 export function readIdentity(stored: StoredIdentity): Identity {
   const certificate = parseCertificate(stored.certificate);
   const { deviceId, trustDomain } = vehicleName(certificate);

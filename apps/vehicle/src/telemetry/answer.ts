@@ -42,7 +42,7 @@ export type Answer =
 
 /**
  * `seqs`: what was sent, in order. An answer counts as verdicts only when it covers exactly these; anything else is sent again later,
- * which the platform's window makes harmless. One message's refusal is a problem document with the same members (DESIGN §6).
+ * which the platform's window makes harmless. One message's refusal is a problem document with the same members.
  */
 export function readAnswer(
   status: number,

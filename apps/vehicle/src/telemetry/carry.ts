@@ -4,7 +4,7 @@ import { COSE_EXTERNAL_AAD, JCS_TYP, type KeyAlgorithm, prepareCoseSign1 } from 
 
 export const FORMATS = ['json', 'cose', 'json-batch', 'cose-batch'] as const;
 export type TelemetryFormat = (typeof FORMATS)[number];
-/** What the platform takes as one batch (DESIGN §6). */
+/** What the platform takes as one batch. */
 const MAX_BATCH = 1_000;
 
 /** `payload`: the record's JSON. */

@@ -14,7 +14,7 @@ import { STREAM } from './stream.js';
 
 const MAX_RECORDS = 500;
 const MAX_BYTES = 900 * 1024;
-/** The platform takes live what is at most two minutes old (DESIGN §6); it still has to get there. */
+/** The platform takes live what is at most two minutes old; it still has to get there. */
 const RESEND_SECONDS = 100;
 
 const ACCEPT = { accept: 'application/json' } as const;

@@ -92,7 +92,7 @@ export class Refusals {
     });
   }
 
-  /** Forwarded certificates are believed from nobody but configured proxies (DESIGN §4). */
+  /** Forwarded certificates are believed from nobody but configured proxies. */
   ignoreForwarded(call: Call): void {
     const headers = stripForwardedCertificate(call.request.headers);
     if (headers.length === 0) return;

@@ -18,7 +18,7 @@ export function mediaType(request: FastifyRequest): string {
 
 /**
  * Parses a JSON body by its schema. Errors: `request.unsupported_media_type`, `request.malformed`, `request.invalid`.
- * `alsoAsForm`: JSON is read under `application/x-www-form-urlencoded` too, as plain `curl -d` sends it (DESIGN §8).
+ * `alsoAsForm`: JSON is read under `application/x-www-form-urlencoded` too, as plain `curl -d` sends it.
  */
 export function parseJsonBody<S extends z.ZodType>(
   request: FastifyRequest,

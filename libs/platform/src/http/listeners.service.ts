@@ -24,7 +24,7 @@ import { continueLater, isStreaming } from './streamed-body.provider.js';
 import { CONTEXT_OPTIONS, TIMEOUTS, TLS_OPTIONS, VEHICLE_TLS_OPTIONS } from './tls-options.js';
 import { answerToUnparsed } from './unparsed.js';
 
-/** Bytes of any request body: more is `request.too_large` before it is read (DESIGN §6). */
+/** Bytes of any request body: more is `request.too_large` before it is read. */
 export const MAX_BODY_BYTES = 1_048_576;
 
 /** Of Node: a name, and the keys that encrypt and authenticate. */

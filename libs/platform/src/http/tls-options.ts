@@ -1,7 +1,7 @@
 /** What every TLS listener speaks, and for how long it waits (docs/protocols/tls.md). */
 import { constants } from 'node:crypto';
 
-/** ECDHE with AEAD only, for stacks that stop at TLS 1.2 (DESIGN §4). */
+/** ECDHE with AEAD only, for stacks that stop at TLS 1.2. */
 const TLS12_CIPHERS = [
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',

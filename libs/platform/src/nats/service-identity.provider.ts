@@ -4,7 +4,7 @@ import type { ParsedCertificate } from '@outrider/x509';
 import { RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { type KeyPair, TrustFiles } from '../service/trust-files.service.js';
 
-/** This service's key of the infrastructure CA. fleet-ca believes a request signed by it, and nothing else (DESIGN §9). */
+/** This service's key of the infrastructure CA. fleet-ca believes a request signed by it, and nothing else. */
 @Injectable()
 export class ServiceIdentity {
   constructor(

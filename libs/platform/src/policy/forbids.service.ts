@@ -10,7 +10,7 @@ import { Policies } from './policies.store.js';
 type Asked = Pick<DecisionFacts, 'action' | 'tokenId' | 'remoteAddress'>;
 
 /**
- * For what takes a vehicle out of service (block, unblock, revoke; DESIGN §4): it never fails closed. Only a policy in force that
+ * For what takes a vehicle out of service (block, unblock, revoke): it never fails closed. Only a policy in force that
  * forbids it refuses it; that none are in force, that none permits it, or that one fails, is logged and holds up nothing.
  */
 @Injectable()
