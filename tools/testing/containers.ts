@@ -77,6 +77,7 @@ function jestConfig(): object {
     rootDir: join(PROJECT, 'e2e', 'dist'),
     testEnvironment: 'node',
     testMatch: ['**/*.contained.js'],
+    runner: join(import.meta.dirname, 'spec-runner', 'runner.mjs'),
     transform: {},
     testTimeout: 120_000,
     testSequencer: join(import.meta.dirname, 'by-path-sequencer.cjs'),

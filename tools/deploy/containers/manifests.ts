@@ -81,9 +81,11 @@ interface Volume {
   configMap?: { name: string };
 }
 
-interface PodTemplate {
-  readonly metadata: { annotations?: Readonly<Record<string, string>> };
-  readonly spec: { readonly volumes: Volume[]; readonly containers: { ports?: unknown }[] };
+interface Played extends Manifest {
+  readonly metadata: { readonly name: string; annotations?: Readonly<Record<string, string>> };
+  readonly spec: {
+    readonly template: { readonly spec: { readonly volumes: Volume[]; readonly containers: { ports?: unknown }[] } };
+  };
 }
 
 /**
@@ -106,8 +108,8 @@ function secretName(name: string): string {
 
 /** It also refuses the names of ports on the host's network, and may take an init container that has ended for one that runs, unless it is to stay. */
 function forPodman(deployment: Manifest): void {
-  const { metadata, spec } = (deployment as Manifest & { spec: { template: PodTemplate } }).spec.template;
-  const { volumes, containers } = spec;
+  const { metadata, spec } = deployment as Played;
+  const { volumes, containers } = spec.template.spec;
   metadata.annotations = { ...metadata.annotations, 'io.podman.annotations.init.container.type': 'always' };
   for (const volume of volumes) {
     if (!volume.secret) continue;
