@@ -35,6 +35,10 @@ export interface SupplyChain {
   readonly workspace: Readonly<Record<string, unknown>>;
   readonly installed: readonly Installed[];
   readonly production: readonly Licensed[];
+  /** `deploy/Dockerfile`. */
+  readonly dockerfile: string;
+  /** Every image that `docker-compose.yml` names, our own too. */
+  readonly composeImages: readonly string[];
 }
 
 /** Terms that ask for a notice at most: nothing that the product ships with may ask for its source. */
@@ -108,6 +112,22 @@ export const RULES: Readonly<Record<string, (chain: SupplyChain) => string[]>> =
       ].map((name) => `${name} wants to run a build, and allowBuilds does not list it`),
     ];
   },
+
+  'a base image can be given by its digest': ({ dockerfile }) => {
+    const froms = [...dockerfile.matchAll(/^FROM\s+(\S+)(?:\s+AS\s+(\S+))?/gim)];
+    const stages = froms.map(([, , stage]) => stage);
+    return froms
+      .filter(([, image = ''], index) => image !== 'scratch' && !stages.slice(0, index).includes(image))
+      .filter(([, image = '']) => !/^\$\{\w+\}$/.test(image))
+      .map(([line]) => `deploy/Dockerfile: "${line}" takes no argument`);
+  },
+
+  "others' images have a version": ({ composeImages }) =>
+    composeImages
+      .filter(
+        (image) => !image.startsWith('outrider/') && !/(@sha256:[0-9a-f]{64}|:v?\d+(\.\d+)*(-[\w.]+)?)$/.test(image),
+      )
+      .map((image) => `docker-compose.yml: ${image}`),
 
   'licences are of the list': ({ production }) =>
     production

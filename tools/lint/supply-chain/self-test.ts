@@ -24,6 +24,8 @@ const GOOD: SupplyChain = {
     { name: 'theirs', license: '(MIT OR GPL-2.0)' },
     { name: 'spdx-exceptions', license: 'CC-BY-3.0' },
   ],
+  dockerfile: 'ARG BASE=node:24\nFROM $' + '{BASE} AS base\nFROM base AS more\nFROM scratch AS service\n',
+  composeImages: ['outrider/token', 'docker.io/library/nats:2.11-alpine', `postgres@sha256:${'a'.repeat(64)}`],
 };
 
 const of = (dependencies: Record<string, string>) => ({ manifests: [{ folder: 'apps/a', dependencies }] });
@@ -57,6 +59,12 @@ const PLANTS: readonly (readonly [rule: string, part: Partial<SupplyChain>])[] =
     'the list of builds is closed',
     { workspace: { allowBuilds: { '@a/builds': false }, dangerouslyAllowAllBuilds: true } },
   ],
+  ...['FROM node:24', 'FROM node AS later\nFROM later', 'FROM later\nFROM scratch AS later'].map(
+    (dockerfile) => ['a base image can be given by its digest', { dockerfile }] as const,
+  ),
+  ...['nats', 'nats:latest', 'docker.io/library/nats:alpine', 'nats@sha256:aa'].map(
+    (image) => ["others' images have a version", { composeImages: [image] }] as const,
+  ),
   ...['GPL-2.0', 'MIT AND LGPL-3.0', 'SEE LICENSE IN LICENSE', '', 'UNLICENSED', 'CC-BY-3.0'].map(
     (license) => ['licences are of the list', licensed('theirs', license)] as const,
   ),

@@ -16,6 +16,8 @@ export function readSupplyChain(): SupplyChain {
     manifests: ['.', ...globSync(workspace.packages, { cwd: PROJECT })].flatMap(manifest),
     installed: installed(),
     production: production(),
+    dockerfile: text('deploy/Dockerfile'),
+    composeImages: [...text('docker-compose.yml').matchAll(/^\s*image: (\S+)/gm)].map(([, image = '']) => image),
   };
 }
 
