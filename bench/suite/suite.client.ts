@@ -99,6 +99,12 @@ export class Suite {
     return this.bearer();
   }
 
+  /** Every process of the suite, by its name. */
+  pids(): ReadonlyMap<string, number> {
+    const { children } = State.parse(JSON.parse(readFileSync(this.stateFile, 'utf8')));
+    return new Map(children.map(({ name, process: { pid } }) => [name, pid]));
+  }
+
   /** The service's process, as the supervisor wrote it down. */
   pid(service: string): number {
     const state = State.parse(JSON.parse(readFileSync(this.stateFile, 'utf8')));

@@ -15,9 +15,9 @@ export interface Spent {
 export function spent(suite: Suite, service = 'telemetry'): Spent {
   const { user, system } = process.cpuUsage();
   return {
-    service: own(fieldsOf(suite.pid(service))),
-    postgres: tree(suite.pid('postgres')),
-    nats: own(fieldsOf(suite.pid('nats'))),
+    service: processSeconds(suite.pid(service)),
+    postgres: treeSeconds(suite.pid('postgres')),
+    nats: processSeconds(suite.pid('nats')),
     generator: (user + system) / 1e6,
   };
 }
@@ -27,7 +27,12 @@ export function minus(after: Spent, before: Spent): Spent {
   return { service: of('service'), postgres: of('postgres'), nats: of('nats'), generator: of('generator') };
 }
 
-function tree(pid: number): number {
+export function processSeconds(pid: number): number {
+  return own(fieldsOf(pid));
+}
+
+/** With its children, also those that have ended. */
+export function treeSeconds(pid: number): number {
   const root = fieldsOf(pid);
   if (!root) throw new Error('PostgreSQL does not run here');
   const children = readdirSync('/proc')
