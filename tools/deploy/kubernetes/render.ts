@@ -34,20 +34,25 @@ export function readAbove(files: readonly string[], sets: readonly string[]): Re
   return [...files.map(readValues), ...sets.map(settingOf)];
 }
 
-/** Returns how many files were written. Files of an earlier run in the folder go. */
+const HEADER = '# Written by npm run deploy:render.\n';
+
+/** Returns how many files were written. Those of an earlier run in the folder go; what somebody else put there stays. */
 export function writeManifests(manifests: readonly Manifest[], folder: string | undefined): number {
   const text = (some: readonly Manifest[]) =>
-    some.map(({ object }) => `---\n${stringify(object, { lineWidth: 0 })}`).join('');
+    some.map(({ object }) => `---\n${stringify(object, { lineWidth: 0, version: '1.1' })}`).join('');
   if (folder === undefined) {
     process.stdout.write(text(manifests));
     return 0;
   }
   mkdirSync(folder, { recursive: true });
-  for (const name of readdirSync(folder)) if (name.endsWith('.yaml')) rmSync(join(folder, name));
+  for (const name of readdirSync(folder).filter((one) => one.endsWith('.yaml'))) {
+    const file = join(folder, name);
+    if (readFileSync(file, 'utf8').startsWith(HEADER)) rmSync(file);
+  }
   const templates = [...new Set(manifests.map(({ template }) => template))];
   for (const template of templates) {
     const name = template.replaceAll('/', '-');
-    writeFileSync(join(folder, name), text(manifests.filter((one) => one.template === template)));
+    writeFileSync(join(folder, name), HEADER + text(manifests.filter((one) => one.template === template)));
   }
   return templates.length;
 }

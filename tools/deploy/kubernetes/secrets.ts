@@ -80,7 +80,10 @@ export function writeSecretDocuments(documents: Record<string, Document[]>, fold
   for (const name of readdirSync(folder)) if (name.endsWith('.yaml')) rmSync(join(folder, name));
   for (const [name, some] of Object.entries(documents)) {
     if (some.length > 0)
-      writeWhole(join(folder, name), some.map((one) => `---\n${stringify(one, { lineWidth: 0 })}`).join(''));
+      writeWhole(
+        join(folder, name),
+        some.map((one) => `---\n${stringify(one, { lineWidth: 0, version: '1.1' })}`).join(''),
+      );
   }
 }
 
