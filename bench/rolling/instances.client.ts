@@ -9,6 +9,7 @@ import { Target } from './balancer.client.js';
 
 /** From the ports of the first instance to those of the second, and from there to the balancer's. */
 const APART = 100;
+const AGAIN_MS = 1_000;
 const READY_WITHIN_MS = 600_000;
 
 interface Listener {
@@ -33,6 +34,7 @@ export class TwoInstances {
   /** By the listener's name: ports of the first, the second and the balancer. */
   readonly ports: Readonly<Record<string, readonly [number, number, number]>>;
   private child: ChildProcess | undefined;
+  private ending = false;
   private readonly config: string;
 
   constructor(
@@ -72,7 +74,10 @@ export class TwoInstances {
     if (which === 'first') await this.endFirst();
     else await this.endSecond();
     const stopMs = performance.now() - begunMs;
-    if (which === 'second') this.spawn();
+    if (which === 'second') {
+      this.ending = false;
+      this.spawn();
+    }
     await untilReady(this[which], `${this.service}, ${which}`);
     return { stopMs, startMs: performance.now() - begunMs - stopMs };
   }
@@ -91,6 +96,7 @@ export class TwoInstances {
 
   private async endSecond(): Promise<void> {
     const { child } = this;
+    this.ending = true;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
@@ -107,6 +113,9 @@ export class TwoInstances {
       detached: true,
     });
     closeSync(log);
+    // Begun again as an orchestrator would, unless it was meant to end.
+    const { child } = this;
+    child.once('exit', () => setTimeout(() => child === this.child && !this.ending && this.spawn(), AGAIN_MS));
   }
 }
 
