@@ -23,7 +23,7 @@ import { complaintsAbout } from './schemas.js';
 let objects: Map<string, KubernetesObject[]>;
 beforeAll(async () => {
   objects = await rendered(Object.keys(VARIANTS));
-}, 110_000);
+}, 295_000);
 
 describe.each(Object.keys(VARIANTS))('%s', (variant) => {
   const all = () => objects.get(variant) ?? [];

@@ -34,7 +34,7 @@ beforeAll(async () => {
   const all = await rendered(['defaults', 'edges']);
   plain = all.get('defaults') ?? [];
   edges = all.get('edges') ?? [];
-}, 110_000);
+}, 295_000);
 
 /** The spec of the first object of a kind that belongs to a service. */
 function specOf<T>(objects: readonly KubernetesObject[], kind: string, component?: string): T {

@@ -41,7 +41,7 @@ describe('helm', () => {
         expect([variant, byName(theirs)]).toEqual([variant, byName(ours.get(variant) ?? [])]);
       }
     },
-    110_000,
+    295_000,
   );
 
   withHelm(`refuses values that the schema does not know${WANTING}`, async () => {

@@ -45,7 +45,7 @@ export interface PodSpec {
 }
 
 /** On a machine with others at work. */
-const PATIENCE = { timeoutMs: 100_000 };
+const PATIENCE = { timeoutMs: 280_000 };
 
 /** The ways of installing it that are tried: files of values below deploy/kubernetes. */
 export const VARIANTS: Readonly<Record<string, readonly string[]>> = {
