@@ -19,6 +19,8 @@ export interface TestCollector {
   readonly spans: readonly CollectedSpan[];
   /** Everything that came, as it came: to look for what must not be in it. */
   readonly text: string;
+  /** Whoever sent last. */
+  readonly authorization: string | undefined;
   /** What it answers from now on. */
   answerWith(status: number): void;
   stop(): Promise<void>;
@@ -43,9 +45,11 @@ export async function startCollector(): Promise<TestCollector> {
   const bodies: string[] = [];
   const spans: CollectedSpan[] = [];
   let status = 200;
+  let authorization: string | undefined;
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
+    authorization = request.headers.authorization;
     if (status === 200) {
       const body = Buffer.concat(chunks).toString('utf8');
       bodies.push(body);
@@ -59,6 +63,9 @@ export async function startCollector(): Promise<TestCollector> {
     spans,
     get text() {
       return bodies.join('\n');
+    },
+    get authorization() {
+      return authorization;
     },
     answerWith: (next) => {
       status = next;

@@ -89,6 +89,10 @@ const Tracing = z.strictObject({
       'Listeners where the caller decides by the `sampled` flag of its `traceparent`. Elsewhere the ratio alone does.',
     ),
   queueSize: z.int().min(16).max(65_536).describe('Spans that wait to be sent; what is beyond is dropped and counted.'),
+  tokenFile: configFile(
+    'secret',
+    'What the collector asks for, sent as a bearer token; read anew for each export.',
+  ).optional(),
 });
 
 const common = {

@@ -12,7 +12,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { TracerProvider } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
-import type { TracingConfig } from './config.js';
+import { readSecret, type TracingConfig } from './config.js';
 import type { Metrics } from './metrics.service.js';
 import { SpanQueue } from './span-queue.provider.js';
 import { newSpan, type RecordedSpan, type SpanRole, type Trace } from './trace.provider.js';
@@ -47,6 +47,7 @@ export class Tracing {
       url: config.endpoint,
       timeoutMillis: EXPORT_TIMEOUT_MS,
       concurrencyLimit: 2,
+      headers: async () => credentials(config.tokenFile, logger),
     });
     this.queue = new SpanQueue(exporter, config.queueSize, logger);
     this.provider = new TracerProvider({
@@ -134,6 +135,17 @@ export class Tracing {
       fail: (error) => void span.setAttribute('error.type', kindOf(error)).setStatus({ code: SpanStatusCode.ERROR }),
       end: () => span.end(),
     };
+  }
+}
+
+/** It must not throw; a collector that misses it refuses, and that is counted. */
+function credentials(tokenFile: string | undefined, logger: Logger): Record<string, string> {
+  if (tokenFile === undefined) return {};
+  try {
+    return { authorization: `Bearer ${readSecret(tokenFile)}` };
+  } catch (error) {
+    logger.warn({ err: error }, "the collector's token cannot be read");
+    return {};
   }
 }
 

@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { startCollector, type TestCollector } from '@outrider/testing';
 import { pino } from 'pino';
@@ -53,6 +56,16 @@ it('tells of an error its code alone', async () => {
   await one.close();
   expect(collector.text).not.toContain('device-12345');
   expect(collector.spans.find(({ name }) => name === 'fails')?.attributes).toMatchObject({ 'error.type': '23505' });
+});
+
+it('shows the collector the token that is in its file now', async () => {
+  const tokenFile = join(mkdtempSync(join(tmpdir(), 'outrider-tracing-')), 'token');
+  const config = { endpoint: collector.endpoint, sampleRatio: 1, believeSampledOf: [], queueSize: 64, tokenFile };
+  const one = new Tracing(config, { service: 'token', instance: 'token-1', logger: pino({ level: 'silent' }) });
+  writeFileSync(tokenFile, 'a-token-of-the-collector\n');
+  one.enter(undefined, false, 'known', 'server', {}).span?.end();
+  await one.close();
+  expect(collector.authorization).toBe('Bearer a-token-of-the-collector');
 });
 
 it('closes in time though nobody collects', async () => {
