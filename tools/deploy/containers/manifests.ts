@@ -82,9 +82,10 @@ interface Volume {
 }
 
 interface Played extends Manifest {
-  readonly metadata: { readonly name: string; annotations?: Readonly<Record<string, string>> };
   readonly spec: {
-    readonly template: { readonly spec: { readonly volumes: Volume[]; readonly containers: { ports?: unknown }[] } };
+    readonly template: {
+      readonly spec: { readonly volumes: Volume[]; readonly containers: { ports?: unknown }[]; restartPolicy?: string };
+    };
   };
 }
 
@@ -106,11 +107,11 @@ function secretName(name: string): string {
   return `${name}-secret`;
 }
 
-/** It also refuses the names of ports on the host's network, and may take an init container that has ended for one that runs, unless it is to stay. */
+/** It also refuses the names of ports on the host's network, and starts an init container that has ended again and again, as it does the service. */
 function forPodman(deployment: Manifest): void {
-  const { metadata, spec } = deployment as Played;
-  const { volumes, containers } = spec.template.spec;
-  metadata.annotations = { ...metadata.annotations, 'io.podman.annotations.init.container.type': 'always' };
+  const pod = (deployment as Played).spec.template.spec;
+  const { volumes, containers } = pod;
+  pod.restartPolicy = 'Never';
   for (const volume of volumes) {
     if (!volume.secret) continue;
     volume.configMap = { name: secretName(volume.secret.secretName) };
