@@ -134,7 +134,7 @@ const RESTART_MS = 900_000;
         'SELECT DISTINCT epoch FROM telemetry.messages WHERE device_id = $1 ORDER BY epoch',
         [device],
       );
-      expect(epochs.map(({ epoch }) => epoch)).toEqual([1, 2]);
+      expect(epochs.map(({ epoch }) => epoch)).toEqual([0, 1]);
     },
     PATIENCE_MS,
   );

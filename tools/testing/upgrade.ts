@@ -82,7 +82,13 @@ async function runSuites(tally: Tally, project: string, suite: Settings, name: s
   await runJest(tally, {
     name,
     args: ['--runInBand', '--rootDir', join(project, 'e2e', 'dist'), '--config', JSON.stringify(config), ...SUITES],
-    env: { ...environment(suite), OUTRIDER_E2E_ENDPOINTS: places(suite).endpoints, OUTRIDER_PROJECT: project },
+    env: {
+      ...environment(suite),
+      OUTRIDER_E2E_ENDPOINTS: places(suite).endpoints,
+      OUTRIDER_PROJECT: project,
+      // Jest's own runner: the specs of another version know nothing of the project's.
+      NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning',
+    },
     resultFile: join(suite.home, 'run', `${name.replaceAll(' ', '-')}.json`),
   });
 }
