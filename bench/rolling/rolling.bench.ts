@@ -1,7 +1,7 @@
 /**
  * Every service restarted under load, on a suite of its own with two instances of each behind a balancer: vehicles that send telemetry, hold
  * streams of commands and fetch tokens, an operator who sends commands. Told are messages that were acknowledged and are not stored exactly
- * once (none), how long a vehicle was refused at most, and by what. `--vehicles N` (500), `--interval S` (5), `--delay MS` (4000, how long a
+ * once (none), how long a vehicle was refused at most, and by what. `--vehicles N` (500), `--interval S` (5), `--delay MS` (10000, how long a
  * stopping instance goes on serving), `--services a,b` by OUTRIDER_BENCH_SERVICES, `--json`.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ const { values } = parseArgs({
   options: {
     vehicles: { type: 'string', default: '500' },
     interval: { type: 'string', default: '5' },
-    delay: { type: 'string', default: '4000' },
+    delay: { type: 'string', default: '10000' },
     json: { type: 'boolean', default: false },
   },
 });
