@@ -4,9 +4,9 @@
 const LICENCE = /^(licen[cs]e|copying|notice|authors)/i;
 /** Below a package's root only: deeper, `test` may be part of what runs. */
 const ASIDE =
-  /^(test|tests|__tests__|spec|example|examples|fixtures|bench|benchmark|benchmarks|doc|docs|coverage|man|\.github|\.vscode|\.idea|node_modules\/\.bin)\//;
+  /^(test|tests|__tests__|spec|specs|example|examples|fixtures|bench|benchmark|benchmarks|doc|docs|coverage|man|\.github|\.vscode|\.idea|node_modules\/\.bin)\//;
 const NEVER =
-  /(\.d\.[cm]?ts|\.[cm]?ts|\.tsx|\.map|\.md|\.markdown|\.flow|\.tsbuildinfo|\.(c|cc|cpp|h|hpp|gyp|gypi|o|a|d|mk)|Makefile|CMakeLists\.txt)$/;
+  /(\.(spec|test)\.[cm]?js|\.d\.[cm]?ts|\.[cm]?ts|\.tsx|\.map|\.md|\.markdown|\.flow|\.tsbuildinfo|\.(c|cc|cpp|h|hpp|gyp|gypi|o|a|d|mk)|Makefile|CMakeLists\.txt)$/;
 const CONFIGURATION =
   /^(\.[^/]*|tsconfig[^/]*\.json|gruntfile\.js|gulpfile\.js|karma\.conf\.js|package-lock\.json|yarn\.lock|pnpm-lock\.yaml)$/i;
 
