@@ -20,6 +20,7 @@ import { type Manifests, manifestsOf } from './manifests.ts';
 const READY_WITHIN_MS = 180_000;
 /** Each start keeps one core busy. */
 const AT_ONCE = 2;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const SERVERS_LAST = ['nats', 'postgres'];
 
 export interface ContainerSuite {
@@ -45,7 +46,11 @@ export async function startContainers(
     for (const keeper of keepers) keeper.stop();
     if (manifests) await remove(env, manifests);
     await supervisor.stop(SERVERS_LAST);
+    for (const signal of SIGNALS) process.off(signal, interrupted);
   };
+  // Containers would outlive whoever started them.
+  const interrupted = () => void stop().finally(() => process.exit(130));
+  for (const signal of SIGNALS) process.once(signal, interrupted);
   try {
     await requireFreePorts(settings);
     const adminUrl = await startPostgres(settings, supervisor, say);
