@@ -41,7 +41,7 @@ export async function testServiceConfig(service: Service, { fleet, database, nat
     listeners: {
       http: { host: '127.0.0.1', port: await freePort() },
       vehicle: { ...(await tls()), clientAnchorFiles: [vehicleCaFile] },
-      operator: await tls(),
+      operator: { ...(await tls()), rateLimit: { perSecond: 200, burst: 1000 } },
     },
     connectionLimits: {
       connections: 20_000,

@@ -37,7 +37,7 @@ export class BlockController {
   @Post('/admin/block')
   @HttpCode(200)
   @On('operator')
-  @RequireOperator('gateway:block')
+  @RequireOperator('gateway:block', {}, { unlimited: true })
   block(
     @JsonBody(BlockBody, { alsoAsForm: true }) body: BlockBody,
     @Admitted() operator: OperatorAdmission,

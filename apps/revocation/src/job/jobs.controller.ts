@@ -50,7 +50,7 @@ export class JobsController {
   @Post()
   @HttpCode(202)
   @On('operator')
-  @RequireOperator('ca:revoke')
+  @RequireOperator('ca:revoke', {}, { unlimited: true })
   async open(@JsonBody(JobBody, { alsoAsForm: true }) body: JobBody, @Admitted() operator: OperatorAdmission) {
     return jobDocument(await this.service.open(body, operator, new Date()));
   }
@@ -71,7 +71,7 @@ export class JobsController {
   @Put(':id')
   @HttpCode(202)
   @On('operator')
-  @RequireOperator('ca:revoke')
+  @RequireOperator('ca:revoke', {}, { unlimited: true })
   @StreamedBody({ maxBytes: MAX_BYTES, idleMs: IDLE_MS })
   async put(
     @PathParam('id', JobId) id: string,

@@ -40,7 +40,7 @@ export class RevokeController {
   @Post('/revoke')
   @HttpCode(200)
   @On('operator')
-  @RequireOperator('ca:revoke')
+  @RequireOperator('ca:revoke', {}, { unlimited: true })
   async revoke(
     @JsonBody(RevokeBody, { alsoAsForm: true }) body: RevokeBody,
     @QueryParams(RevokeQuery) query: z.infer<typeof RevokeQuery>,

@@ -1,14 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId } from '@outrider/ids';
+import {
+  type Bucket,
+  fullBucket,
+  giveBack,
+  type LimitState,
+  type Rate,
+  type RateLimitHeaders,
+  rateLimitHeaders,
+  refill,
+  take,
+} from '@outrider/platform/limits';
 import { CONFIG, Metrics } from '@outrider/platform/service';
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.js';
-import { type LimitState, type RateLimitHeaders, rateLimitHeaders } from './rate-limit-headers.js';
-import { type Bucket, fullBucket, giveBack, type Rate, refill, take } from './token-bucket.js';
 
 /** Buckets remembered. One that is forgotten is full again: among more devices than this it has had the time to fill. */
 const REMEMBERED = 200_000;
+
+type State = LimitState<'device' | 'fleet'>;
 
 /** How much one device, and the whole fleet, may send to this instance. */
 @Injectable()
@@ -44,14 +55,14 @@ export class Limits {
   /** For every answer. `error`: what it answers, so that a refusal by a limit names the time of its `Retry-After`. */
   headers(deviceId: DeviceId, error?: unknown): RateLimitHeaders {
     const state = error instanceof DomainError ? refusals.get(error) : undefined;
-    if (state) return rateLimitHeaders([state]);
+    if (state) return rateLimitHeaders([state], 'records');
     const rate = this.rates.device;
     const nowMs = performance.now();
     const bucket = refill(this.devices.get(deviceId) ?? fullBucket(rate, nowMs), rate, nowMs);
-    return rateLimitHeaders([{ name: 'device', rate, bucket }]);
+    return rateLimitHeaders([{ name: 'device', rate, bucket }], 'records');
   }
 
-  private refuse(state: LimitState, records: number): DomainError {
+  private refuse(state: State, records: number): DomainError {
     this.refused.inc({ limit: state.name }, records);
     const { perSecond, burst } = state.rate;
     const error = new DomainError('request.too_many', {
@@ -63,4 +74,4 @@ export class Limits {
   }
 }
 
-const refusals = new WeakMap<DomainError, LimitState>();
+const refusals = new WeakMap<DomainError, State>();

@@ -45,7 +45,8 @@ export class AdmissionGround {
     readonly b: Party,
   ) {}
 
-  static async start(): Promise<AdmissionGround> {
+  /** `operator`: of its listener, over what a ground gives it. */
+  static async start(operator: object = {}): Promise<AdmissionGround> {
     const ground = await startGround('telemetry');
     const { fleet, nats } = ground;
     const [a, b, denylist, token] = await Promise.all([
@@ -57,7 +58,9 @@ export class AdmissionGround {
     token.subscribe(jwksGet.subject, {
       callback: (_error, msg) => void msg.respond(JSON.stringify({ ok: { keys: [jwk] } })),
     });
-    const app = await startProbe(ground.config);
+    const { config } = ground;
+    const listeners = { ...config.listeners, operator: { ...config.listeners.operator, ...operator } };
+    const app = await startProbe({ ...config, listeners });
     await until(() => app.get(DenylistFeed).freshness() === 'fresh');
     return new AdmissionGround(ground, app, denylist, a, b);
   }

@@ -25,6 +25,7 @@ import { DenylistFeed } from './denylist-feed.client.js';
 import { Dpop } from './dpop.service.js';
 import { stripForwardedCertificate } from './forwarded-certificate.js';
 import { JwksKeys } from './jwks.client.js';
+import { OperatorRates } from './operator-rates.service.js';
 import { Proxies } from './proxies.service.js';
 import { type Call, Refusals } from './refusals.service.js';
 
@@ -45,6 +46,7 @@ export class AdmissionGuard implements CanActivate {
     private readonly proxies: Proxies,
     private readonly connections: Connections,
     private readonly dpop: Dpop,
+    private readonly rates: OperatorRates,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -131,12 +133,20 @@ export class AdmissionGuard implements CanActivate {
     if (decision.decision === 'deny') this.refusals.refuse(decision, call, [rule.scope], rule.stepUp);
     const { claims } = decision;
     const { sub: subject, roles, scope } = claims;
+    if (!rule.unlimited) this.count(subject, call);
     setAdmission(call.request, { subject, roles, scopes: scope.split(' '), claims });
     setRecheck(call.request, () => {
       const again = this.decideOperator(rule, call);
       if (again.decision === 'deny') this.refusals.refuse(again, anew(call), [rule.scope], rule.stepUp);
     });
     this.refusals.record({ decision: 'allow', code: 'ok', subject, tokenId: claims.jti }, call);
+  }
+
+  /** Against the account's rate; each answer names what is left of it. */
+  private count(subject: string, call: Call): void {
+    const { headers, refusal } = this.rates.take(subject);
+    call.reply.headers(headers);
+    if (refusal) this.refusals.refuse({ ...refusal, subject }, call);
   }
 
   private decideOperator({ scope, stepUp }: OperatorRule, { request, peer }: Call): OperatorDecision {

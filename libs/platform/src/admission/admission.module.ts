@@ -9,6 +9,7 @@ import { Dpop } from './dpop.service.js';
 import { DpopProofRepository } from './dpop-proof.repository.js';
 import { InstanceLease } from './instance-lease.client.js';
 import { JwksKeys } from './jwks.client.js';
+import { OperatorRates } from './operator-rates.service.js';
 import { Proxies } from './proxies.service.js';
 import { Refusals } from './refusals.service.js';
 import { ResourceMetadataController } from './resource-metadata.controller.js';
@@ -32,6 +33,7 @@ import { RouteRules } from './route-rules.service.js';
     Refusals,
     Resumptions,
     RouteRules,
+    OperatorRates,
     Proxies,
     DpopProofRepository,
     Dpop,

@@ -14,7 +14,12 @@ export type AdmissionRule =
       readonly control: boolean;
       readonly recovery: boolean;
     }
-  | { readonly kind: 'operator'; readonly scope: OperatorScope; readonly stepUp: StepUp };
+  | {
+      readonly kind: 'operator';
+      readonly scope: OperatorScope;
+      readonly stepUp: StepUp;
+      readonly unlimited: boolean;
+    };
 
 /** No client certificate and no token needed: EST cacerts, JWKS, health, CRL. The network denylist still holds. */
 export function AdmitAnyone(): MethodDecorator {
@@ -35,7 +40,14 @@ export function AdmitToken(rule: {
   return SetMetadata(ADMISSION, { kind: 'token', control: false, recovery: false, ...rule } satisfies AdmissionRule);
 }
 
-/** A bearer operator token with `scope`, and of the sign-in that `stepUp` asks for: else RFC 9470's challenge. */
-export function RequireOperator(scope: OperatorScope, stepUp: StepUp = {}): MethodDecorator {
-  return SetMetadata(ADMISSION, { kind: 'operator', scope, stepUp } satisfies AdmissionRule);
+/**
+ * A bearer operator token with `scope`, and of the sign-in that `stepUp` asks for: else RFC 9470's challenge. `unlimited`: counts against
+ * no account's rate, for what takes out of service.
+ */
+export function RequireOperator(
+  scope: OperatorScope,
+  stepUp: StepUp = {},
+  { unlimited = false } = {},
+): MethodDecorator {
+  return SetMetadata(ADMISSION, { kind: 'operator', scope, stepUp, unlimited } satisfies AdmissionRule);
 }

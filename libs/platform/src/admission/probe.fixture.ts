@@ -53,6 +53,13 @@ class ProbeController {
   fleet(@Admitted() { subject }: OperatorAdmission): { subject: string } {
     return { subject };
   }
+
+  @Get('/out-of-service')
+  @On('operator')
+  @RequireOperator('device:read', {}, { unlimited: true })
+  outOfService(): string {
+    return 'done';
+  }
 }
 @Module({ controllers: [ProbeController] })
 export class ProbeModule {}

@@ -35,6 +35,7 @@ export interface Refusal {
   readonly reason: string;
   readonly deviceId?: string | undefined;
   readonly subject?: string | undefined;
+  readonly retryAfterSeconds?: number;
 }
 
 type Facts = Pick<DecisionFacts, 'decision' | 'code' | 'subject' | 'detail' | 'tokenId'> & {
@@ -65,6 +66,7 @@ export class Refusals {
   /** Records the refusal, names in the answer's headers what would help, and throws. `scopes`: what the route asks for. */
   refuse(refusal: Refusal, call: Call, scopes: readonly string[] = [], stepUp: StepUp = {}): never {
     const { code, reason, subject } = refusal;
+    const { retryAfterSeconds = code === 'revocation.stale' ? STALE_RETRY_SECONDS : undefined } = refusal;
     const { request, reply, peer } = call;
     const deviceId = refusal.deviceId ?? this.certificateOf(peer)?.deviceId;
     const tokenId = this.tokenIdOf(request, peer);
@@ -76,8 +78,7 @@ export class Refusals {
     if (code.startsWith('auth.dpop_')) this.dpop.giveNonce(reply);
     // A proxy's connection is other vehicles' too.
     if (code.startsWith('denylist.') && !peer.via) reply.header('connection', 'close');
-    const retryAfter = code === 'revocation.stale' ? { retryAfterSeconds: STALE_RETRY_SECONDS } : {};
-    throw new DomainError(code, { detail: reason, ...retryAfter });
+    throw new DomainError(code, { detail: reason, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) });
   }
 
   record(facts: Facts, { request, peer, startedMs }: Call): void {

@@ -39,7 +39,7 @@ const token = (listener: 'vehicle' | 'operator', refusals: 'oauth' | 'problem' =
 });
 
 function response(document: ReturnType<typeof describeService>, path: string, method: string, status: number) {
-  const found = document.paths[path]?.[method]?.responses[status] as { $ref?: string } | undefined;
+  const found = document.paths[path]?.[method]?.responses[status] as { $ref?: string; headers?: object } | undefined;
   return found?.$ref ? document.components.responses?.[found.$ref.split('/').at(-1) as string] : found;
 }
 
@@ -73,6 +73,17 @@ describe('the document of a service', () => {
       content: { 'application/json': { schema: { $ref: '#/components/schemas/Thing' } } },
       headers: { ETag: { $ref: '#/components/headers/ETag' } },
     });
+  });
+
+  it('names the rate of an account wherever it counts', () => {
+    const unlimited = { ...make, rule: { ...show.rule, unlimited: true } } as Route;
+    const both = describeService('telemetry', [show, unlimited], '1.2.3');
+    const fields = { RateLimit: expect.anything(), 'RateLimit-Policy': expect.anything() };
+    for (const status of [200, 403, 429])
+      expect(response(both, '/v1/things/{id}', 'get', status)?.headers).toMatchObject(fields);
+    expect(response(both, '/v1/things/{id}', 'get', 401)?.headers).not.toHaveProperty('RateLimit');
+    expect(response(both, '/v1/things', 'post', 204)?.headers).not.toHaveProperty('RateLimit');
+    expect(response(both, '/v1/things', 'post', 429)).toBeUndefined();
   });
 
   it('keeps what is sent closed', () => {

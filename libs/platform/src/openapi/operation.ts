@@ -4,7 +4,7 @@ import { CODES, type ErrorCode } from '@outrider/errors';
 import { Service, serviceNumber } from '@outrider/ids';
 import { z } from 'zod';
 import type { Answer, AnswerDescription, AnswerHeader, RequestHeader } from './description.js';
-import { byOAuthStatus, byStatus, refusalsOf } from './refusals.js';
+import { byOAuthStatus, byStatus, isLimited, refusalsOf } from './refusals.js';
 import type { Listener, Route } from './route.js';
 import type { JsonSchema, Schemas } from './schemas.js';
 
@@ -121,13 +121,14 @@ function bodyOf({ inputs, description }: Route, schemas: Schemas): JsonSchema | 
   return { required: !optional, content: Object.fromEntries(types.map((type) => [type, content])) };
 }
 
-function answersOf({ description }: Route, schemas: Schemas): Record<string, JsonSchema> {
+function answersOf({ description, rule }: Route, schemas: Schemas): Record<string, JsonSchema> {
   return Object.fromEntries(
     Object.entries(description.answers).map(([status, answer]) => {
       const { schema, types = ['application/json'], headers = [], ...rest } = described(answer as Answer);
       const isEmpty = answer === null || (schema === undefined && answer !== null && !('types' in answer));
       const body = schema ? { schema: schemas.convert(schema, 'output') } : {};
       const named = ['X-Trace-Id', ...headers.flatMap((header) => HEADERS[header])];
+      if (isLimited(rule)) named.push(...HEADERS.RateLimit);
       return [
         status,
         {
@@ -149,12 +150,21 @@ function refusals(route: Route): Record<string, JsonSchema> {
   const { refusals: shape = 'problem' } = route.description;
   const codes = refusalsOf(route);
   const grouped = shape === 'oauth' ? byOAuthStatus(codes) : byStatus(codes);
-  return Object.fromEntries([...grouped].map(([status, of]) => [String(status), refusal(status, of, shape)]));
+  return Object.fromEntries(
+    [...grouped].map(([status, of]) => [String(status), refusal(status, of, shape, isLimited(route.rule))]),
+  );
 }
 
-function refusal(status: number, codes: readonly ErrorCode[], shape: 'problem' | 'oauth' | 'text'): JsonSchema {
+function refusal(
+  status: number,
+  codes: readonly ErrorCode[],
+  shape: 'problem' | 'oauth' | 'text',
+  isLimited: boolean,
+): JsonSchema {
   const named = ['X-Trace-Id', ...(status === 401 ? ['WWW-Authenticate'] : [])];
   if (status === 429 || status === 503) named.push('Retry-After');
+  // Whoever is not let in has no rate.
+  if (isLimited && status !== 401) named.push(...HEADERS.RateLimit);
   const description = codes.map((code) => `\`${code}\`: ${CODES[code].title}`).join('\n\n');
   const of = (name: string) => ({
     allOf: [{ $ref: `#/components/schemas/${name}` }, { properties: { code: { enum: codes } } }],

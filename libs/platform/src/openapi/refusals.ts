@@ -1,6 +1,6 @@
 /** What a route may refuse with: by its kind, and by what it says of itself. */
 import { CODES, type ErrorCode } from '@outrider/errors';
-import type { Route } from './route.js';
+import type { Route, Rule } from './route.js';
 
 const ANY: readonly ErrorCode[] = ['request.malformed', 'service.internal', 'service.unavailable'];
 const VEHICLE: readonly ErrorCode[] = [
@@ -56,8 +56,14 @@ export function refusalsOf({ rule, inputs, listener, path, description }: Route)
   if (rule.kind === 'certificate') add(VEHICLE);
   if (rule.kind === 'token') add(TOKEN);
   if (rule.kind === 'operator') add(OPERATOR);
+  if (isLimited(rule)) add(['request.too_many']);
   if (rule.kind === 'operator' && Object.keys(rule.stepUp).length > 0) add(['auth.step_up_required']);
   return [...codes].sort();
+}
+
+/** Counts against its account's rate, and says so in each answer. */
+export function isLimited(rule: Rule): boolean {
+  return rule.kind === 'operator' && !rule.unlimited;
 }
 
 /** Codes by the status of their answer. */

@@ -9,7 +9,7 @@ export type Rule =
   | { readonly kind: 'anyone' }
   | { readonly kind: 'certificate' }
   | { readonly kind: 'token'; readonly scopes: readonly string[]; readonly control: boolean }
-  | { readonly kind: 'operator'; readonly scope: string; readonly stepUp: StepUp };
+  | { readonly kind: 'operator'; readonly scope: string; readonly stepUp: StepUp; readonly unlimited?: boolean };
 
 export interface Route {
   /** E.g. `devices.show`, unique in its service. */

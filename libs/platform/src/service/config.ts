@@ -17,6 +17,21 @@ const TlsListener = z.strictObject({
   keyFile: configFile('key', 'Of that certificate.'),
 });
 
+/** As generous as a console with many panels and a script beside it need, and no more than one instance bears of a program gone wild. */
+export const OPERATOR_RATE = { perSecond: 200, burst: 1000 };
+
+const OperatorListener = TlsListener.extend({
+  rateLimit: z
+    .strictObject({
+      perSecond: z.number().positive().describe('Requests a second, in the long run.'),
+      burst: z.int().min(1).describe('Requests at once.'),
+    })
+    .default(OPERATOR_RATE)
+    .describe(
+      'What one account may ask of one instance; over it, 429 with Retry-After. What takes out of service is never limited.',
+    ),
+});
+
 const VehicleListener = TlsListener.extend({
   clientAnchorFiles: z
     .array(configFile('anchors', 'One of them.'))
@@ -117,7 +132,7 @@ const common = {
         })
         .describe('Health and metrics; on revocation CRLs and OCSP too. Plain HTTP: loopback or the pod network.'),
       vehicle: VehicleListener.optional().describe('mTLS, for vehicles.'),
-      operator: TlsListener.optional().describe('HTTPS, for operators.'),
+      operator: OperatorListener.optional().describe('HTTPS, for operators.'),
     })
     .describe('Where it listens.'),
   connectionLimits: z

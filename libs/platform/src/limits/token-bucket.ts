@@ -1,4 +1,4 @@
-/** Decides whether so many records may come now: a bucket that fills at a steady rate and holds a burst. */
+/** Decides whether so much may come now: a bucket that fills at a steady rate and holds a burst. */
 
 export interface Rate {
   readonly perSecond: number;

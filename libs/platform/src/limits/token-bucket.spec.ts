@@ -65,15 +65,18 @@ describe('a token bucket', () => {
 describe('the RateLimit fields', () => {
   it('say the quota, the window, what is left and until when', () => {
     const bucket = drain(fullBucket(RATE, 0), 41, 0);
-    expect(rateLimitHeaders([{ name: 'device', rate: RATE, bucket }])).toEqual({
+    expect(rateLimitHeaders([{ name: 'device', rate: RATE, bucket }], 'records')).toEqual({
       'ratelimit-policy': '"device";q=100;w=10;qu="records"',
       ratelimit: '"device";r=59;t=5',
     });
+    expect(rateLimitHeaders([{ name: 'operator', rate: RATE, bucket }], 'requests')['ratelimit-policy']).toBe(
+      '"operator";q=100;w=10',
+    );
   });
 
   it('name the time of Retry-After in a refusal, and never less than nothing', () => {
     const bucket = drain(fullBucket(RATE, 0), 250, 0);
-    expect(rateLimitHeaders([{ name: 'fleet', rate: RATE, bucket, waitMs: 15_100 }]).ratelimit).toBe(
+    expect(rateLimitHeaders([{ name: 'fleet', rate: RATE, bucket, waitMs: 15_100 }], 'records').ratelimit).toBe(
       '"fleet";r=0;t=16',
     );
   });
