@@ -27,6 +27,8 @@ await runCommand(async () => {
     if (plan.unit) await attempt(tally, 'unit', () => runUnitTests(tally, settings('unit'), plan.unit ?? []));
     if (plan.e2e && hasE2eTests())
       await attempt(tally, 'e2e', () => runE2eTests(tally, settings('e2e'), plan.e2e ?? []));
+    if (!plan.containers && plan.lint && plan.e2e)
+      tally.skipped.push('the suite in containers: npm run e2e:containers, or OUTRIDER_TEST_CONTAINERS=1');
     if (plan.containers)
       await attempt(tally, 'containers', async () =>
         runContainerTests(tally, { ...settings('containers'), portOffset: await freeOffset(9000) }),
@@ -45,12 +47,13 @@ interface Plan {
   /** Filters; undefined: none of that kind is run. */
   readonly unit: readonly string[] | undefined;
   readonly e2e: readonly string[] | undefined;
-  /** The suite in containers. */
+  /** The suite in containers: some minutes more, so only when asked for. */
   readonly containers: boolean;
 }
 
 function planOf(filters: readonly string[]): Plan {
-  if (filters.length === 0) return { lint: true, unit: [], e2e: [], containers: true };
+  if (filters.length === 0)
+    return { lint: true, unit: [], e2e: [], containers: process.env.OUTRIDER_TEST_CONTAINERS === '1' };
   const inE2e = (filter: string) => /^(e2e(\/|$)|attacks|\d\d-)/.test(filter);
   const e2e = filters
     .filter(inE2e)
