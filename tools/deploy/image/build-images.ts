@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../containers/engine.ts';
+import { both, run, works } from '../containers/engine.ts';
 import { pack } from './pack.ts';
 import type { BasePackage } from './software-bill.ts';
 
@@ -48,6 +48,7 @@ function buildImage(build: Build, service: string, folder: string, base: readonl
   const { env, project, prefix, tag, revision, fromSource } = build;
   const name = `${prefix}/${service}:${tag}`;
   const application = join(folder, service);
+  const before = idOf(env, name);
   // A stage of the Dockerfile, which then need not be run.
   if (!fromSource) pack({ project, service, out: join(application, 'application'), base, epochSeconds: EPOCH_SECONDS });
   bud(build, [
@@ -55,10 +56,18 @@ function buildImage(build: Build, service: string, folder: string, base: readonl
     ...(fromSource ? ['--build-arg', `BUILD=${fromSource.build}`] : ['--build-context', `application=${application}`]),
     ...['--tag', name],
   ]);
+  // One that lost its name to this one would stay for ever.
+  if (before && before !== idOf(env, name)) works(env, 'podman', 'rmi', before);
   const [about] = JSON.parse(run(env, 'podman', 'image', 'inspect', name)) as [
     { Size: number; RootFS: { Layers: string[] } },
   ];
   return { service, name, bytes: about.Size, layers: about.RootFS.Layers };
+}
+
+/** Nothing where there is no such image. */
+function idOf(env: NodeJS.ProcessEnv, name: string): string {
+  const [line = ''] = both(env, 'podman', 'images', '--quiet', '--no-trunc', name).split('\n');
+  return line.startsWith('sha256:') ? line.slice('sha256:'.length) : '';
 }
 
 /** What the base's Node is linked with, said by the base itself. */
