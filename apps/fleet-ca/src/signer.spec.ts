@@ -5,13 +5,19 @@ import { Config } from './config.js';
 describe('the signer process', () => {
   const { publish, subscribe } = natsPermissions('fleet-ca');
 
-  it('hears its four requests and the answers to its own, and nothing else', () => {
+  it('hears its four requests, one renewal for each service, the answers to its own, and nothing else', () => {
     expect(subscribe).toEqual([
       '_INBOX.fleet-ca.>',
       'ca.authority.list.v1',
       'ca.certificate.get.v1',
       'ca.certificate.sign.v2',
+      'ca.command_certificate.renew.v1',
       'ca.crl.sign.v2',
+      'ca.gateway_certificate.renew.v1',
+      'ca.provisioning_certificate.renew.v1',
+      'ca.revocation_certificate.renew.v1',
+      'ca.telemetry_certificate.renew.v1',
+      'ca.token_certificate.renew.v1',
     ]);
   });
 
