@@ -84,7 +84,11 @@ function refuseUnroutable(
 ): void {
   const { errorHandler } = adapter.getInstance() as unknown as FastifyInstance;
   const isTooLong = error.code === 'FST_ERR_MAX_PARAM_LENGTH';
-  errorHandler(isTooLong ? new DomainError('request.not_found', { cause: error }) : error, request, reply);
+  const trace = newSpan(headerOf(request, 'traceparent'));
+  reply.header('x-trace-id', trace.traceId);
+  runInTrace(trace, () =>
+    errorHandler(isTooLong ? new DomainError('request.not_found', { cause: error }) : error, request, reply),
+  );
 }
 
 function headerOf(request: FastifyRequest, name: string): string | undefined {

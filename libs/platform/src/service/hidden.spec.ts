@@ -25,6 +25,20 @@ describe('what no line of the log keeps', () => {
     const line = '{"path":"/v1/telemetry","code":"auth.token_missing","url":"http://127.0.0.1:9100/metrics"}';
     expect(hidden(line)).toBe(line);
   });
+
+  it.each([
+    ['an address without end', `://${'a.'.repeat(100_000)}`],
+    ['an address without credentials, again and again', 'a://a:'.repeat(30_000)],
+    ['a token without end', `eyJ${'-eyJ'.repeat(50_000)}`],
+    ['the beginning of a token, again and again', 'eyJ00000000.'.repeat(15_000)],
+    ['the beginning of a key, again and again', '-----BEGIN PRIVATE KEY'.repeat(9_000)],
+    ['the beginning of a header, again and again', 'Bearer 0000000 '.repeat(13_000)],
+  ])('reads %s no more than a few times', (_name, line) => {
+    const before = process.cpuUsage();
+    hidden(line);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1e6).toBeLessThan(2);
+  });
 });
 
 describe('the log', () => {

@@ -1,9 +1,10 @@
 /** Decides what a line of the log is stripped of, whatever it was said in: tokens, private keys, credentials of a header or an address. */
 
-const TOKEN = /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/g;
+// Each begins only where a run of its characters does: from within one, a long line would be read again at every character.
+const TOKEN = /(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/g;
 const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/gs;
 const CREDENTIALS = /\b(Bearer|DPoP|Basic) [\w~+/.=-]{16,}/g;
-const PASSWORD_IN_URL = /\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@"]*):[^\s@/"]+@/g;
+const PASSWORD_IN_URL = /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]*:\/\/[^\s:/@"]*):[^\s@/"]+@/g;
 
 /** Members that are secrets by their name, wherever they lie in a line up to two levels deep. */
 export const SECRET_MEMBERS: readonly string[] = [

@@ -148,6 +148,13 @@ describe('bad input is a coded problem document', () => {
     });
     expect(response.headers.get('x-trace-id')).toBe(traceId);
   });
+
+  it('names a trace for what the router itself refuses', async () => {
+    const response = await fetch(`${httpUrl}/%ff`);
+    expect(response.status).toBe(400);
+    expect(response.headers.get('x-trace-id')).toMatch(/^[0-9a-f]{32}$/);
+    expect(await response.json()).toMatchObject({ traceId: response.headers.get('x-trace-id') });
+  });
 });
 
 it('outlives a connection that it fails to take', async () => {
