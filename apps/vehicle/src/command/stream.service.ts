@@ -49,7 +49,7 @@ export class OfferStream {
     return new OfferStream(await connections.current(), connections, platform, report, signal);
   }
 
-  /** The next offer; undefined when `ms` passed without one, or when the stream has ended as streams do. Throws what ended it otherwise. */
+  /** The next offer; undefined when `ms` passed without one, when the stream has opened, or has ended as streams do. Throws what ended it otherwise. */
   async next(ms: number): Promise<Offer | undefined> {
     if (this.arrived.length === 0 && !this.ended) {
       await new Promise<void>((resolve) => {
@@ -84,8 +84,12 @@ export class OfferStream {
   }
 
   private heard(text: string): void {
-    if (!this.opened) this.report({ event: 'stream_open' });
-    this.opened = true;
+    if (!this.opened) {
+      this.opened = true;
+      this.report({ event: 'stream_open' });
+      // Whoever waits for an offer may say by now that the platform is there again.
+      this.wake();
+    }
     for (const event of this.events.push(text)) this.follow(event);
   }
 

@@ -207,7 +207,7 @@ export class Listeners implements BeforeApplicationShutdown {
       const [path, direct] = this.directly(name, request.url) ?? [];
       this.requestMetrics.begin(name, request, response, path);
       // Not where health is asked for: whoever asks there asks this instance.
-      if (this.drain.isLeaving && (name !== 'http' || direct)) response.setHeader('connection', 'close');
+      if (name !== 'http' || direct) this.sendElsewhere(request, response);
       if (direct) direct(request, response);
       else fastify.routing(request, response);
     };
@@ -241,6 +241,18 @@ export class Listeners implements BeforeApplicationShutdown {
     server.on('error', (error) => this.logger.error({ err: error, listener: name }, 'listener'));
     this.servers.push(server);
     this.logger.info({ listener: name, host, port }, 'listening');
+  }
+
+  /**
+   * From an instance that stops. An answer that had begun before has promised to keep its connection, so the connection ends with it: the next
+   * question would come here again, and meet its end.
+   */
+  private sendElsewhere(request: http.IncomingMessage, response: http.ServerResponse): void {
+    if (this.drain.isLeaving) response.setHeader('connection', 'close');
+    else
+      response.once('finish', () => {
+        if (this.drain.isLeaving) request.socket.end();
+      });
   }
 
   /** Runs in an event of the server, where a throw would end the process: a stranger's connection must cost that connection alone. */

@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import https from 'node:https';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Kvm } from '@nats-io/kv';
-import { Controller, Get, Injectable, Module } from '@nestjs/common';
+import { Controller, Get, Injectable, Module, Req, Res } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { INSTANCES_BUCKET } from '@outrider/contracts';
+import { INSTANCES_BUCKET, targetsList } from '@outrider/contracts';
 import { InstanceId } from '@outrider/ids';
 import {
   startDenylist,
@@ -14,9 +16,13 @@ import {
   type TestTokenService,
   until,
 } from '@outrider/testing';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import { AdmitAnyone } from '../admission/decorators.provider.js';
-import { On } from '../http/index.js';
+import { DenylistFeed } from '../admission/denylist-feed.client.js';
+import { On, StreamedAnswer } from '../http/index.js';
 import { Listeners } from '../http/listeners.service.js';
+import { Subscriptions } from '../nats/subscriptions.service.js';
 import { migrate } from '../postgres/index.js';
 import { createApplication, drainAndClose } from './boot.provider.js';
 import { serviceConfig } from './config.js';
@@ -29,6 +35,9 @@ const DRAIN_DELAY_MS = 300_000;
 const instance = InstanceId.parse('provisioning-0000000d');
 const slow = Promise.withResolvers<string>();
 const arrived = Promise.withResolvers<void>();
+const slowTargets = Promise.withResolvers<void>();
+const targetsAsked = Promise.withResolvers<void>();
+const last = Promise.withResolvers<void>();
 
 @Injectable()
 @Controller()
@@ -47,9 +56,31 @@ class ProbeController {
     arrived.resolve();
     return slow.promise;
   }
+
+  @Get('/stream')
+  @On('operator')
+  @AdmitAnyone()
+  async stream(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const answer = new StreamedAnswer(request, reply, 'text/plain');
+    await answer.write('first ');
+    await last.promise;
+    await answer.write('last');
+    answer.end();
+  }
 }
 
-@Module({ controllers: [ProbeController] })
+@Injectable()
+class ProbeAnswers {
+  constructor(subscriptions: Subscriptions) {
+    subscriptions.answer(targetsList, async () => {
+      targetsAsked.resolve();
+      await slowTargets.promise;
+      return { deviceIds: [] };
+    });
+  }
+}
+
+@Module({ controllers: [ProbeController], providers: [ProbeAnswers] })
 class ProbeModule {}
 
 let ground: TestGround;
@@ -73,6 +104,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   slow.resolve('slow');
+  slowTargets.resolve();
   await (stopped ?? app?.close());
   await denylist?.stop();
   await token?.stop();
@@ -90,11 +122,28 @@ function ask(path: string, agent: https.Agent | false = false): Promise<Answer> 
     const options = { port: config.listeners.operator?.port, rejectUnauthorized: false, agent };
     https
       .get({ ...options, host: '127.0.0.1', path }, async (response) => {
-        let text = '';
-        for await (const chunk of response) text += chunk;
-        resolve({ text, connection: response.headers.connection });
+        resolve({ text: await text(response), connection: response.headers.connection });
       })
       .once('error', reject);
+  });
+}
+
+/** An answer that has begun: all that it will say, and the end of its connection. */
+function stream(agent: https.Agent): Promise<{ read: Promise<string>; ended: Promise<unknown> }> {
+  return new Promise((resolve, reject) => {
+    https
+      .get({
+        port: config.listeners.operator?.port,
+        rejectUnauthorized: false,
+        agent,
+        host: '127.0.0.1',
+        path: '/stream',
+      })
+      .once('error', reject)
+      .once('response', (response) => {
+        expect(response.headers.connection).toBe('keep-alive');
+        resolve({ read: text(response), ended: once(response.socket, 'close') });
+      });
   });
 }
 
@@ -115,6 +164,14 @@ async function hasLease(): Promise<boolean> {
   }
 }
 
+/** Over NATS, as revocation. */
+const askForTargets = (timeout: number) =>
+  denylist.connection.request(
+    targetsList.subject,
+    JSON.stringify({ target: { label: 'any' }, after: '', limit: 1 } satisfies z.input<typeof targetsList.payload>),
+    { timeout },
+  );
+
 it('is not ready first, then sends everybody away, then finishes what is under way, and gives its lease back', async () => {
   await until(async () => (await readyz()).status === 200, UNTIL_MS);
   await until(hasLease, UNTIL_MS);
@@ -129,11 +186,19 @@ it('is not ready first, then sends everybody away, then finishes what is under w
 
   const underWay = ask('/slow', new https.Agent({ keepAlive: true }));
   await arrived.promise;
+  const begun = new https.Agent({ keepAlive: true });
+  const { read, ended } = await stream(begun);
   app.get(Drain).now();
   await until(() => app.get(Drain).isLeaving, UNTIL_MS);
   // Newcomers are still taken; whoever has an answer goes elsewhere with the next question.
   expect(await ask('/quick', kept)).toEqual({ text: 'quick', connection: 'close' });
+  // So does whoever was promised that the connection is kept: it ends with the answer.
+  last.resolve();
+  expect(await read).toBe('first last');
+  await ended;
 
+  const answerUnderWay = askForTargets(60_000);
+  await targetsAsked.promise;
   app.get(Drain).now();
   await until(
     () =>
@@ -145,6 +210,21 @@ it('is not ready first, then sends everybody away, then finishes what is under w
   );
   slow.resolve('slow');
   expect(await underWay).toMatchObject({ text: 'slow' });
+
+  // Nobody is heard any more over NATS; who is being answered is so by an instance that knows whom to refuse, and that revocation waits for.
+  await until(
+    () =>
+      askForTargets(1000).then(
+        () => false,
+        (error: Error) => error.name === 'NoRespondersError',
+      ),
+    UNTIL_MS,
+  );
+  expect(await hasLease()).toBe(true);
+  await denylist.deny({ kind: 'device', value: 'device-denied-late' });
+  await until(() => app.get(DenylistFeed).match({ deviceId: 'device-denied-late' as never }) !== undefined, UNTIL_MS);
+  slowTargets.resolve();
+  expect(JSON.parse((await answerUnderWay).string())).toMatchObject({ ok: { deviceIds: [] } });
   await stopped;
   expect(await hasLease()).toBe(false);
   kept.destroy();
