@@ -1,11 +1,11 @@
 /** gateway as it runs, on a real PostgreSQL and NATS; the services around it are real clients under their own NATS users. */
 
+import type { IncomingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-
 import {
   DENYLIST_BUCKET,
   type DenylistKind,
@@ -33,6 +33,7 @@ const POLICIES = join(import.meta.dirname, '../../../policies');
 
 export interface Answer {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   // biome-ignore lint/suspicious/noExplicitAny: what came over the wire is looked at by tests alone
   readonly body: any;
 }
@@ -168,7 +169,8 @@ function send(url: string, options: https.RequestOptions, body?: object): Promis
       response.on('data', (part: Buffer) => parts.push(part));
       response.on('end', () => {
         const text = Buffer.concat(parts).toString();
-        resolve({ status: response.statusCode ?? 0, body: text ? JSON.parse(text) : undefined });
+        const { statusCode: status = 0, headers } = response;
+        resolve({ status, headers, body: text ? JSON.parse(text) : undefined });
       });
     });
     request.on('error', reject);

@@ -174,6 +174,26 @@ describe('geofences', () => {
     ]);
   });
 
+  it('are changed and removed by nobody who has not seen them as they are', async () => {
+    const path = '/v1/geofences/seen';
+    const change = (method: 'PUT' | 'DELETE', ifMatch: unknown, body?: object) =>
+      suite.call(method, path, 'device:write', body, { 'if-match': String(ifMatch) });
+    const failed = { status: 412, body: { code: 'request.precondition_failed' } };
+    expect(await change('PUT', '*', { area })).toMatchObject(failed);
+    // As no database writes it: the same area all the same.
+    const { type, coordinates } = area;
+    const made = await put('seen', { area: { coordinates, type } });
+    const seen = await suite.call('GET', path, 'device:read');
+    expect(seen.headers.etag).toMatch(/^"[\w-]{22}"$/);
+    expect(made.headers.etag).toBe(seen.headers.etag);
+    const changed = await change('PUT', seen.headers.etag, { area, time_zone: 'UTC' });
+    expect(changed.status).toBe(200);
+    expect(await change('PUT', seen.headers.etag, { area })).toMatchObject(failed);
+    expect(await change('DELETE', seen.headers.etag)).toMatchObject(failed);
+    expect((await suite.call('GET', path, 'device:read')).body).toMatchObject({ time_zone: 'UTC' });
+    expect((await change('DELETE', changed.headers.etag)).status).toBe(204);
+  });
+
   it.each([
     [
       'a ring that does not close',

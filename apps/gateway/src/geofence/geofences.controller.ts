@@ -1,11 +1,12 @@
-import { Controller, Delete, Get, HttpCode, Put } from '@nestjs/common';
+import { Controller, Delete, Get, Headers, HttpCode, Put, Res } from '@nestjs/common';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
-import { JsonBody, On, PathParam } from '@outrider/platform/http';
+import { documentTag, JsonBody, On, PathParam, parseIfMatch } from '@outrider/platform/http';
 import { Describe } from '@outrider/platform/openapi';
+import type { FastifyReply } from 'fastify';
 import { GeofenceName } from './geofence.js';
 import { GeofenceService } from './geofence.service.js';
 import { Geofence, GeofenceList } from './geofence-answers.js';
-import { GeofenceBody, geofenceDocument } from './geofence-document.js';
+import { GeofenceBody, geofenceDocument, type KeptGeofence } from './geofence-document.js';
 import { GeofencesRepository } from './geofences.repository.js';
 
 @Controller('v1/geofences')
@@ -28,19 +29,21 @@ export class GeofencesController {
 
   @Describe({
     summary: 'A geofence.',
-    answers: { 200: Geofence },
+    answers: { 200: { schema: Geofence, headers: ['ETag'] } },
     problems: ['policy.geofence_not_found'],
   })
   @Get(':name')
   @On('operator')
   @RequireOperator('device:read')
-  async show(@PathParam('name', GeofenceName) name: string) {
-    return geofenceDocument(await this.service.show(name));
+  async show(@PathParam('name', GeofenceName) name: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    return tagged(await this.service.show(name), reply);
   }
 
   @Describe({
     summary: 'Makes a geofence, or puts another in its place.',
-    answers: { 200: Geofence },
+    answers: { 200: { schema: Geofence, headers: ['ETag'] } },
+    headers: ['If-Match'],
+    problems: ['policy.geofence_invalid', 'request.precondition_failed'],
   })
   @Put(':name')
   @On('operator')
@@ -48,21 +51,35 @@ export class GeofencesController {
   async put(
     @PathParam('name', GeofenceName) name: string,
     @JsonBody(GeofenceBody) body: GeofenceBody,
+    @Headers('if-match') ifMatch: string | undefined,
     @Admitted() operator: OperatorAdmission,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return geofenceDocument(await this.service.put(name, body, operator.subject, new Date()));
+    const kept = await this.service.put(name, body, parseIfMatch(ifMatch), operator.subject, new Date());
+    return tagged(kept, reply);
   }
 
   @Describe({
     summary: 'Removes a geofence.',
     answers: { 204: null },
-    problems: ['policy.geofence_not_found'],
+    headers: ['If-Match'],
+    problems: ['policy.geofence_not_found', 'request.precondition_failed'],
   })
   @Delete(':name')
   @On('operator')
   @RequireOperator('device:write')
   @HttpCode(204)
-  remove(@PathParam('name', GeofenceName) name: string, @Admitted() operator: OperatorAdmission): Promise<void> {
-    return this.service.remove(name, operator.subject, new Date());
+  remove(
+    @PathParam('name', GeofenceName) name: string,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Admitted() operator: OperatorAdmission,
+  ): Promise<void> {
+    return this.service.remove(name, parseIfMatch(ifMatch), operator.subject, new Date());
   }
+}
+
+function tagged(kept: KeptGeofence, reply: FastifyReply) {
+  const document = geofenceDocument(kept);
+  reply.header('etag', documentTag(document));
+  return document;
 }

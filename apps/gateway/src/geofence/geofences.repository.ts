@@ -4,6 +4,9 @@ import type { EntityManager } from 'typeorm';
 import type { Geofence } from './geofence.js';
 import type { KeptGeofence } from './geofence-document.js';
 
+const SELECT = `SELECT name, area, required_for AS "requiredFor", time_zone AS "timeZone", changed_by AS "changedBy",
+  changed_at AS "changedAt" FROM geofences`;
+
 /** Geofences, and every change of them. */
 @Injectable()
 export class GeofencesRepository {
@@ -11,14 +14,17 @@ export class GeofencesRepository {
 
   /** By name. */
   all(): Promise<KeptGeofence[]> {
-    return this.database.query(
-      `SELECT name, area, required_for AS "requiredFor", time_zone AS "timeZone", changed_by AS "changedBy",
-         changed_at AS "changedAt" FROM geofences ORDER BY name`,
-    );
+    return this.database.query(`${SELECT} ORDER BY name`);
   }
 
   async find(name: string): Promise<KeptGeofence | undefined> {
     return (await this.all()).find((one) => one.name === name);
+  }
+
+  /** Until the transaction ends nobody else changes it. */
+  async lock(tx: EntityManager, name: string): Promise<KeptGeofence | undefined> {
+    const [row]: KeptGeofence[] = await tx.query(`${SELECT} WHERE name = $1 FOR UPDATE`, [name]);
+    return row;
   }
 
   /** Grows with each change. */
@@ -42,11 +48,9 @@ export class GeofencesRepository {
     );
   }
 
-  /** @returns false where there is none of this name. */
-  async remove(tx: EntityManager, name: string, by: string, now: Date): Promise<boolean> {
-    const removed: [unknown[], number] = await tx.query('DELETE FROM geofences WHERE name = $1 RETURNING name', [name]);
-    if (removed[1] === 0) return false;
+  /** One that `lock` has locked. */
+  async remove(tx: EntityManager, name: string, by: string, now: Date): Promise<void> {
+    await tx.query('DELETE FROM geofences WHERE name = $1', [name]);
     await tx.query('INSERT INTO geofence_changes (name, changed_by, changed_at) VALUES ($1, $2, $3)', [name, by, now]);
-    return true;
   }
 }

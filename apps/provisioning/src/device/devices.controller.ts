@@ -2,7 +2,7 @@ import { Controller, Get, Headers, Patch, Post, Res } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { DeviceId } from '@outrider/ids';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
-import { JsonBody, On, PathParam } from '@outrider/platform/http';
+import { JsonBody, On, PathParam, parseIfMatch, versionTag } from '@outrider/platform/http';
 import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
@@ -11,7 +11,6 @@ import { Certificates } from '../certificate/certificates.repository.js';
 import { DevicePatch, deviceDocument, RegistrationBody } from './device.js';
 import { Device, DeviceDetail, Registered } from './device-answers.js';
 import { Devices } from './devices.repository.js';
-import { etagOf, parseIfMatch } from './if-match.js';
 import { type RegistrationResult, Registry } from './registry.service.js';
 
 @Controller('/v1/devices')
@@ -58,7 +57,7 @@ export class DevicesController {
     const device = await this.devices.find(deviceId);
     if (!device) throw new DomainError('provisioning.device_not_found', { detail: deviceId });
     const certificates = await this.certificates.ofDevice(deviceId);
-    reply.header('etag', etagOf(device.version));
+    reply.header('etag', versionTag(device.version));
     return { ...deviceDocument(device), certificates: certificates.map(certificateDocument) };
   }
 
@@ -79,7 +78,7 @@ export class DevicesController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const device = await this.registry.change(deviceId, patch, parseIfMatch(ifMatch), operator.subject, new Date());
-    reply.header('etag', etagOf(device.version));
+    reply.header('etag', versionTag(device.version));
     return deviceDocument(device);
   }
 }

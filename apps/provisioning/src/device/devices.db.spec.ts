@@ -143,6 +143,33 @@ describe('manufacturers', () => {
     expect(fleetCa).toMatchObject({ status: 400, json: { code: 'provisioning.manufacturer_invalid' } });
   });
 
+  it('are changed and removed by nobody who has not seen them as they are', async () => {
+    const [one, two] = await Promise.all([createTestFleet(), createTestFleet()]);
+    const path = '/v1/manufacturers/seen-motors';
+    const put = (ca: string, ifMatch: string) => call('PUT', path, { ca }, { 'if-match': ifMatch });
+    const failed = { status: 412, json: { code: 'request.precondition_failed' } };
+    expect(await put(one.factoryCa.certificatePem, '*')).toMatchObject(failed);
+    const made = await call('PUT', path, { ca: one.factoryCa.certificatePem });
+    const { headers, json } = await call('GET', path);
+    expect({ tag: headers.etag, json }).toEqual({ tag: made.headers.etag, json: made.json });
+    const changed = await put(two.factoryCa.certificatePem, `${headers.etag}`);
+    expect(changed).toMatchObject({ status: 200, headers: { etag: expect.not.stringMatching(`${headers.etag}`) } });
+    expect(await put(one.factoryCa.certificatePem, `${headers.etag}`)).toMatchObject(failed);
+    expect(await call('DELETE', path, undefined, { 'if-match': `${headers.etag}` })).toMatchObject(failed);
+    const removed = await send(suite, `${suite.operatorUrl}${path}`, {
+      method: 'DELETE',
+      headers: {
+        authorization: `Bearer ${suite.operatorToken('device:write')}`,
+        'if-match': `${changed.headers.etag}`,
+      },
+    });
+    expect(removed.status).toBe(204);
+    expect(await call('GET', path)).toMatchObject({
+      status: 404,
+      json: { code: 'provisioning.manufacturer_not_found' },
+    });
+  });
+
   it('knows a device by the manufacturer that vouches and its serial number together', async () => {
     const other = await createTestFleet();
     await call('PUT', '/v1/manufacturers/twin-motors', { ca: other.factoryCa.certificatePem });

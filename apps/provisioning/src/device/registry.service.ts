@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ErrorCode } from '@outrider/errors';
 import type { DeviceId } from '@outrider/ids';
+import { type IfMatch, requireMatch, versionTag } from '@outrider/platform/http';
 import { Database } from '@outrider/platform/postgres';
 import { type EntityManager, In } from 'typeorm';
 import { type Act, changes } from '../history/history.js';
@@ -9,7 +10,6 @@ import { Manufacturers } from '../manufacturer/manufacturers.service.js';
 import { DeviceRow } from './device.entity.js';
 import { CHANGEABLE, type DevicePatch, isSameRegistration, type Registration } from './device.js';
 import { Devices } from './devices.repository.js';
-import { type IfMatch, requireMatch } from './if-match.js';
 
 export type RegistrationResult =
   | { readonly status: 200 | 201; readonly device: DeviceRow }
@@ -59,7 +59,7 @@ export class Registry {
   change(deviceId: DeviceId, patch: DevicePatch, ifMatch: IfMatch, who: string, now: Date): Promise<DeviceRow> {
     return this.database.transaction(async (tx) => {
       const device = await this.devices.mustLock(tx, deviceId);
-      requireMatch(ifMatch, device.version);
+      requireMatch(ifMatch, versionTag(device.version));
       const before = pick(device);
       if (patch.vin !== undefined) device.vin = patch.vin;
       if (patch.hardware !== undefined) device.hardware = patch.hardware;

@@ -1,12 +1,11 @@
 import { Controller, Headers, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { DeviceId } from '@outrider/ids';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
-import { bodyBytes, JsonBody, On, PathParam, parseJsonBody } from '@outrider/platform/http';
+import { bodyBytes, JsonBody, On, PathParam, parseIfMatch, parseJsonBody, versionTag } from '@outrider/platform/http';
 import { Describe } from '@outrider/platform/openapi';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { deviceDocument } from '../device/device.js';
 import { Device } from '../device/device-answers.js';
-import { etagOf, parseIfMatch } from '../device/if-match.js';
 import { Lifecycle } from './lifecycle.service.js';
 import { OperatorEventBody, RetireBody } from './operator-event.js';
 
@@ -37,7 +36,7 @@ export class LifecycleController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const device = await this.lifecycle.report(deviceId, body, parseIfMatch(ifMatch), operator.subject, new Date());
-    reply.header('etag', etagOf(device.version));
+    reply.header('etag', versionTag(device.version));
     return deviceDocument(device);
   }
 
@@ -68,7 +67,7 @@ export class LifecycleController {
     const given = bodyBytes(request).length === 0 ? {} : parseJsonBody(request, RetireBody);
     const body = { event: 'scrapping', reason: 'retired by an operator', ...given } as const;
     const device = await this.lifecycle.report(deviceId, body, parseIfMatch(ifMatch), operator.subject, new Date());
-    reply.header('etag', etagOf(device.version));
+    reply.header('etag', versionTag(device.version));
     return deviceDocument(device);
   }
 }

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { DeviceId } from '@outrider/ids';
+import { type IfMatch, requireMatch, versionTag } from '@outrider/platform/http';
 import { Database } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
 import { Certificates } from '../certificate/certificates.repository.js';
 import type { DeviceRow } from '../device/device.entity.js';
 import { CHANGEABLE } from '../device/device.js';
 import { Devices } from '../device/devices.repository.js';
-import { type IfMatch, requireMatch } from '../device/if-match.js';
 import { type Act, changes } from '../history/history.js';
 import { meaningOf, type OperatorEventBody } from './operator-event.js';
 
@@ -27,7 +27,7 @@ export class Lifecycle {
     const { kind, certificates, labels } = meaningOf(body.event);
     return this.database.transaction(async (tx) => {
       const device = await this.devices.mustLock(tx, deviceId);
-      requireMatch(ifMatch, device.version);
+      requireMatch(ifMatch, versionTag(device.version));
       const before = { ...device };
       if (labels === 'clear') Object.assign(device, { labels: [], grants: [] } satisfies Partial<DeviceRow>);
       const changed = changes(before, device, CHANGEABLE);

@@ -1,13 +1,12 @@
-import { Controller, Delete, Get, HttpCode, Put, Res } from '@nestjs/common';
+import { Controller, Delete, Get, Headers, HttpCode, Put, Res } from '@nestjs/common';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
-import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
+import { documentTag, JsonBody, On, PathParam, parseIfMatch, QueryParams } from '@outrider/platform/http';
 import { Describe } from '@outrider/platform/openapi';
-import { parseCertificates } from '@outrider/x509';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import type { ManufacturerRow } from './manufacturer.entity.js';
 import { ManufacturerName } from './manufacturer.js';
 import { Manufacturer, ManufacturerList } from './manufacturer-answers.js';
+import { type KeptManufacturer, manufacturerDocument } from './manufacturer-document.js';
 import { Manufacturers } from './manufacturers.service.js';
 
 const PutBody = z.strictObject({ ca: z.string().min(1).max(65_536) });
@@ -26,13 +25,33 @@ export class ManufacturersController {
   @On('operator')
   @RequireOperator('device:read')
   async list() {
-    return { items: (await this.manufacturers.rows()).map(documentOf), next: null };
+    return { items: (await this.manufacturers.rows()).map(manufacturerDocument), next: null };
+  }
+
+  @Describe({
+    summary: 'A manufacturer and its authorities.',
+    answers: { 200: { schema: Manufacturer, headers: ['ETag'] } },
+    problems: ['provisioning.manufacturer_not_found'],
+  })
+  @Get(':name')
+  @On('operator')
+  @RequireOperator('device:read')
+  async show(
+    @PathParam('name', ManufacturerName) name: ManufacturerName,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return tagged(await this.manufacturers.mustFind(name), reply);
   }
 
   @Describe({
     summary: 'Makes a manufacturer, or gives it other authorities.',
-    answers: { 200: Manufacturer, 201: Manufacturer },
-    problems: ['provisioning.manufacturer_conflict', 'provisioning.manufacturer_invalid'],
+    answers: { 200: { schema: Manufacturer, headers: ['ETag'] }, 201: { schema: Manufacturer, headers: ['ETag'] } },
+    headers: ['If-Match'],
+    problems: [
+      'provisioning.manufacturer_conflict',
+      'provisioning.manufacturer_invalid',
+      'request.precondition_failed',
+    ],
   })
   @Put(':name')
   @On('operator')
@@ -40,18 +59,24 @@ export class ManufacturersController {
   async put(
     @PathParam('name', ManufacturerName) name: ManufacturerName,
     @JsonBody(PutBody) body: z.infer<typeof PutBody>,
+    @Headers('if-match') ifMatch: string | undefined,
     @Admitted() { subject: who }: OperatorAdmission,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { row, created } = await this.manufacturers.put(name, body.ca, who, new Date());
+    const { row, created } = await this.manufacturers.put(name, body.ca, parseIfMatch(ifMatch), who, new Date());
     reply.status(created ? 201 : 200);
-    return documentOf(row);
+    return tagged(row, reply);
   }
 
   @Describe({
     summary: 'Removes a manufacturer.',
     answers: { 204: null },
-    problems: ['provisioning.manufacturer_in_use', 'provisioning.manufacturer_not_found'],
+    headers: ['If-Match'],
+    problems: [
+      'provisioning.manufacturer_in_use',
+      'provisioning.manufacturer_not_found',
+      'request.precondition_failed',
+    ],
   })
   @Delete(':name')
   @HttpCode(204)
@@ -60,17 +85,15 @@ export class ManufacturersController {
   remove(
     @PathParam('name', ManufacturerName) name: ManufacturerName,
     @QueryParams(RemoveQuery) { force }: z.infer<typeof RemoveQuery>,
+    @Headers('if-match') ifMatch: string | undefined,
     @Admitted() { subject: who }: OperatorAdmission,
   ): Promise<void> {
-    return this.manufacturers.remove(name, force === 'true', who, new Date());
+    return this.manufacturers.remove(name, force === 'true', parseIfMatch(ifMatch), who, new Date());
   }
 }
 
-function documentOf({ name, ca, createdAt, changedAt }: ManufacturerRow) {
-  const authorities = parseCertificates(ca).map(({ subject, thumbprint, notAfter }) => ({
-    subject: subject.text,
-    thumbprint,
-    not_after: notAfter.toISOString(),
-  }));
-  return { name, authorities, created_at: createdAt.toISOString(), changed_at: changedAt.toISOString() };
+function tagged(row: KeptManufacturer, reply: FastifyReply) {
+  const document = manufacturerDocument(row);
+  reply.header('etag', documentTag(document));
+  return document;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
+import { documentTag, type IfMatch, requireMatch } from '@outrider/platform/http';
 import { Database } from '@outrider/platform/postgres';
 import { CONFIG, LOGGER } from '@outrider/platform/service';
 import { type ParsedCertificate, parseCertificates } from '@outrider/x509';
@@ -11,6 +12,7 @@ import { DeviceRow } from '../device/device.entity.js';
 import { FleetTrust } from '../est/fleet-trust.store.js';
 import { ManufacturerRow } from './manufacturer.entity.js';
 import { acceptAnchors, type Manufacturer, ManufacturerName } from './manufacturer.js';
+import { manufacturerDocument } from './manufacturer-document.js';
 
 export interface PutOutcome {
   readonly row: ManufacturerRow;
@@ -33,7 +35,7 @@ export class Manufacturers implements OnApplicationBootstrap {
     for (const { name, caFile } of this.config.manufacturers) {
       // What an operator took out, a restart does not bring back.
       if (await this.wasRemoved(name)) this.logger.warn({ manufacturer: name }, 'removed by an operator, and stays so');
-      else await this.put(name, readFileSync(caFile, 'utf8'), 'configuration', new Date());
+      else await this.put(name, readFileSync(caFile, 'utf8'), undefined, 'configuration', new Date());
     }
   }
 
@@ -45,18 +47,24 @@ export class Manufacturers implements OnApplicationBootstrap {
     return this.database.transaction((tx) => tx.find(ManufacturerRow, { where: PRESENT, order: { name: 'ASC' } }));
   }
 
-  /** Errors: `provisioning.manufacturer_invalid`, `provisioning.manufacturer_conflict`. */
-  async put(name: ManufacturerName, pem: string, who: string, now: Date): Promise<PutOutcome> {
+  /** Errors: `provisioning.manufacturer_not_found`. */
+  async mustFind(name: ManufacturerName): Promise<ManufacturerRow> {
+    return this.database.transaction((tx) => mustFind(tx, name));
+  }
+
+  /** Errors: `request.precondition_failed`, `provisioning.manufacturer_invalid`, `provisioning.manufacturer_conflict`. */
+  async put(name: ManufacturerName, pem: string, ifMatch: IfMatch, who: string, now: Date): Promise<PutOutcome> {
     return this.database.transaction(async (tx) => {
       await writeAlone(tx);
       const rows = await tx.find(ManufacturerRow, { where: PRESENT });
+      const before = rows.find((row) => row.name === name);
+      requireMatch(ifMatch, before && tagOf(before));
       acceptAnchors(
         name,
         pem,
         this.trust.all,
         rows.map((row) => this.fromRow(row)),
       );
-      const before = rows.find((row) => row.name === name);
       if (before?.ca === pem) return { row: before, created: false };
       const row = { name, ca: pem, createdAt: before?.createdAt ?? now, changedAt: now, removedAt: null };
       await tx.upsert(ManufacturerRow, row, ['name']);
@@ -67,13 +75,13 @@ export class Manufacturers implements OnApplicationBootstrap {
 
   /**
    * Its factory certificates let nobody in from now on; fleet certificates of its devices go on. The row and its history stay.
-   * Errors: `provisioning.manufacturer_not_found`, `provisioning.manufacturer_in_use` where devices are in service and not `force`.
+   * Errors: `provisioning.manufacturer_not_found`, `request.precondition_failed`, `provisioning.manufacturer_in_use` where devices are in service and not `force`.
    */
-  async remove(name: ManufacturerName, force: boolean, who: string, now: Date): Promise<void> {
+  async remove(name: ManufacturerName, force: boolean, ifMatch: IfMatch, who: string, now: Date): Promise<void> {
     await this.database.transaction(async (tx) => {
       await writeAlone(tx);
-      const row = await tx.findOneBy(ManufacturerRow, { name, ...PRESENT });
-      if (!row) throw new DomainError('provisioning.manufacturer_not_found', { detail: name });
+      const row = await mustFind(tx, name);
+      requireMatch(ifMatch, tagOf(row));
       if (!force && (await tx.existsBy(DeviceRow, { manufacturer: name, state: Not('retired') }))) {
         throw new DomainError('provisioning.manufacturer_in_use', {
           detail: `${name}; ?force=true removes it all the same`,
@@ -114,6 +122,16 @@ export class Manufacturers implements OnApplicationBootstrap {
 }
 
 const PRESENT = { removedAt: IsNull() };
+
+function tagOf(row: ManufacturerRow): string {
+  return documentTag(manufacturerDocument(row));
+}
+
+async function mustFind(tx: EntityManager, name: ManufacturerName): Promise<ManufacturerRow> {
+  const row = await tx.findOneBy(ManufacturerRow, { name, ...PRESENT });
+  if (!row) throw new DomainError('provisioning.manufacturer_not_found', { detail: name });
+  return row;
+}
 
 /** One writer at a time, so that no two names get the same CA. */
 async function writeAlone(tx: EntityManager): Promise<void> {

@@ -3,12 +3,12 @@ import { Injectable } from '@nestjs/common';
 import { deviceRecovered } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
 import type { DeviceId } from '@outrider/ids';
+import { type IfMatch, requireMatch, versionTag } from '@outrider/platform/http';
 import { Database, Outbox } from '@outrider/platform/postgres';
 import type { EntityManager } from 'typeorm';
 import { Certificates } from '../certificate/certificates.repository.js';
 import type { DeviceRow } from '../device/device.entity.js';
 import { Devices } from '../device/devices.repository.js';
-import { type IfMatch, requireMatch } from '../device/if-match.js';
 import type { Act } from '../history/history.js';
 import { History } from '../history/history.repository.js';
 import { transition } from '../lifecycle/lifecycle.js';
@@ -42,7 +42,7 @@ export class OrderService {
   request(deviceId: DeviceId, body: OrderBody, ifMatch: IfMatch, who: string, now: Date): Promise<Order> {
     return this.database.transaction(async (tx) => {
       const device = await this.devices.mustLock(tx, deviceId);
-      requireMatch(ifMatch, device.version);
+      requireMatch(ifMatch, versionTag(device.version));
       const order = requestOrder(deviceId, body, { orderId: randomUUID(), who, now });
       requirePossible(device, order);
       await this.requireFree(tx, order);

@@ -1,11 +1,10 @@
 import { Controller, Get, Headers, HttpCode, Post, Req } from '@nestjs/common';
 import { DeviceId } from '@outrider/ids';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
-import { bodyBytes, JsonBody, On, PathParam, parseJsonBody, QueryParams } from '@outrider/platform/http';
+import { bodyBytes, JsonBody, On, PathParam, parseIfMatch, parseJsonBody, QueryParams } from '@outrider/platform/http';
 import { Describe } from '@outrider/platform/openapi';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { parseIfMatch } from '../device/if-match.js';
 import { DecisionBody, OrderBody, OrderQuery, orderCursor } from './order.js';
 import { OrderService } from './order.service.js';
 import { DeviceOrder, DeviceOrderPage, orderDocument } from './order-answers.js';

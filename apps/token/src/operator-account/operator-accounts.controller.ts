@@ -1,10 +1,18 @@
-import { Controller, Get, Patch, Post } from '@nestjs/common';
+import { Controller, Get, Headers, Patch, Post, Res } from '@nestjs/common';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
-import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
+import { documentTag, JsonBody, On, PathParam, parseIfMatch, QueryParams } from '@outrider/platform/http';
 import { Describe } from '@outrider/platform/openapi';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { OperatorAccount, OperatorAccountPage } from './account-answers.js';
-import { AccountBody, AccountPatch, AccountQuery, accountCursor, accountDocument } from './operator-account.js';
+import {
+  type Account,
+  AccountBody,
+  AccountPatch,
+  AccountQuery,
+  accountCursor,
+  accountDocument,
+} from './operator-account.js';
 import { OperatorAccounts } from './operator-accounts.repository.js';
 import { OperatorAccountService } from './operator-accounts.service.js';
 
@@ -40,37 +48,43 @@ export class OperatorAccountsController {
 
   @Describe({
     summary: 'An account.',
-    answers: { 200: OperatorAccount },
+    answers: { 200: { schema: OperatorAccount, headers: ['ETag'] } },
     problems: ['operator.not_found'],
   })
   @Get(':id')
   @On('operator')
   @RequireOperator('operator:read')
-  async show(@PathParam('id', Id) id: string) {
-    return accountDocument(await this.accounts.mustFind(id));
+  async show(@PathParam('id', Id) id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    return tagged(await this.accounts.mustFind(id), reply);
   }
 
   @Describe({
     summary: 'Makes an account with at most the rights that one has.',
-    answers: { 201: OperatorAccount },
+    answers: { 201: { schema: OperatorAccount, headers: ['ETag'] } },
     problems: ['auth.role_insufficient', 'operator.exists', 'operator.own_account', 'operator.role_too_wide'],
   })
   @Post()
   @On('operator')
   @RequireOperator('operator:write')
-  async make(@JsonBody(AccountBody) body: AccountBody, @Admitted() { subject }: OperatorAdmission) {
-    return accountDocument(await this.service.make(subject, body, new Date()));
+  async make(
+    @JsonBody(AccountBody) body: AccountBody,
+    @Admitted() { subject }: OperatorAdmission,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return tagged(await this.service.make(subject, body, new Date()), reply);
   }
 
   @Describe({
     summary: 'Changes an account: key, roles, in use or not.',
-    answers: { 200: OperatorAccount },
+    answers: { 200: { schema: OperatorAccount, headers: ['ETag'] } },
+    headers: ['If-Match'],
     problems: [
       'auth.role_insufficient',
       'operator.not_found',
       'operator.own_account',
       'operator.person_has_no_key',
       'operator.role_too_wide',
+      'request.precondition_failed',
       'service.upstream_invalid',
       'service.upstream_unavailable',
     ],
@@ -81,8 +95,16 @@ export class OperatorAccountsController {
   async change(
     @PathParam('id', Id) id: string,
     @JsonBody(AccountPatch) patch: AccountPatch,
+    @Headers('if-match') ifMatch: string | undefined,
     @Admitted() { subject }: OperatorAdmission,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return accountDocument(await this.service.change(subject, id, patch, new Date()));
+    return tagged(await this.service.change(subject, id, patch, parseIfMatch(ifMatch), new Date()), reply);
   }
+}
+
+function tagged(account: Account, reply: FastifyReply) {
+  const document = accountDocument(account);
+  reply.header('etag', documentTag(document));
+  return document;
 }

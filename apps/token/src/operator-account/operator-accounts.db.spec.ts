@@ -63,10 +63,10 @@ async function token(clientId: string, key: KeyObject): Promise<Answer> {
   return call(ground, 'operator', '/oauth2/token', { form });
 }
 
-const api = (bearer: string, method: 'GET' | 'POST' | 'PATCH', path = '', body?: object) =>
+const api = (bearer: string, method: 'GET' | 'POST' | 'PATCH', path = '', body?: object, more = {}) =>
   call(ground, 'operator', `/v1/operators${path}`, {
     method,
-    headers: { authorization: `Bearer ${bearer}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+    headers: { authorization: `Bearer ${bearer}`, ...(body ? { 'content-type': 'application/json' } : {}), ...more },
     ...(body ? { form: JSON.stringify(body) } : {}),
   });
 
@@ -109,6 +109,18 @@ it('roles taken away and a new key end the tokens that say otherwise; a role mor
   expect(denied).toContain(decodeJwt(second.access_token).jti);
   expect((await token('weekly', privateKey)).status).toBe(401);
   expect((await token('weekly', other.privateKey)).status).toBe(200);
+});
+
+it('is changed by nobody who has not seen it as it is', async () => {
+  const { sub } = await make('seen', ['viewer']);
+  const { headers } = await api(admin, 'GET', `/${sub}`);
+  expect(headers.etag).toMatch(/^"[\w-]{22}"$/);
+  const change = (roles: string[]) => api(admin, 'PATCH', `/${sub}`, { roles }, { 'if-match': headers.etag });
+  const changed = await change(['auditor']);
+  expect(changed).toMatchObject({ status: 200, body: { roles: ['auditor'] } });
+  expect(await change(['viewer'])).toMatchObject({ status: 412, body: { code: 'request.precondition_failed' } });
+  const now = await api(admin, 'GET', `/${sub}`);
+  expect(now).toMatchObject({ body: { roles: ['auditor'] }, headers: { etag: changed.headers.etag } });
 });
 
 it('an assertion by the old key, verified before the change, gets no token after it', async () => {

@@ -1,12 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import { documentTag, type IfMatch, requireMatch } from '@outrider/platform/http';
 import { Database } from '@outrider/platform/postgres';
 import { CONFIG, LOGGER } from '@outrider/platform/service';
 import type { Logger } from 'pino';
 import type { TokenConfig } from '../config.js';
 import { DeniedTokens } from '../denied-tokens/denied-tokens.service.js';
 import { OperatorAccountRepository } from '../operator-client/operator-account.repository.js';
-import { type Account, type AccountBody, type AccountPatch, changeAccount, makeAccount } from './operator-account.js';
+import {
+  type Account,
+  type AccountBody,
+  type AccountPatch,
+  accountDocument,
+  changeAccount,
+  makeAccount,
+} from './operator-account.js';
 import { OperatorAccounts } from './operator-accounts.repository.js';
 
 /** Makes and changes operators' accounts; what a change takes away ends the tokens that say otherwise. */
@@ -34,12 +42,15 @@ export class OperatorAccountService {
 
   /**
    * The change is made whether or not revocation answers; tokens that it ends are denied as soon as that does (503 until then).
-   * @throws DomainError `operator.not_found`, `.own_account`, `.role_too_wide`, `.person_has_no_key`, `service.upstream_unavailable`
+   * @throws DomainError `operator.not_found`, `.own_account`, `.role_too_wide`, `.person_has_no_key`, `request.precondition_failed`,
+   * `service.upstream_unavailable`
    */
-  async change(subject: string, id: string, patch: AccountPatch, now: Date): Promise<Account> {
+  async change(subject: string, id: string, patch: AccountPatch, ifMatch: IfMatch, now: Date): Promise<Account> {
     const { account, ends } = await this.database.transaction(async (tx) => {
       const by = await this.actors.mustFind(tx, subject);
-      const changed = changeAccount(by, await this.accounts.mustLock(tx, id), patch, now);
+      const before = await this.accounts.mustLock(tx, id);
+      requireMatch(ifMatch, documentTag(accountDocument(before)));
+      const changed = changeAccount(by, before, patch, now);
       await this.accounts.save(tx, changed.account);
       if (changed.ends) {
         const since = new Date(now.getTime() - this.config.tokenSkewSeconds * 1000);

@@ -17,6 +17,11 @@ export const REQUEST_CODES = {
     title: 'Say with If-Match which version you saw.',
     retry: 'changed',
   },
+  'request.idempotency_mismatch': {
+    status: 422,
+    title: 'The idempotency key stands for another request.',
+    retry: 'changed',
+  },
   'request.too_many': { status: 429, title: 'Too many requests.', retry: 'later' },
   'service.unavailable': { status: 503, title: 'The service cannot answer just now.', retry: 'later' },
   'service.overloaded': { status: 503, title: 'The service is over its capacity.', retry: 'later' },

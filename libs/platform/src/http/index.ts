@@ -2,7 +2,9 @@ export { bodyBytes, JsonBody, mediaType, PathParam, parseJsonBody, QueryParams, 
 export { type ChannelBinding, channelBindingOf } from './channel-binding.provider.js';
 export { closeGently } from './close-gently.provider.js';
 export { ConnectionLimiter } from './connection-limits.service.js';
+export { documentTag, type IfMatch, parseIfMatch, requireMatch, versionTag } from './entity-tag.js';
 export { ErrorShapes, type SendError } from './error-shapes.service.js';
+export { keyedId, requireSameRequest } from './keyed-id.js';
 export {
   Listeners,
   listenerOf,
