@@ -48,7 +48,7 @@ export interface Suite {
   readonly operatorUrl: string;
   readonly signer: Signer;
   readonly revocation: Revocation;
-  readonly operatorToken: (scope: string) => string;
+  readonly operatorToken: (scope: string, subject?: string) => string;
   stop(): Promise<void>;
 }
 

@@ -64,6 +64,15 @@ export interface Rotation {
   readonly gone: number;
 }
 
+/** Whether the one asks for what the other asked for. */
+export function asksTheSame(one: Asked, other: Asked): boolean {
+  return (['label', 'estLabel', 'withinSeconds', 'waves', 'reason', 'createdBy'] as const).every(
+    (key) => one[key] === other[key],
+  );
+}
+
+type Asked = Pick<Rotation, 'label' | 'estLabel' | 'withinSeconds' | 'waves' | 'reason' | 'createdBy'>;
+
 export type RotationState = 'under_way' | 'overdue' | 'done' | 'cancelled';
 
 export function rotationState(rotation: Rotation, now: Date): RotationState {

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Controller, Get, Headers, HttpCode, Post } from '@nestjs/common';
 import { DomainError } from '@outrider/errors';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
-import { JsonBody, On, PathParam, QueryParams } from '@outrider/platform/http';
+import { JsonBody, keyedId, On, PathParam, QueryParams, requireSameRequest } from '@outrider/platform/http';
 import { Describe } from '@outrider/platform/openapi';
 import { Database } from '@outrider/platform/postgres';
 import { z } from 'zod';
 import {
+  asksTheSame,
   cursorOf,
   RotationBody,
   RotationQuery,
@@ -16,7 +17,7 @@ import {
   wavesOf,
 } from './rotation.js';
 import { Rotation, RotationDetail, RotationPage } from './rotation-answers.js';
-import { Rotations } from './rotations.repository.js';
+import { type NewRotation, Rotations } from './rotations.repository.js';
 
 @Controller('/v1/rotations')
 export class RotationsController {
@@ -28,15 +29,21 @@ export class RotationsController {
   @Describe({
     summary: 'Asks many vehicles to renew, in waves.',
     answers: { 201: Rotation },
-    problems: ['provisioning.rotation_empty'],
+    headers: ['Idempotency-Key'],
+    problems: ['provisioning.rotation_empty', 'request.idempotency_mismatch'],
   })
   @Post()
   @HttpCode(201)
   @On('operator')
   @RequireOperator('device:write')
-  async start(@JsonBody(RotationBody) body: RotationBody, @Admitted() operator: OperatorAdmission) {
+  async start(
+    @JsonBody(RotationBody) body: RotationBody,
+    @Headers('idempotency-key') key: string | undefined,
+    @Admitted() operator: OperatorAdmission,
+  ) {
+    const keyed = keyedId(key, operator.subject, 'rotation');
     const rotation = {
-      rotationId: randomUUID(),
+      rotationId: keyed ?? randomUUID(),
       label: body.label ?? null,
       estLabel: body.est_label ?? null,
       withinSeconds: body.within_seconds,
@@ -45,7 +52,10 @@ export class RotationsController {
       createdBy: operator.subject,
       startedAt: new Date(),
     };
-    const selected = await this.database.transaction((tx) => this.rotations.add(tx, rotation));
+    const selected = await this.database.transaction(async (tx) =>
+      keyed && (await this.rotations.isThere(tx, keyed)) ? undefined : this.rotations.add(tx, rotation),
+    );
+    if (selected === undefined) return this.again(rotation);
     if (selected === 0) throw new DomainError('provisioning.rotation_empty');
     const none = { renewed: 0, gone: 0, cancelledAt: null, cancelledBy: null };
     return rotationDocument({ ...rotation, ...none, selected }, new Date());
@@ -98,6 +108,13 @@ export class RotationsController {
   async cancel(@PathParam('id', z.uuid()) id: string, @Admitted() operator: OperatorAdmission) {
     await this.rotations.cancel(id, operator.subject, new Date());
     return rotationDocument(required(await this.rotations.find(id), id), new Date());
+  }
+
+  /** As it is by now. */
+  private async again(asked: NewRotation) {
+    const made = required(await this.rotations.find(asked.rotationId), asked.rotationId);
+    requireSameRequest(asksTheSame(made, asked));
+    return rotationDocument(made, new Date());
   }
 }
 

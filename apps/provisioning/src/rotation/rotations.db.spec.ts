@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
 import { type Registry, registryOf } from '../est/registry.fixture.js';
 import { est, newKeys, received, request, type Suite, send, startSuite, until } from '../est/suite.fixture.js';
@@ -26,8 +27,11 @@ interface Shown {
   readonly stragglers: { items: { device_id: string; last_seen_at: string | null }[]; next: string | null };
 }
 
-async function call(method: string, path: string, body?: object, scope = 'device:read device:write') {
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${suite.operatorToken(scope)}` };
+const OPERATOR = `op:${randomUUID()}`;
+
+async function call(method: string, path: string, body?: object, scope = 'device:read device:write', more = {}) {
+  const authorization = `Bearer ${suite.operatorToken(scope, OPERATOR)}`;
+  const headers = { 'content-type': 'application/json', authorization, ...more };
   const sent = body ? { body: JSON.stringify(body) } : {};
   const answer = await send(suite, `${suite.operatorUrl}${path}`, { method, headers, ...sent });
   return { status: answer.status, body: JSON.parse(answer.body) as Shown & { code?: string } };
@@ -88,6 +92,26 @@ describe('a rotation', () => {
     await window(await renew('turn-3', vehicles[2] as Enrolled));
     expect((await call('GET', path)).body).toMatchObject({ state: 'done', renewed: 2, stragglers: { items: [] } });
   }, 60_000);
+
+  it('is begun once by a key, however often it is sent', async () => {
+    await vehicle('keyed-1', 'keyed');
+    const send = (body: object, key = 'all of them') =>
+      call('POST', '/v1/rotations', body, undefined, { 'idempotency-key': key.replaceAll(' ', '-') });
+    const asked = order({ label: 'keyed', within_seconds: 600 });
+    const answers = await Promise.all([1, 2, 3].map(() => send(asked)));
+    const [first] = answers;
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201]);
+    expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
+    const { items } = (await call('GET', '/v1/rotations')).body;
+    expect(items.filter(({ id }) => id === first?.body.id)).toMatchObject([{ selected: 1 }]);
+    expect(await send(order({ label: 'keyed', within_seconds: 300 }))).toMatchObject({
+      status: 422,
+      body: { code: 'request.idempotency_mismatch' },
+    });
+    expect((await send(asked, 'once more')).body.id).not.toBe(first?.body.id);
+    await call('POST', `/v1/rotations/${first?.body.id}/cancel`);
+    expect((await send(asked)).body).toMatchObject({ id: first?.body.id, state: 'cancelled' });
+  });
 
   it('that is cancelled leaves those that have not renewed to their own time', async () => {
     const mine = await vehicle('cancel-1', 'cancel');

@@ -37,6 +37,13 @@ export class Rotations {
     return selected;
   }
 
+  /** Whether it was made before. Until the transaction ends nobody else makes it. */
+  async isThere(tx: EntityManager, rotationId: string): Promise<boolean> {
+    await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [rotationId]);
+    const rows: unknown[] = await tx.query('SELECT FROM rotations WHERE rotation_id = $1', [rotationId]);
+    return rows.length > 0;
+  }
+
   async find(rotationId: string): Promise<Rotation | undefined> {
     await this.settle();
     const [row] = await this.database.query<Rotation>(`${SHOWN} WHERE r.rotation_id = $1`, [rotationId]);

@@ -86,9 +86,9 @@ async function serviceToken(clientId: string, scope?: string): Promise<Answer> {
   return call(ground, 'operator', '/oauth2/token', { form });
 }
 
-const api = (token: string, path: string, body?: object) =>
+const api = (token: string, path: string, body?: object, more = {}) =>
   call(ground, 'operator', `/v1/elevations${path}`, {
-    headers: { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+    headers: { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}), ...more },
     ...(body ? { form: JSON.stringify(body) } : {}),
   });
 
@@ -107,6 +107,22 @@ async function granted(changed: object = {}): Promise<string> {
 }
 
 describe('an elevation', () => {
+  it('is asked for once by a key, however often it is sent', async () => {
+    const { access_token } = (await serviceToken('ann')).body;
+    const body = { scope: 'policy:write', reason: REASON, duration_seconds: 600 };
+    const send = (asked: object, key: string) => api(access_token, '', asked, { 'idempotency-key': key });
+    const answers = await Promise.all([1, 2, 3].map(() => send(body, 'depot')));
+    const ids = answers.map(({ status, body: { elevation_id } }) => ({ status, elevation_id }));
+    expect(new Set(ids.map((one) => JSON.stringify(one))).size).toBe(1);
+    expect(ids[0]).toMatchObject({ status: 201, elevation_id: expect.any(String) });
+    const id = ids[0]?.elevation_id as string;
+    const other = await send({ ...body, duration_seconds: 900 }, 'depot');
+    expect(other).toMatchObject({ status: 422, body: { code: 'request.idempotency_mismatch' } });
+    expect((await send(body, 'two words')).body.code).toBe('request.invalid');
+    expect(await api(personToken('ben'), `/${id}/reject`, {})).toMatchObject({ status: 200 });
+    expect((await send(body, 'depot')).body).toMatchObject({ elevation_id: id, state: 'rejected' });
+  });
+
   it('is asked for by one, granted by another, and carried by a token that asks for it', async () => {
     expect((await serviceToken('ann', 'policy:write')).status).toBe(400);
     const id = await requested();

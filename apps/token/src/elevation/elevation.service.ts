@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { OperatorAdmission } from '@outrider/platform/admission';
+import { requireSameRequest } from '@outrider/platform/http';
 import { elevateRequest, Forbids, operatorAttributes, Policies } from '@outrider/platform/policy';
 import { Database } from '@outrider/platform/postgres';
 import { CONFIG } from '@outrider/platform/service';
@@ -10,6 +11,7 @@ import { DeniedTokens } from '../denied-tokens/denied-tokens.service.js';
 import { OperatorAccountRepository } from '../operator-client/operator-account.repository.js';
 import {
   approve,
+  asksTheSame,
   type Decision,
   type Elevation,
   type ElevationBody,
@@ -33,11 +35,20 @@ export class ElevationService {
     private readonly forbids: Forbids,
   ) {}
 
-  /** @throws DomainError `elevation.not_allowed`, `.too_many`, `auth.role_insufficient` for an account that is switched off */
-  request(operator: OperatorAdmission, body: ElevationBody, now: Date): Promise<Elevation> {
+  /**
+   * `keyed`: its id where the request has an Idempotency-Key; one that is there already is given as it is by now.
+   * @throws DomainError `elevation.not_allowed`, `.too_many`, `request.idempotency_mismatch`, `auth.role_insufficient` for an account that
+   * is switched off
+   */
+  request(operator: OperatorAdmission, body: ElevationBody, keyed: string | undefined, now: Date): Promise<Elevation> {
     return this.database.transaction(async (tx) => {
       const by = await this.accounts.mustFind(tx, operator.subject);
-      const elevation = requestElevation(by, body, { elevationId: randomUUID(), now });
+      const elevation = requestElevation(by, body, { elevationId: keyed ?? randomUUID(), now });
+      const made = keyed === undefined ? undefined : await this.elevations.findAlone(tx, keyed);
+      if (made) {
+        requireSameRequest(asksTheSame(made, elevation));
+        return made;
+      }
       requireFewOpen(await this.elevations.countOpen(tx, by.id, now));
       await this.elevations.add(tx, elevation);
       const why = elevation.reason;

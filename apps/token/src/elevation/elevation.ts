@@ -81,6 +81,11 @@ export interface Decision {
   readonly now: Date;
 }
 
+/** Whether the one asks for what the other asked for. */
+export function asksTheSame(one: Elevation, other: Elevation): boolean {
+  return (['accountId', 'scope', 'reason', 'durationSeconds'] as const).every((key) => one[key] === other[key]);
+}
+
 /** A new request. @throws DomainError `elevation.not_allowed` where no role of the account may ask for the scope */
 export function requestElevation(
   by: Party,

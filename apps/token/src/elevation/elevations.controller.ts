@@ -1,7 +1,7 @@
-import { Controller, Get, HttpCode, Post, Req } from '@nestjs/common';
+import { Controller, Get, Headers, HttpCode, Post, Req } from '@nestjs/common';
 import { ACR, type StepUp } from '@outrider/admission';
 import { Admitted, type OperatorAdmission, RequireOperator } from '@outrider/platform/admission';
-import { bodyBytes, JsonBody, On, PathParam, parseJsonBody, QueryParams } from '@outrider/platform/http';
+import { bodyBytes, JsonBody, keyedId, On, PathParam, parseJsonBody, QueryParams } from '@outrider/platform/http';
 import { Describe } from '@outrider/platform/openapi';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -25,14 +25,20 @@ export class ElevationsController {
   @Describe({
     summary: 'Asks for a right for a while; somebody else decides.',
     answers: { 201: ElevationDocument },
-    problems: ['auth.role_insufficient', 'elevation.not_allowed', 'elevation.too_many'],
+    headers: ['Idempotency-Key'],
+    problems: ['auth.role_insufficient', 'elevation.not_allowed', 'elevation.too_many', 'request.idempotency_mismatch'],
   })
   @Post()
   @On('operator')
   @RequireOperator('elevation:request')
-  async request(@JsonBody(ElevationBody) body: ElevationBody, @Admitted() operator: OperatorAdmission) {
+  async request(
+    @JsonBody(ElevationBody) body: ElevationBody,
+    @Headers('idempotency-key') key: string | undefined,
+    @Admitted() operator: OperatorAdmission,
+  ) {
     const now = new Date();
-    return elevationDocument(await this.service.request(operator, body, now), now);
+    const keyed = keyedId(key, operator.subject, 'elevation');
+    return elevationDocument(await this.service.request(operator, body, keyed, now), now);
   }
 
   @Describe({

@@ -96,6 +96,13 @@ export class Elevations {
     return one(await this.database.query<Row>(`${SELECT} WHERE elevation_id = $1`, [elevationId]));
   }
 
+  /** One that may be there. Until the transaction ends nobody else makes it. */
+  async findAlone(tx: EntityManager, elevationId: string): Promise<Elevation | undefined> {
+    await tx.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [elevationId]);
+    const rows: Row[] = await tx.query(`${SELECT} WHERE elevation_id = $1`, [elevationId]);
+    return rows.length === 0 ? undefined : one(rows);
+  }
+
   /** @throws DomainError `elevation.not_found` */
   async mustLock(tx: EntityManager, elevationId: string): Promise<Elevation> {
     return one(await tx.query(`${SELECT} WHERE elevation_id = $1 FOR UPDATE OF e`, [elevationId]));
