@@ -1,15 +1,34 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { certificatesSign, natsPermissions, renewalSubject } from '@outrider/contracts';
+import { serialValue } from '@outrider/admission';
+import { certificateGet, certificatesSign, crlSign, natsPermissions, renewalSubject } from '@outrider/contracts';
 import { SERVICES, type Service } from '@outrider/ids';
 import { ServiceIdentity } from '@outrider/platform/nats';
 import { CONFIG, Readiness, TrustFiles } from '@outrider/platform/service';
 import { issue, issueVehicle, type Party, type TestFleet, until } from '@outrider/testing';
-import { createCertificationRequest, OID, parseCertificate, validateChain } from '@outrider/x509';
+import {
+  createCertificationRequest,
+  OID,
+  type ParsedCertificate,
+  parseCertificate,
+  validateChain,
+} from '@outrider/x509';
 import type { Config } from '../config.js';
-import { app, ask, deny, fleet, rows, signAll, startFleetCa, stopFleetCa } from '../fleet-ca.fixture.js';
+import {
+  app,
+  ask,
+  crlRequest,
+  deny,
+  fleet,
+  rows,
+  signAll,
+  signerRequest,
+  startFleetCa,
+  stopFleetCa,
+} from '../fleet-ca.fixture.js';
 import { newCsr, signRequest } from '../neighbours.fixture.js';
+import { MAX_RENEWALS_OF_ONE } from './decide-renewal.js';
 import { RenewService } from './renew-service.service.js';
 
 const MINUTES = 60_000;
@@ -148,18 +167,44 @@ describe('whoever holds the key and the NATS user of one service', () => {
     },
   );
 
-  it('loses with a revoked certificate all that was renewed from it', async () => {
-    const stolen = await old(fleet, 'command');
-    const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const subject = [{ type: OID.commonName, value: 'command' }];
-    const csr = Buffer.from(createCertificationRequest({ subject, ...keys })).toString('base64');
-    const certificate = parseCertificate((await renew('command', stolen, { csr })).certificate);
-    const child = { ...stolen, certificate, privateKey: keys.privateKey };
+  it.each<[string, (stolen: ParsedCertificate) => { kind: 'certificate' | 'key' | 'serial'; value: string }]>([
+    ['certificate', ({ thumbprint }) => ({ kind: 'certificate', value: thumbprint })],
+    ['key', ({ keyThumbprint }) => ({ kind: 'key', value: keyThumbprint })],
+    ['serial number', (of) => ({ kind: 'serial', value: serialValue(of.authorityKeyId as string, of.serialNumber) })],
+  ])('loses with a revoked %s all that was renewed from it: renewals, signing, and lists', async (_, names) => {
+    const [stolen, lists] = [await old(fleet, 'command'), await old(fleet, 'revocation')];
+    const [child, listsChild] = [await childOf('command', stolen), await childOf('revocation', lists)];
+    const attempts = (by: Party, listsBy: Party) => Promise.all([signAs(by), crlBy(listsBy)]);
     // Too early is what it hears while nothing is revoked.
     expect(await renew('command', child)).toEqual({ code: 'ca.request_refused' });
-    await deny({ kind: 'certificate', value: stolen.certificate.thumbprint });
-    expect(await renew('command', stolen)).toEqual({ code: 'ca.requester_refused' });
-    expect(await renew('command', child)).toEqual({ code: 'ca.requester_refused' });
+    expect(await attempts(child, listsChild)).toEqual([
+      { items: [expect.objectContaining({ certificate: expect.any(String) })] },
+      { head: expect.any(String), tail: expect.any(String) },
+    ]);
+    await deny(names(stolen.certificate), names(lists.certificate));
+    const refused = { code: 'ca.requester_refused' };
+    expect(await renew('command', stolen)).toEqual(refused);
+    expect(await renew('command', child)).toEqual(refused);
+    expect(await attempts(stolen, lists)).toEqual([refused, refused]);
+    expect(await attempts(child, listsChild)).toEqual([refused, refused]);
+  });
+
+  it('leaves what it renewed first in the log, by every name that it can be revoked by', async () => {
+    const present = await old(fleet, 'gateway');
+    await Promise.all([renew('gateway', present), renew('gateway', present)]);
+    const { serialNumber, thumbprint, keyThumbprint, authorityKeyId: issuerKeyId } = present.certificate;
+    const { ref } = (await ask('revocation', certificateGet.subject, { serialNumber })) as { ref: object };
+    expect(ref).toMatchObject({ thumbprint, keyThumbprint, issuerKeyId });
+    const renewed = await rows('SELECT 1 FROM issued_certificates WHERE renewed_from = $1', [thumbprint]);
+    expect(renewed).toHaveLength(2);
+  });
+
+  it('gets no more than one certificate for one key, and no more than the limit of one, by asking at once', async () => {
+    const [present, csr] = [await old(fleet, 'token'), newCsr('token')];
+    const replies = await Promise.all(Array.from({ length: 6 }, () => renew('token', present, { csr })));
+    expect(replies.filter(({ certificate }) => certificate)).toHaveLength(1);
+    const more = await Promise.all(Array.from({ length: MAX_RENEWALS_OF_ONE + 3 }, () => renew('token', present)));
+    expect(more.filter(({ certificate }) => certificate)).toHaveLength(MAX_RENEWALS_OF_ONE - 1);
   });
 });
 
@@ -188,6 +233,26 @@ describe('fleet-ca itself', () => {
     });
   });
 });
+
+/** What whoever stole a key makes of its certificate. */
+async function childOf(service: Service, stolen: Party): Promise<Party> {
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const subject = [{ type: OID.commonName, value: service }];
+  const csr = Buffer.from(createCertificationRequest({ subject, ...keys })).toString('base64');
+  const certificate = parseCertificate((await renew(service, stolen, { csr })).certificate);
+  return { ...stolen, certificate, privateKey: keys.privateKey };
+}
+
+function signAs(by: Party): Promise<unknown> {
+  const request = signRequest(by, { aud: 'ca.certificate.sign.v2', items: [signerRequest()] });
+  return ask('command', certificatesSign.subject, { request });
+}
+
+let listNumber = 0;
+function crlBy(by: Party): Promise<unknown> {
+  listNumber += 1;
+  return ask('revocation', crlSign.subject, { request: signRequest(by, crlRequest(listNumber) as never) });
+}
 
 /** A request whose signature is not by the key that it names. */
 function ofAnothersKey(): string {

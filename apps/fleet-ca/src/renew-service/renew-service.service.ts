@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { certificateIssued, renewalSubject, ServiceCertificateRequest } from '@outrider/contracts';
 import { sha256Hex } from '@outrider/crypto';
@@ -7,7 +7,6 @@ import { SerialNumber, type Service } from '@outrider/ids';
 import { Database, Outbox, outboxMessage } from '@outrider/platform/postgres';
 import { CONFIG, LOGGER, type Logger, Metrics } from '@outrider/platform/service';
 import { type ParsedCertificate, parseCertificationRequest } from '@outrider/x509';
-import type { EntityManager } from 'typeorm';
 import { Authorities } from '../authorities/authorities.service.js';
 import type { Config } from '../config.js';
 import { DeniedSubjects } from '../denylist/denied-subjects.service.js';
@@ -56,14 +55,15 @@ export class RenewService {
       throw new DomainError('ca.requester_refused', { detail: `${requester} asked as ${service}` });
     }
     const csr = parseCertificationRequest(payload.csr);
-    this.denied.checkRequester(presented, now);
+    await this.denied.checkRequester(presented, now);
     this.denied.check(undefined, csr.keyThumbprint, now);
     const requestSha256 = sha256Hex(JSON.stringify([presented.thumbprint, payload.csr]));
-    const issued = await this.database.transaction(async (tx) => {
-      const before = await this.certificates.lockRequests(tx, service, [payload.requestId]);
+    // Neither the limit of one certificate nor one key is gone past by requests at the same time.
+    const locks = [`renewed from ${presented.thumbprint}`, `renewed for ${csr.keyThumbprint}`];
+    const { issued, isNew } = await this.database.transaction(async (tx) => {
+      const before = await this.certificates.lockRequests(tx, service, [payload.requestId], locks);
       const known = before.get(payload.requestId);
-      if (known) return sameRequest(known, requestSha256);
-      await this.checkLine(tx, presented, now);
+      if (known) return { issued: sameRequest(known, requestSha256), isNew: false };
       const history = await this.certificates.historyOf(tx, presented.thumbprint, csr.keyThumbprint);
       const rules = { trustDomain, lifetimeSeconds: this.lifetimeSeconds(), issuer: issuer.certificate };
       const serialNumber = SerialNumber.parse(randomBytes(16).toString('hex'));
@@ -79,21 +79,21 @@ export class RenewService {
         issuedAt: now,
         renewedFrom: presented.thumbprint,
       };
+      const first = firstOf(presented, signed);
+      const isFirst = await this.certificates.addFirst(tx, first);
       await this.certificates.addAll(tx, [signed]);
-      await this.outbox.addAll(tx, [issuedMessage(signed)]);
-      return signed;
+      await this.outbox.addAll(tx, (isFirst ? [first, signed] : [signed]).map(issuedMessage));
+      return { issued: signed, isNew: true };
     });
-    const { serialNumber, notAfter } = issued.certificate;
-    this.renewed.inc({ requester: service });
-    this.logger.info({ service, serialNumber, notAfter, from: presented.serialNumber }, 'a service is certified anew');
-    return { certificate: issued.certificate, issuer: issuer.certificate };
-  }
-
-  /** Whoever stole a key renews by it before it is revoked: what came of a certificate goes with it. */
-  private async checkLine(tx: EntityManager, presented: ParsedCertificate, now: Date): Promise<void> {
-    for (const ancestor of await this.certificates.lineOf(tx, presented.thumbprint)) {
-      this.denied.checkRequester(ancestor, now);
+    if (isNew) {
+      const { serialNumber, notAfter } = issued.certificate;
+      this.renewed.inc({ requester: service });
+      this.logger.info(
+        { service, serialNumber, notAfter, from: presented.serialNumber },
+        'a service is certified anew',
+      );
     }
+    return { certificate: issued.certificate, issuer: issuer.certificate };
   }
 
   private lifetimeSeconds(): number {
@@ -108,11 +108,25 @@ function sameRequest(before: IssuedCertificate, requestSha256: string): IssuedCe
   throw new DomainError('ca.request_refused', { detail: 'this request id was used for another request' });
 }
 
+/** What the ceremony made is known to nobody: in the log, and told of, it can be revoked by any of its names, and with it what came of it. */
+function firstOf(
+  presented: ParsedCertificate,
+  { requestedBy, profile, issuerKeyId }: IssuedCertificate,
+): IssuedCertificate {
+  return {
+    certificate: presented,
+    issuerKeyId: presented.authorityKeyId ?? issuerKeyId,
+    ...{ profile, deviceId: undefined, requestedBy, requestId: randomUUID() },
+    requestSha256: sha256Hex(presented.der),
+    issuedAt: presented.notBefore,
+  };
+}
+
 function issuedMessage(issued: IssuedCertificate) {
   const { profile, requestedBy, issuedAt, renewedFrom } = issued;
   const ref = certificateRef(issued);
   return outboxMessage(certificateIssued, {
     ...{ profile, requestedBy, ref, issuedAt: issuedAt.toISOString() },
-    renewedFrom,
+    ...(renewedFrom ? { renewedFrom } : {}),
   });
 }

@@ -18,23 +18,29 @@ const LOCK = `
   SELECT pg_advisory_xact_lock(hash) FROM (
     SELECT DISTINCT hashtextextended(id, 0) AS hash FROM unnest($1::text[]) AS ids(id) ORDER BY hash) AS hashes`;
 
-/** A certificate before another; its key where it was signed here. */
+/** A certificate before another; the rest of its names where it is in the log. */
 export interface Ancestor {
   readonly thumbprint: Thumbprint;
   readonly keyThumbprint: string | null;
+  readonly issuerKeyId: string | null;
+  readonly serialNumber: SerialNumber | null;
 }
 
 @Injectable()
 export class IssuedCertificates {
   constructor(private readonly database: Database) {}
 
-  /** One at a time for each request id: a retry that overtakes its original waits for it, and then finds its certificate. */
+  /**
+   * One at a time for each request id: a retry that overtakes its original waits for it, and then finds its certificate.
+   * @param besides what else is locked along with them.
+   */
   async lockRequests(
     tx: EntityManager,
     requestedBy: Service,
     requestIds: readonly string[],
+    besides: readonly string[] = [],
   ): Promise<Map<string, IssuedCertificate>> {
-    await tx.query(LOCK, [requestIds.map((requestId) => `${requestedBy}/${requestId}`)]);
+    await tx.query(LOCK, [[...requestIds.map((requestId) => `${requestedBy}/${requestId}`), ...besides]]);
     const found: IssuedRow[] = await tx.query(
       `SELECT ${COLUMNS} FROM issued_certificates WHERE requested_by = $1 AND request_id = ANY($2)`,
       [requestedBy, requestIds],
@@ -44,23 +50,13 @@ export class IssuedCertificates {
 
   /** One statement, however many. */
   async addAll(tx: EntityManager, issued: readonly IssuedCertificate[]): Promise<void> {
-    if (issued.length === 0) return;
-    await tx.query(INSERT, [
-      issued.map(({ certificate }) => certificate.thumbprint),
-      issued.map(({ certificate }) => certificate.serialNumber),
-      issued.map(({ certificate }) => certificate.keyThumbprint),
-      issued.map(({ certificate }) => certificate.notBefore),
-      issued.map(({ certificate }) => certificate.notAfter),
-      issued.map(({ certificate }) => Buffer.from(certificate.der)),
-      issued.map(({ issuerKeyId }) => issuerKeyId),
-      issued.map(({ profile }) => profile),
-      issued.map(({ deviceId }) => deviceId ?? null),
-      issued.map(({ requestedBy }) => requestedBy),
-      issued.map(({ requestId }) => requestId),
-      issued.map(({ requestSha256 }) => requestSha256),
-      issued.map(({ issuedAt }) => issuedAt),
-      issued.map(({ renewedFrom }) => renewedFrom ?? null),
-    ]);
+    if (issued.length > 0) await tx.query(INSERT, columnsOf(issued));
+  }
+
+  /** What was certified elsewhere, by the ceremony, and is renewed here. @returns whether it was not in the log before. */
+  async addFirst(tx: EntityManager, first: IssuedCertificate): Promise<boolean> {
+    const added: object[] = await tx.query(`${INSERT} ON CONFLICT DO NOTHING RETURNING 1`, columnsOf([first]));
+    return added.length > 0;
   }
 
   /** How many were renewed from a certificate, and whether a key was certified before. */
@@ -73,15 +69,17 @@ export class IssuedCertificates {
     return { renewals: row?.renewals ?? 0, isKeyKnown: row?.known ?? false };
   }
 
-  /** What a service's certificate was renewed from, and that from, back to the first: of what was not signed here only the thumbprint is known. */
-  async lineOf(tx: EntityManager, thumbprint: Thumbprint): Promise<Ancestor[]> {
-    return tx.query(
+  /** A service's certificate, what it was renewed from, and that from, back to the first; empty for one that has not been renewed here. */
+  async lineOf(thumbprint: Thumbprint): Promise<Ancestor[]> {
+    return this.database.query<Ancestor>(
       `WITH RECURSIVE line AS (
-         SELECT thumbprint, key_thumbprint, renewed_from FROM issued_certificates WHERE thumbprint = $1
+         SELECT thumbprint, key_thumbprint, issuer_key_id, serial_number, renewed_from
+         FROM issued_certificates WHERE thumbprint = $1
          UNION
-         SELECT line.renewed_from, i.key_thumbprint, i.renewed_from
+         SELECT line.renewed_from, i.key_thumbprint, i.issuer_key_id, i.serial_number, i.renewed_from
          FROM line LEFT JOIN issued_certificates i ON i.thumbprint = line.renewed_from WHERE line.renewed_from IS NOT NULL)
-       SELECT thumbprint, key_thumbprint AS "keyThumbprint" FROM line`,
+       SELECT thumbprint, key_thumbprint AS "keyThumbprint", issuer_key_id AS "issuerKeyId", serial_number AS "serialNumber"
+       FROM line`,
       [thumbprint],
     );
   }
@@ -94,4 +92,23 @@ export class IssuedCertificates {
     );
     return rows[0] && fromRow(rows[0]);
   }
+}
+
+function columnsOf(issued: readonly IssuedCertificate[]): unknown[] {
+  return [
+    issued.map(({ certificate }) => certificate.thumbprint),
+    issued.map(({ certificate }) => certificate.serialNumber),
+    issued.map(({ certificate }) => certificate.keyThumbprint),
+    issued.map(({ certificate }) => certificate.notBefore),
+    issued.map(({ certificate }) => certificate.notAfter),
+    issued.map(({ certificate }) => Buffer.from(certificate.der)),
+    issued.map(({ issuerKeyId }) => issuerKeyId),
+    issued.map(({ profile }) => profile),
+    issued.map(({ deviceId }) => deviceId ?? null),
+    issued.map(({ requestedBy }) => requestedBy),
+    issued.map(({ requestId }) => requestId),
+    issued.map(({ requestSha256 }) => requestSha256),
+    issued.map(({ issuedAt }) => issuedAt),
+    issued.map(({ renewedFrom }) => renewedFrom ?? null),
+  ];
 }

@@ -54,7 +54,7 @@ export class SignCertificate {
     const infrastructureCas = this.authorities.trusted('infrastructure-ca');
     const trust = { infrastructureCas, trustDomain, maxAgeSeconds, now };
     const { requester, certificate, payload } = verifyRequest(compactJws, CertificatesSignRequest, trust);
-    this.denied.checkRequester(certificate, now);
+    await this.denied.checkRequester(certificate, now);
     const ids = payload.items.map(({ requestId }) => requestId);
     if (new Set(ids).size < ids.length)
       throw new DomainError('request.invalid', { detail: 'a request id stands twice' });

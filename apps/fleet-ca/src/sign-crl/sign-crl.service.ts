@@ -42,7 +42,7 @@ export class SignCrl {
     const infrastructureCas = this.authorities.trusted('infrastructure-ca');
     const trust = { infrastructureCas, trustDomain, maxAgeSeconds, now };
     const { requester, certificate: asking, payload } = verifyRequest(compactJws, CrlSignRequest, trust);
-    this.denied.checkRequester(asking, now);
+    await this.denied.checkRequester(asking, now);
     const issuer = this.authorities.byKeyId(payload.issuerKeyId);
     const { certificate, key } = issuer;
     const place = { ...crl, prefix: crlPrefix(issuer) };
