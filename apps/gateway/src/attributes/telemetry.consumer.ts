@@ -84,12 +84,18 @@ export class TelemetryConsumer implements OnApplicationBootstrap, BeforeApplicat
     }
   }
 
+  /** Anew where it could not be opened, or was closed. */
+  private async openReader(): Promise<NatsConnection> {
+    const before = await this.reader?.catch(() => undefined);
+    if (!before || before.isClosed()) this.reader = this.nats.openReader();
+    return this.reader as Promise<NatsConnection>;
+  }
+
   private async consume(): Promise<void> {
     while (!this.stopped) {
       try {
         const durable = durableName('gateway', messageAccepted);
-        this.reader ??= this.nats.openReader();
-        const consumer = await jetstream(await this.reader).consumers.get(EVENTS_STREAM.name, durable);
+        const consumer = await jetstream(await this.openReader()).consumers.get(EVENTS_STREAM.name, durable);
         this.messages = await consumer.consume({ max_messages: AHEAD, expires: 10_000 });
         for await (const msg of this.messages) this.hear(msg);
       } catch (error) {

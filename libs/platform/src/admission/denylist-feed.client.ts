@@ -195,6 +195,7 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
     this.heardAtMs = performance.now();
     this.readBeganMs = performance.now();
     this.reading = Promise.withResolvers();
+    if (this.reader?.connection.isClosed()) this.reader = undefined;
     this.reader ??= await this.openReader();
     const bucket = await this.reader.bucket(DENYLIST_BUCKET.name);
     this.state.beginResync();
@@ -340,6 +341,7 @@ export class DenylistFeed implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   private watch(): void {
+    if (this.reader?.connection.isClosed()) this.restart();
     if (!this.reader?.connected || performance.now() - this.heardAtMs < this.silenceMs) return;
     this.silenceMs = Math.min(MAX_SILENCE_MS, this.silenceMs * 2);
     this.restart();

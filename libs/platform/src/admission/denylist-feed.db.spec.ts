@@ -216,6 +216,18 @@ describe('the denylist feed', () => {
     expect(feed.sequence).toBe(2);
   });
 
+  it('opens another connection where its own was closed for good', async () => {
+    await beat();
+    const { feed } = await startFeed();
+    await until(() => feed.isProven);
+    const { reader } = feed as unknown as { reader: Nats };
+    await reader.connection.close();
+    await put(entry('device-a', 1));
+    const beating = setInterval(() => void beat(), 200);
+    await until(() => feed.match({ deviceId: 'device-a' }) !== undefined && feed.freshness() === 'fresh');
+    clearInterval(beating);
+  });
+
   it('sets a record aside that lies about its key', async () => {
     const { feed } = await startFeed();
     await bucket.put(denylistKey('device', 'device-a'), JSON.stringify(entry('device-b', 1)));

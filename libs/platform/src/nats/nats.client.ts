@@ -15,14 +15,16 @@ import { type EventContract, type RequestContract, readerOf, subjectOf } from '@
 import { DomainError } from '@outrider/errors';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
-import { type CommonConfig, readSecret } from '../service/config.js';
+import type { CommonConfig } from '../service/config.js';
 import { LOGGER, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { inSpan, traceparent } from '../service/trace.provider.js';
 import { KeptPublisher } from './kept-publisher.client.js';
+import { lastSecret } from './last-secret.store.js';
 import type { MessageMetrics } from './message-metrics.provider.js';
 import { messaging } from './messaging.js';
 import { decodeReply } from './reply.js';
 import { serversOf } from './servers.js';
+import { tlsBy } from './tls-by.provider.js';
 
 const REQUEST_TIMEOUT_MS = 2000;
 const DIAL_TIMEOUT_MS = 3000;
@@ -71,7 +73,7 @@ export class Nats {
   openReader(): Promise<NatsConnection> {
     const { config, service, instance } = this.runtime;
     const nats = { ...config.nats, user: readerOf(service) };
-    return connectNats({ ...config, nats }, instance);
+    return connectNats({ ...config, nats }, instance, this.logger);
   }
 
   /** An existing bucket; streams and buckets are made by the provisioner, never by a service. */
@@ -158,11 +160,11 @@ export class Nats {
  * Connects, waiting for a server that is not there yet. A password that is refused at first is an error; later it is tried again until the
  * file and the server say the same: one of the two changes first.
  */
-export async function connectNats(config: CommonConfig, name: string): Promise<NatsConnection> {
+export async function connectNats(config: CommonConfig, name: string, logger: Logger): Promise<NatsConnection> {
   const connection = await connect({
     servers: serversOf(config.nats.url),
-    // Both files are read anew for each connection: a changed password counts from the next one on.
-    authenticator: usernamePasswordAuthenticator(config.nats.user, () => readSecret(config.nats.passwordFile)),
+    // Both files are read anew for each connection: a changed password counts from the next one on. What throws here closes for good.
+    authenticator: usernamePasswordAuthenticator(config.nats.user, lastSecret(config.nats.passwordFile, logger)),
     name,
     inboxPrefix: `_INBOX.${config.nats.user}`,
     // A node that is gone without a word costs so long, and then the next one is tried.
@@ -176,7 +178,7 @@ export async function connectNats(config: CommonConfig, name: string): Promise<N
     ignoreClusterUpdates: true,
     // A stack trace for every publish that might fail costs more than the publish.
     noAsyncTraces: true,
-    ...(config.nats.caFile ? { tls: { caFile: config.nats.caFile } } : {}),
+    ...(config.nats.caFile ? { tls: tlsBy(config.nats.caFile, config.nats.url) } : {}),
   });
   // By then the client has read it, and it looks at it again whenever it is refused.
   (connection as unknown as { options: ConnectionOptions }).options.ignoreAuthErrorAbort = true;

@@ -10,6 +10,7 @@ import { isTeamUser } from '@outrider/contracts';
 import { readSecret } from '../service/config.js';
 import { provision } from './provision.client.js';
 import { areServers, serversOf } from './servers.js';
+import { tlsBy } from './tls-by.provider.js';
 
 const { values } = parseArgs({
   options: {
@@ -40,7 +41,9 @@ const connection = await connect({
   pass: readSecret(values['password-file']),
   inboxPrefix: `_INBOX.${values.user}`,
   timeout: 10_000,
-  ...(values['ca-file'] === undefined ? {} : { tls: { caFile: values['ca-file'] } }),
+  // Addresses that a server tells of are in nobody's certificate.
+  ignoreClusterUpdates: true,
+  ...(values['ca-file'] === undefined ? {} : { tls: tlsBy(values['ca-file'], values.url) }),
 });
 await provision(connection, { replicas, teams, replayFrom });
 await connection.close();

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -10,7 +11,7 @@ import type { QueryRunner } from 'typeorm';
 import type { z } from 'zod';
 import { createFastifyAdapter } from '../http/fastify.provider.js';
 import { Listeners } from '../http/listeners.service.js';
-import { connectNats } from '../nats/nats.client.js';
+import { connectNats, Nats } from '../nats/nats.client.js';
 import { connectDatabase } from '../postgres/connect.provider.js';
 import { type EntityClass, type MigrationClass, runtimeDataSource } from '../postgres/data-source.provider.js';
 import { Database } from '../postgres/database.service.js';
@@ -114,7 +115,7 @@ export async function createApplication<C extends CommonConfig>(
   const dataSource = runtimeDataSource(runtime.config, definition.entities);
   await connectDatabase(dataSource, runtime.logger);
   await warnWithoutStandby(dataSource, runtime.config, runtime.logger);
-  const connection = await connectNats(runtime.config, runtime.instance);
+  const connection = await connectNats(runtime.config, runtime.instance, runtime.logger);
   const tracing = await openTracing(runtime);
   if (tracing) traceStatements(new Database(dataSource).pool, schemaOf(runtime.config.service));
 
@@ -156,8 +157,22 @@ export async function drainAndClose(app: NestFastifyApplication): Promise<void> 
   await app.close();
 }
 
+/** A process whose connection was closed for good hears nobody any more: it ends with 1, and whoever watches over it starts it anew. */
+export async function endWhenCutOff(
+  connection: NatsConnection,
+  isStopping: () => boolean,
+  logger: Logger,
+  end: () => void = () => process.exit(1),
+): Promise<void> {
+  const error = await connection.closed();
+  if (isStopping()) return;
+  logger.fatal({ err: error }, 'the connection to NATS is closed for good: the process ends');
+  end();
+}
+
 function stopOnSignals(app: NestFastifyApplication, logger: Logger): void {
   let stopping = false;
+  void endWhenCutOff(app.get(Nats).connection, () => stopping, logger);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       // Who asks twice waits for no load balancer.

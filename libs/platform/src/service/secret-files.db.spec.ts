@@ -19,8 +19,11 @@ import {
 } from '@outrider/testing';
 import { connectNats } from '../nats/nats.client.js';
 import { runtimeDataSource } from '../postgres/data-source.provider.js';
+import { endWhenCutOff } from './boot.provider.js';
 import { serviceConfig } from './config.js';
+import { createLogger } from './logger.provider.js';
 
+const logger = createLogger('telemetry', 'telemetry-00000001' as never, 'fatal');
 const parse = serviceConfig({}).parse.bind(serviceConfig({}));
 let directory: string;
 let [fleet, next]: TestFleet[] = [];
@@ -77,7 +80,7 @@ describe('NATS, with TLS', () => {
     await start('one', await serverOf(fleet!));
     const caFile = put('nats-ca.crt', fleet!.root.certificatePem);
     const nats = { ...config.nats, passwordFile: put('nats', 'one'), caFile };
-    connection = await connectNats({ ...config, nats }, 'telemetry-00000001');
+    connection = await connectNats({ ...config, nats }, 'telemetry-00000001', logger);
     expect(await answers()).toBe(true);
 
     // The file first: what is connected stays so.
@@ -98,6 +101,34 @@ describe('NATS, with TLS', () => {
     await reconnected();
     expect(await answers()).toBe(true);
   }, 90_000);
+
+  it('goes on with the last password while its file is away or empty', async () => {
+    rmSync(join(directory, 'nats'));
+    await start('three', await serverOf(next!));
+    await reconnected();
+    put('nats', '');
+    await start('three', await serverOf(next!));
+    await reconnected();
+    expect(connection?.isClosed()).toBe(false);
+    put('nats', 'four');
+    await start('four', await serverOf(next!));
+    await reconnected();
+  }, 90_000);
+
+  it('ends the process once the connection is closed for good, and at a stop leaves that to the stop', async () => {
+    const ends: string[] = [];
+    const watched = [true, false].map((isStopping) =>
+      endWhenCutOff(
+        connection!,
+        () => isStopping,
+        logger,
+        () => ends.push(isStopping ? 'at a stop' : 'ended'),
+      ),
+    );
+    await connection?.close();
+    await Promise.all(watched);
+    expect(ends).toEqual(['ended']);
+  });
 });
 
 describe('PostgreSQL', () => {
