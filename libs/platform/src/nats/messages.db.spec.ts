@@ -88,7 +88,7 @@ describe('messages', () => {
     expect((await client.query('SELECT error FROM set_aside_messages')).rows).toHaveLength(1);
     expect((await client.query('SELECT * FROM outbox')).rowCount).toBe(0);
     await client.end();
-    await service.onApplicationShutdown();
+    await service.drain();
     await token.close();
   });
 
@@ -133,7 +133,7 @@ describe('messages', () => {
     await until(() => heard.includes('version 8'));
     expect(await count()).toBe(before + 1);
     expect(heard).not.toContain('version 7');
-    await service.onApplicationShutdown();
+    await service.drain();
     await token.close();
   });
 

@@ -1,6 +1,6 @@
 import type { Consumer, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { Msg, Subscription } from '@nats-io/transport-node';
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import {
   durableName,
   EVENTS_STREAM,
@@ -40,7 +40,7 @@ export interface EventMeta {
  * delivered again and never fatal; a handler that fails on a good one sees it again.
  */
 @Injectable()
-export class Subscriptions implements OnApplicationShutdown {
+export class Subscriptions {
   private readonly open: (Subscription | ConsumerMessages)[] = [];
   private readonly working = new Set<Promise<void>>();
   private stopped = false;
@@ -62,7 +62,11 @@ export class Subscriptions implements OnApplicationShutdown {
     ]);
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  /**
+   * Takes no more, and resolves once what was taken is answered. No hook of its own: it comes before the hooks by which the feed and the
+   * lease are given up (`PlatformModule`).
+   */
+  async drain(): Promise<void> {
     this.stopped = true;
     clearInterval(this.lagTimer);
     for (const subscription of [...this.open]) {

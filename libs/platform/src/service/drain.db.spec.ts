@@ -3,6 +3,7 @@ import https from 'node:https';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Kvm } from '@nats-io/kv';
+import { RequestError } from '@nats-io/transport-node';
 import { Controller, Get, Injectable, Module, Req, Res } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { INSTANCES_BUCKET, targetsList } from '@outrider/contracts';
@@ -216,7 +217,7 @@ it('is not ready first, then sends everybody away, then finishes what is under w
     () =>
       askForTargets(1000).then(
         () => false,
-        (error: Error) => error.name === 'NoRespondersError',
+        (error: unknown) => error instanceof RequestError && error.isNoResponders(),
       ),
     UNTIL_MS,
   );

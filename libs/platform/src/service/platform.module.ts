@@ -1,5 +1,12 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  Global,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { APP_FILTER, DiscoveryModule } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { AdmissionModule } from '../admission/admission.module.js';
@@ -31,12 +38,18 @@ import { TrustFiles } from './trust-files.service.js';
 /** What every service has. Global: slices inject these by class or token. */
 @Global()
 @Module({})
-export class PlatformModule implements OnApplicationShutdown {
+export class PlatformModule implements BeforeApplicationShutdown, OnApplicationShutdown {
   constructor(
     private readonly dataSource: DataSource,
     private readonly nats: Nats,
+    private readonly subscriptions: Subscriptions,
     @Inject(RUNTIME) private readonly runtime: Runtime,
   ) {}
+
+  /** Also last of all: the listeners have closed. Who answers over NATS still holds its lease and hears of whom to refuse. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.subscriptions.drain();
+  }
 
   /** A global module's own hook runs last of all: everything that still used the connections is done. */
   async onApplicationShutdown(): Promise<void> {
