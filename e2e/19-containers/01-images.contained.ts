@@ -42,7 +42,9 @@ describe('images', () => {
     const programs = files.filter((file) => /^\/(usr\/)?(local\/)?s?bin\//.test(file));
     expect(programs).toEqual(['/usr/local/bin/node']);
     expect(
-      files.filter((file) => /\.[cm]?ts$|\.spec\.|\.fixture\.|\/node_modules\/(npm|pnpm|typescript)\//.test(file)),
+      files.filter((file) =>
+        /\.[cm]?ts$|\.spec\.|\.fixture\.|\/node_modules\/(npm|pnpm|typescript|@scarf\/scarf)\//.test(file),
+      ),
     ).toEqual([]);
     expect(files).toContain('/outrider/dist/main.js');
     expect(files).toContain('/outrider/dist/main.js.map');

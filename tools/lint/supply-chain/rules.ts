@@ -59,6 +59,9 @@ const LICENCES_OF_ONE: Readonly<Record<string, string>> = {
   'spdx-exceptions': 'CC-BY-3.0',
 };
 
+/** Packages that do nothing but tell their makers, or whoever pays for them, who uses what brings them. */
+const REPORTING = /^(@scarf\/.*|posthog-node|@segment\/analytics-node|analytics-node|universal-analytics)$/;
+
 const EXACT = /^\d+\.\d+\.\d+(-[\w.]+)?$/;
 const KINDS = ['dependencies', 'devDependencies', 'optionalDependencies'] as const;
 
@@ -111,6 +114,13 @@ export const RULES: Readonly<Record<string, (chain: SupplyChain) => string[]>> =
         ...new Set(installed.filter(({ wantsBuild, name }) => wantsBuild && !(name in listed)).map(({ name }) => name)),
       ].map((name) => `${name} wants to run a build, and allowBuilds does not list it`),
     ];
+  },
+
+  'nothing reports who installs or runs it': ({ lockfile, installed }) => {
+    const locked = Object.keys(lockfile.packages).map((key) => key.slice(0, key.lastIndexOf('@')));
+    return [...new Set([...locked, ...installed.map(({ name }) => name)])]
+      .filter((name) => REPORTING.test(name))
+      .map((name) => `${name}: leave it out by an override in pnpm-workspace.yaml`);
   },
 
   'a base image can be given by its digest': ({ dockerfile }) => {

@@ -59,6 +59,16 @@ const PLANTS: readonly (readonly [rule: string, part: Partial<SupplyChain>])[] =
     'the list of builds is closed',
     { workspace: { allowBuilds: { '@a/builds': false }, dangerouslyAllowAllBuilds: true } },
   ],
+  [
+    'nothing reports who installs or runs it',
+    {
+      lockfile: {
+        ...GOOD.lockfile,
+        packages: { '@scarf/scarf@1.4.0': { resolution: { integrity: 'sha512-AA==' } } },
+      },
+    },
+  ],
+  ['nothing reports who installs or runs it', { installed: [{ name: '@scarf/scarf', wantsBuild: true }] }],
   ...['FROM node:24', 'FROM node AS later\nFROM later', 'FROM later\nFROM scratch AS later'].map(
     (dockerfile) => ['a base image can be given by its digest', { dockerfile }] as const,
   ),
