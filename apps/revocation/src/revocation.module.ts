@@ -48,6 +48,7 @@ import { CrlParts1764400200000 } from './migrations/1764400200000-crl-parts.migr
 import { OcspResponses1764400300000 } from './migrations/1764400300000-ocsp-responses.migration.js';
 import { BulkEntries1764400400000 } from './migrations/1764400400000-bulk-entries.migration.js';
 import { ForcedChanges1764400500000 } from './migrations/1764400500000-forced-changes.migration.js';
+import { ServiceLines1764900000000 } from './migrations/1764900000000-service-lines.migration.js';
 import { IssuanceService } from './ocsp/issuance.service.js';
 import { OcspService } from './ocsp/ocsp.service.js';
 import { OcspHttp } from './ocsp/ocsp-http.listener.js';
@@ -57,6 +58,7 @@ import { StapleConsumer } from './ocsp/staple.consumer.js';
 import { StatusChanges } from './ocsp/status-changes.listener.js';
 import { Recoveries } from './recovery/recoveries.repository.js';
 import { RegistryConsumer } from './recovery/registry.consumer.js';
+import { Descendants } from './revoke/descendants.service.js';
 import { OutOfServicePolicy } from './revoke/out-of-service-policy.service.js';
 import { Revocations } from './revoke/revocations.repository.js';
 import { RevokeController } from './revoke/revoke.controller.js';
@@ -103,6 +105,7 @@ import { Targets } from './revoke/targets.service.js';
     JobsService,
     JobUpload,
     RevocationList,
+    Descendants,
     SaveRevocation,
     RevokeService,
     StatusChanges,
@@ -135,5 +138,6 @@ export const definition: ServiceDefinition<Config> = {
     OcspResponses1764400300000,
     BulkEntries1764400400000,
     ForcedChanges1764400500000,
+    ServiceLines1764900000000,
   ],
 };

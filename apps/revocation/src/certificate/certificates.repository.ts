@@ -93,6 +93,28 @@ export class Certificates {
     return rows.map(known);
   }
 
+  /** Unexpired certificates of services that were renewed from these, or from any, expired ones too, with these keys; they themselves are not. */
+  async descendants(
+    tx: EntityManager,
+    thumbprints: readonly Thumbprint[],
+    keyThumbprints: readonly string[],
+    now: Date,
+  ): Promise<HeldCertificate[]> {
+    const rows: Row[] = await tx.query(
+      `WITH RECURSIVE roots AS (
+         SELECT thumbprint FROM unnest($1::text[]) AS named (thumbprint)
+         UNION SELECT thumbprint FROM certificates WHERE key_thumbprint = ANY($2) AND device_id IS NULL),
+       line AS (
+         SELECT thumbprint FROM roots
+         UNION
+         SELECT c.thumbprint FROM line JOIN certificates c ON c.renewed_from = line.thumbprint WHERE c.device_id IS NULL)
+       ${SELECT} WHERE c.thumbprint IN (SELECT thumbprint FROM line EXCEPT SELECT thumbprint FROM roots) AND c.not_after > $3
+       ORDER BY c.not_before, c.thumbprint`,
+      [thumbprints, keyThumbprints, now],
+    );
+    return rows.map(known);
+  }
+
   /** At most `limit` devices with an unexpired certificate for one of the keys, or for a key of one of the devices. */
   async devicesWithKeys(
     tx: EntityManager,
@@ -157,7 +179,7 @@ export class Certificates {
 
   /**
    * Why a certificate that has only now come to light is out of service from the start: what it descends from, its key, its device or its
-   * issuer is; or its device was when it was made.
+   * issuer is; or its device was when it was made. Of a service's: what it, or anything that it descends from, was revoked for.
    */
   async inheritedReasons(
     tx: EntityManager,
@@ -179,6 +201,28 @@ export class Certificates {
        SELECT reason FROM jobs WHERE target ? 'issuer' AND target ->> 'issuer' = $5 AND action = 'revoke' AND NOT dry_run
          AND reason <> 'certificateHold' AND state IN ('resolving', 'running', 'done')`,
       [ref.deviceId ?? null, ref.keyThumbprint, renewedFrom ?? null, madeAt, ref.issuerKeyId],
+    );
+    const own = rows.map(({ reason }) => reason);
+    return ref.deviceId ? own : [...own, ...(await this.lineReasons(tx, ref.thumbprint))];
+  }
+
+  /** Why a service's certificate, or any that it descends from, stands revoked; holds aside. */
+  private async lineReasons(tx: EntityManager, thumbprint: Thumbprint): Promise<RevocationReason[]> {
+    const rows: { reason: RevocationReason }[] = await tx.query(
+      `WITH RECURSIVE line AS (
+         SELECT thumbprint, issuer_key_id, serial_number, key_thumbprint, renewed_from
+         FROM certificates WHERE thumbprint = $1
+         UNION
+         SELECT line.renewed_from, c.issuer_key_id, c.serial_number, c.key_thumbprint, c.renewed_from
+         FROM line LEFT JOIN certificates c ON c.thumbprint = line.renewed_from WHERE line.renewed_from IS NOT NULL)
+       SELECT reason FROM line JOIN revocations r USING (thumbprint) WHERE reason <> 'certificateHold'
+       UNION ALL
+       SELECT reason FROM line JOIN revocations r USING (issuer_key_id, serial_number) WHERE reason <> 'certificateHold'
+       UNION ALL
+       SELECT reason FROM line JOIN revocations r USING (key_thumbprint) WHERE reason = 'keyCompromise'
+       UNION ALL
+       SELECT reason FROM line JOIN key_revocations k USING (key_thumbprint) WHERE reason <> 'certificateHold'`,
+      [thumbprint],
     );
     return rows.map(({ reason }) => reason);
   }

@@ -9,6 +9,7 @@ import type { Config } from '../config.js';
 import { CrlPublisher } from '../crl/crl-publisher.service.js';
 import { DenylistRepository } from '../denylist/denylist.repository.js';
 import { ReleaseService } from '../hold/release.service.js';
+import { Descendants } from '../revoke/descendants.service.js';
 import { OutOfServicePolicy } from '../revoke/out-of-service-policy.service.js';
 import type { RevokeTarget } from '../revoke/revoke-request.js';
 import { SaveRevocation } from '../revoke/save-revocation.service.js';
@@ -55,6 +56,7 @@ export class JobChunk {
     private readonly lock: DenylistRepository,
     private readonly targets: Targets,
     private readonly policy: OutOfServicePolicy,
+    private readonly descendants: Descendants,
     private readonly saveRevocation: SaveRevocation,
     private readonly releases: ReleaseService,
     private readonly crls: CrlPublisher,
@@ -107,9 +109,10 @@ export class JobChunk {
     }
     const reason = job.reason ?? 'unspecified';
     const { settled, decided, counts } = revokeLines(lines, known, reason, this.entryGraceMs, now);
+    const descended = await this.descendants.of(tx, decided, now);
     let sequence = 0;
     if (!job.dryRun) {
-      sequence = await this.saveRevocation.save(tx, decided, job.requestedBy, now, { bulk });
+      sequence = await this.saveRevocation.save(tx, [...decided, ...descended], job.requestedBy, now, { bulk });
       for (const line of forced)
         sequence = Math.max(
           sequence,
@@ -117,7 +120,9 @@ export class JobChunk {
         );
     }
     const byForce = forced.map(({ line }) => ({ line, outcome: 'revoked' as const, detail: 'by force' }));
-    return { settled: [...settled, ...byForce], counts: addCounts(counts, countsOf(byForce)), sequence };
+    const further = descended.flatMap(({ fresh }) => fresh).length;
+    const all = addCounts(addCounts(counts, countsOf(byForce)), further > 0 ? { certificates: further } : {});
+    return { settled: [...settled, ...byForce], counts: all, sequence };
   }
 
   private async known(tx: EntityManager, lines: readonly Line[], now: Date): Promise<Known> {

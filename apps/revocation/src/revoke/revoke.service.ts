@@ -8,6 +8,7 @@ import { Certificates } from '../certificate/certificates.repository.js';
 import type { Config } from '../config.js';
 import { DenylistRepository } from '../denylist/denylist.repository.js';
 import { EnforcementService } from '../enforcement/enforcement.service.js';
+import { Descendants } from './descendants.service.js';
 import { askerOf, OutOfServicePolicy } from './out-of-service-policy.service.js';
 import { parseReason } from './reason.js';
 import { type KnownCertificate, type RevokeInput, requireAgreement, revoke } from './revoke.js';
@@ -50,6 +51,7 @@ export class RevokeService {
     private readonly certificates: Certificates,
     private readonly denylist: DenylistRepository,
     private readonly targets: Targets,
+    private readonly descendants: Descendants,
     private readonly saveRevocation: SaveRevocation,
     private readonly enforcement: EnforcementService,
     private readonly policy: OutOfServicePolicy,
@@ -83,7 +85,9 @@ export class RevokeService {
     const { entryGraceMs } = this;
     // Without its device: a key shared with another one is no reason to take that whole device out.
     const input: RevokeInput = { named, device: undefined, related: [], reason, entryGraceMs };
-    await this.saveRevocation.save(tx, [revoke(input)], 'revocation', now);
+    const decided = revoke(input);
+    const descended = await this.descendants.of(tx, [decided], now);
+    await this.saveRevocation.save(tx, [decided, ...descended], 'revocation', now);
   }
 
   private async revokeKnown(
@@ -112,22 +116,24 @@ export class RevokeService {
       reason,
       entryGraceMs: this.entryGraceMs,
     });
-    const revoked = decided.covered.map((ref) => ({
+    const all = [decided, ...(await this.descendants.of(tx, [decided], now))];
+    const covered = all.flatMap((one) => one.covered);
+    const revoked = covered.map((ref) => ({
       serial: ref.serialNumber,
       thumbprint: ref.thumbprint,
       device_id: ref.deviceId,
     }));
-    const { covered, fresh, freshDevice, freshKey } = decided;
+    const { freshDevice, freshKey } = decided;
     if (dryRun) {
       const counts = {
         certificates: covered.length,
-        fresh: fresh.length,
+        fresh: all.flatMap(({ fresh }) => fresh).length,
         devices: freshDevice ? 1 : 0,
         keys: freshKey ? 1 : 0,
       };
       return { revoked, reason: decided.reason, dry_run: counts, sequence: 0 };
     }
-    return { revoked, reason: decided.reason, sequence: await this.saveRevocation.save(tx, [decided], by, now) };
+    return { revoked, reason: decided.reason, sequence: await this.saveRevocation.save(tx, all, by, now) };
   }
 
   private async revokeForced(

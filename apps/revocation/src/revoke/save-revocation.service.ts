@@ -17,6 +17,7 @@ import { CrlPublisher } from '../crl/crl-publisher.service.js';
 import type { Claim } from '../denylist/claim.js';
 import type { Urgency } from '../denylist/denylist.repository.js';
 import { DenylistService } from '../denylist/denylist.service.js';
+import { Descendants } from './descendants.service.js';
 import { isGraver } from './reason.js';
 import { type RevocationAct, Revocations, type RevokedCertificate } from './revocations.repository.js';
 import { entry, type Revocation } from './revoke.js';
@@ -31,6 +32,7 @@ export class SaveRevocation {
     private readonly crls: CrlPublisher,
     private readonly outbox: Outbox,
     private readonly trust: TrustFiles,
+    private readonly descendants: Descendants,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -62,8 +64,8 @@ export class SaveRevocation {
   }
 
   /**
-   * Denies a certificate or a key that nobody knows: by its serial number, as each vehicle issuing CA's that is trusted, and by its
-   * thumbprint. No event: it has no device.
+   * Denies a certificate that nobody knows: by its serial number, as each CA's that is trusted to certify vehicles or services, and by its
+   * thumbprint, with what was renewed from it. No event of it: it has no device.
    */
   async saveForced(
     tx: EntityManager,
@@ -72,7 +74,9 @@ export class SaveRevocation {
     by: string,
     now: Date,
   ): Promise<number> {
-    const issuers = serialNumber ? this.trust.vehicleCa.map(({ subjectKeyId }) => subjectKeyId ?? '') : [undefined];
+    const { vehicleCa, infrastructureCa } = this.trust;
+    const authorities = [...vehicleCa, ...infrastructureCa];
+    const issuers = serialNumber ? authorities.map(({ subjectKeyId }) => subjectKeyId ?? '') : [undefined];
     const claims = [
       ...(serialNumber ? issuers.map((issuer = '') => entry('serial', serialValue(issuer, serialNumber), reason)) : []),
       ...(thumbprint ? [entry('certificate', thumbprint, reason)] : []),
@@ -85,6 +89,8 @@ export class SaveRevocation {
       await this.revocations.add(tx, [forced], actOf(by, now));
       this.hurryCrls(tx, [forced]);
     }
+    const descended = await this.descendants.ofNamed(tx, thumbprint ? [thumbprint] : [], [], reason, now);
+    if (descended.length > 0) await this.save(tx, descended, by, now);
     return this.claim(tx, claims, now);
   }
 
