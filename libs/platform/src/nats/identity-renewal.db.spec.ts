@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
@@ -8,6 +8,7 @@ import { Module } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { serviceCertificateRenew } from '@outrider/contracts';
 import { signDer } from '@outrider/crypto';
+import { DomainError } from '@outrider/errors';
 import { InstanceId, SerialNumber } from '@outrider/ids';
 import {
   createTestFleet,
@@ -27,7 +28,7 @@ import { createLogger } from '../service/logger.provider.js';
 import { Readiness } from '../service/readiness.service.js';
 import { TrustFiles } from '../service/trust-files.service.js';
 import { IdentityRenewal } from './identity-renewal.service.js';
-import { encodeReply } from './reply.js';
+import { encodeError, encodeReply } from './reply.js';
 import { ServiceIdentity } from './service-identity.provider.js';
 
 @Module({})
@@ -42,6 +43,7 @@ let config: ReturnType<typeof parse>;
 let stateDirectory: string;
 let ca: NatsConnection;
 let asked = 0;
+let lastAsked: (request: { csr: string; requestId: string }) => unknown = () => undefined;
 /** What fleet-ca answers now. */
 let answer: (csr: ReturnType<typeof parseCertificationRequest>) => Promise<object>;
 
@@ -89,8 +91,12 @@ beforeAll(async () => {
     callback: (_, message) => {
       asked += 1;
       const [, payload = ''] = message.json<{ request: string }>().request.split('.');
-      const { csr } = JSON.parse(Buffer.from(payload, 'base64url').toString());
-      void answer(parseCertificationRequest(csr)).then((reply) => message.respond(encodeReply(reply)));
+      const { csr, requestId } = JSON.parse(Buffer.from(payload, 'base64url').toString());
+      lastAsked({ csr, requestId });
+      void answer(parseCertificationRequest(csr)).then(
+        (reply) => message.respond(encodeReply(reply)),
+        (error: DomainError) => message.respond(encodeError(error)),
+      );
     },
   });
   answer = () => Promise.resolve({});
@@ -165,6 +171,31 @@ it('waits before it asks again', async () => {
   const before = asked;
   await app.get(IdentityRenewal).look(new Date());
   expect(asked).toBe(before);
+});
+
+it('asks for the same again until there is an answer, and for nothing where it could not keep it', async () => {
+  const requests: { requestId: string; csr: string }[] = [];
+  lastAsked = (request) => requests.push(request);
+  // As if the answer were lost on its way.
+  answer = () => Promise.reject(new DomainError('ca.key_unavailable'));
+  await look();
+  await look();
+  expect(new Set(requests.map(({ requestId, csr }) => `${requestId} ${csr}`)).size).toBe(1);
+  answer = () => Promise.reject(new DomainError('ca.request_refused'));
+  await look();
+  answer = () => Promise.reject(new DomainError('ca.key_unavailable'));
+  await look();
+  expect(new Set(requests.map(({ requestId }) => requestId)).size).toBe(2);
+  // A file where the folder should be: whoever runs this may write everywhere else.
+  rmSync(stateDirectory, { recursive: true, force: true });
+  writeFileSync(stateDirectory, '');
+  const before = asked;
+  await look();
+  expect(asked).toBe(before);
+  expect(await standing()).toMatchObject({ detail: { failed: expect.stringContaining(stateDirectory) } });
+  rmSync(stateDirectory);
+  mkdirSync(stateDirectory);
+  lastAsked = () => undefined;
 });
 
 it('is renewed: a kept connection lives on, a new handshake sees the new certificate', async () => {

@@ -2,10 +2,11 @@ import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { renewalSubject, type ServiceCertificateRequest, serviceCertificateRenew } from '@outrider/contracts';
 import { DomainError } from '@outrider/errors';
+import type { Service } from '@outrider/ids';
 import { createCertificationRequest, crossPath, OID, type ParsedCertificate, parseCertificate } from '@outrider/x509';
 import { Metrics } from '../service/metrics.service.js';
 import { Readiness } from '../service/readiness.service.js';
-import { writeIdentity } from '../service/renewed-identity.store.js';
+import { checkWritable, writeIdentity } from '../service/renewed-identity.store.js';
 import { LOGGER, type Logger, RUNTIME, type Runtime } from '../service/runtime.provider.js';
 import { Schedule } from '../service/schedule.service.js';
 import { TrustFiles } from '../service/trust-files.service.js';
@@ -18,6 +19,15 @@ const LOOK_EVERY_MS = 10_000;
 const RETRY_MS = 10_000;
 const MAX_RETRY_MS = 300_000;
 const TIMEOUT_MS = 5_000;
+
+/** Asked again with, until there is an answer: the same request gets the same certificate. */
+interface Attempt {
+  readonly present: string;
+  readonly requestId: string;
+  readonly csr: string;
+  readonly privateKey: KeyObject;
+  readonly spki: Uint8Array;
+}
 
 /** DER in base64. */
 export interface RenewalAnswer {
@@ -35,6 +45,7 @@ export class IdentityRenewal implements OnApplicationBootstrap {
   private failures = 0;
   private retryAtMs = 0;
   private complaint: string | undefined;
+  private attempt: Attempt | undefined;
   private ask: (request: string) => Promise<RenewalAnswer>;
 
   constructor(
@@ -96,17 +107,15 @@ export class IdentityRenewal implements OnApplicationBootstrap {
   private async renew(now: Date): Promise<void> {
     const { service, config } = this.runtime;
     const present = this.identity.certificate;
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const subject = [{ type: OID.commonName, value: service }];
-    const request: ServiceCertificateRequest = {
-      aud: renewalSubject(service),
-      iat: Math.floor(now.getTime() / 1000),
-      requestId: randomUUID(),
-      csr: Buffer.from(createCertificationRequest({ subject, privateKey, publicKey })).toString('base64'),
-    };
-    const reply = await this.ask(this.identity.signRequest(request));
+    checkWritable(config.identity.stateDirectory as string);
+    if (this.attempt?.present !== present.thumbprint) this.attempt = newAttempt(service, present);
+    const { requestId, csr, privateKey, spki } = this.attempt;
+    const iat = Math.floor(now.getTime() / 1000);
+    const request: ServiceCertificateRequest = { aud: renewalSubject(service), iat, requestId, csr };
+    const reply = await this.asked(this.identity.signRequest(request));
     const renewed = parseCertificate(reply.certificate);
-    const spki = publicKey.export({ type: 'spki', format: 'der' });
+    // One that is over would be answered for ever.
+    if (renewed.notAfter <= now) this.attempt = undefined;
     const flaw = flawOf(renewed, present, spki, this.trust.infrastructureCa, now);
     if (flaw)
       throw new DomainError('service.upstream_invalid', { detail: `fleet-ca sent another certificate: ${flaw}` });
@@ -115,6 +124,18 @@ export class IdentityRenewal implements OnApplicationBootstrap {
     this.logger.info({ serialNumber, notAfter, from: present.serialNumber }, 'the own certificate is renewed');
     if (this.identity.certificate.thumbprint !== renewed.thumbprint)
       throw new Error(`${config.identity.stateDirectory} does not give back what was written there`);
+    this.attempt = undefined;
+  }
+
+  /** A request that was refused for what it is will not do better the next time, another one may. Who asks is the same with any. */
+  private async asked(request: string): Promise<RenewalAnswer> {
+    try {
+      return await this.ask(request);
+    } catch (error) {
+      const isFinal = error instanceof DomainError && error.status < 500 && error.code !== 'ca.requester_refused';
+      if (isFinal) this.attempt = undefined;
+      throw error;
+    }
   }
 
   /** During a root rollover cross certificates join the chain, or leave it: of what lies in the state directory nobody else sees to that. */
@@ -145,4 +166,16 @@ export class IdentityRenewal implements OnApplicationBootstrap {
     const close = state === 'good' ? {} : { state, ...(this.complaint ? { failed: this.complaint } : {}) };
     return { ok: state !== 'over', detail: { renewal, notAfter: certificate.notAfter.toISOString(), ...close } };
   }
+}
+
+function newAttempt(service: Service, present: ParsedCertificate): Attempt {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const subject = [{ type: OID.commonName, value: service }];
+  return {
+    present: present.thumbprint,
+    requestId: randomUUID(),
+    csr: Buffer.from(createCertificationRequest({ subject, privateKey, publicKey })).toString('base64'),
+    privateKey,
+    spki: publicKey.export({ type: 'spki', format: 'der' }),
+  };
 }

@@ -38,6 +38,18 @@ export function writeIdentity(stateDirectory: string, key: KeyObject, chain: rea
   closeSync(folder);
 }
 
+/** Before anything is asked for that would be lost. @throws Error where the folder cannot be written */
+export function checkWritable(stateDirectory: string): void {
+  const trial = join(stateDirectory, `.trial.${process.pid}`);
+  mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+  rmSync(trial, { force: true });
+  try {
+    closeSync(openSync(trial, 'wx', 0o600));
+  } finally {
+    rmSync(trial, { force: true });
+  }
+}
+
 /** @throws Error for a key that is not the first certificate's, and for what is no PEM */
 export function parsePair(certificate: string, key: string) {
   const chain = parseCertificates(certificate);
