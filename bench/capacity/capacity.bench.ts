@@ -75,7 +75,6 @@ async function measure(suite: Suite): Promise<Measured['figures']> {
     single: single.costs,
     batch: { ...batch.costs, records: of(BATCH, 'records a POST', 'capacity: signed batches') },
     recordsPerSecond: of(batch.perSecond, 'records a second', 'capacity: signed batches, one telemetry process'),
-    natsLeaderMicros: single.natsLeaderMicros,
     eventBytes: single.eventBytes,
     token: await tokenFigures(suite, meter, vehicles),
     renewal: await renewalFigures(suite, meter, run),

@@ -13,6 +13,7 @@ const costs = (all: number) => ({
   postgresMicros: of(all),
   standbyMicros: of(10),
   natsMicros: of(30),
+  natsLeaderMicros: of(12),
   storedBytes: of(all * 4),
   walBytes: of(all * 8),
 });
@@ -21,7 +22,6 @@ const figures: Figures = {
   single: costs(100),
   batch: { ...costs(2), records: of(50) },
   recordsPerSecond: of(20_000),
-  natsLeaderMicros: of(12),
   eventBytes: of(300),
   token: { serviceMicros: of(300), postgresMicros: of(0) },
   renewal: { serviceMicros: of(1000), fleetCaMicros: of(500), postgresMicros: of(400) },

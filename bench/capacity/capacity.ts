@@ -121,7 +121,7 @@ export function capacityOf(fleet: Fleet, figures: Figures): Capacity {
       walMiBASecond: (perSecond.records * cost(fleet, figures, 'walBytes')) / 2 ** 20,
     },
     nats: {
-      regions: Math.max(1, Math.ceil((perSecond.events * figures.natsLeaderMicros.value) / 1e6 / fleet.utilisation)),
+      regions: regionsOf(fleet, perSecond, figures),
       storedGiBADay: (perSecond.events * DAY_SECONDS * figures.eventBytes.value * 3) / GIB,
     },
     connections: { open, memoryGiB: (open * figures.connectionBytes.value) / GIB },
@@ -150,12 +150,19 @@ function ratesOf(fleet: Fleet): Capacity['perSecond'] {
   return { records, posts: records / recordsPerPost, tokens, renewals, polls, handshakes, events: records + renewals };
 }
 
+/** A stream has one leader, whose work is taken to fill one core at most. */
+function regionsOf(fleet: Fleet, { events }: Capacity['perSecond'], figures: Figures): number {
+  const leaders = (events * cost(fleet, figures, 'natsLeaderMicros')) / 1e6 / fleet.utilisation;
+  return Math.max(1, Math.ceil(leaders));
+}
+
 type Share =
   | 'serviceMicros'
   | 'gatewayMicros'
   | 'postgresMicros'
   | 'standbyMicros'
   | 'natsMicros'
+  | 'natsLeaderMicros'
   | 'storedBytes'
   | 'walBytes';
 
@@ -217,7 +224,12 @@ function partsOf(fleet: Fleet, rate: Capacity['perSecond'], figures: Figures): P
       'records, tokens and renewals, on nodes that share the tables by device_id',
     ),
     servers('PostgreSQL standbys', micros('standbyMicros'), 1, 'one synchronous standby a node, and better two'),
-    servers('NATS', rate.events * cost(fleet, figures, 'natsMicros'), 3, 'every event on three nodes'),
+    servers(
+      'NATS',
+      rate.events * cost(fleet, figures, 'natsMicros'),
+      3 * regionsOf(fleet, rate, figures),
+      'every event on three nodes of its region',
+    ),
   ];
 }
 

@@ -15,7 +15,9 @@ const Costs = z.strictObject({
   gatewayMicros: Figure,
   postgresMicros: Figure,
   standbyMicros: Figure,
+  /** Of all nodes; and of the one that led the stream: a stream has one leader. */
   natsMicros: Figure,
+  natsLeaderMicros: Figure,
   storedBytes: Figure,
   walBytes: Figure,
 });
@@ -26,7 +28,6 @@ export const Figures = z.strictObject({
   single: Costs,
   batch: Costs.extend({ records: Figure }),
   recordsPerSecond: Figure,
-  natsLeaderMicros: Figure,
   eventBytes: Figure,
   token: z.strictObject({ serviceMicros: Figure, postgresMicros: Figure }),
   renewal: z.strictObject({ serviceMicros: Figure, fleetCaMicros: Figure, postgresMicros: Figure }),

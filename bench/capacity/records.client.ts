@@ -9,8 +9,6 @@ import { folderBytes, type Meter } from './spent.client.js';
 export interface RecordFigures {
   readonly costs: Figures['single'];
   readonly perSecond: number;
-  /** Of the node that did most: it led the stream, and a stream has one leader. */
-  readonly natsLeaderMicros: Figure;
   readonly eventBytes: Figure;
 }
 
@@ -56,11 +54,12 @@ export async function recordFigures(
         postgresMicros: micros('postgres'),
         standbyMicros: micros('postgres-standby'),
         natsMicros: micros(...nodes),
+        // The node that did most led the stream.
+        natsLeaderMicros: micros(busiest),
         storedBytes: of((await storedBytes(database)) - stored, 'bytes a record on disk, indexes with it'),
         walBytes: of((await walPosition(database)) - wal, 'bytes of WAL a record'),
       },
       perSecond: Math.round(records / seconds),
-      natsLeaderMicros: micros(busiest),
       eventBytes: of(eventBytes(home) - events, "bytes an event in a node's store"),
     };
   } finally {

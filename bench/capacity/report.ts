@@ -31,7 +31,7 @@ export function reportOf(fleet: Fleet, capacity: Capacity, { date, machine, cond
     ...table([
       [
         'PostgreSQL',
-        `${count(database.nodes)} nodes of ${fleet.coresPerDatabaseNode} cores, each with a synchronous standby`,
+        `primaries of ${fleet.coresPerDatabaseNode} cores: ${count(database.nodes)}, each with a synchronous standby`,
       ],
       [
         '',
