@@ -128,6 +128,23 @@ describe('a database restored from before', () => {
   });
 });
 
+describe('a start while PostgreSQL cannot do its part', () => {
+  it('ends nothing: the shipped policies come once it can', async () => {
+    const admin = await suite.database.admin();
+    const shipped = async () =>
+      (await admin.query(`SELECT 1 FROM gateway.policy_bundles WHERE source = 'shipped'`)).rowCount === 1;
+    await admin.query('SET session_replication_role = replica');
+    await admin.query('DELETE FROM gateway.policy_bundles');
+    const database = `ALTER DATABASE "${suite.database.name}"`;
+    await admin.query(`${database} SET default_transaction_read_only = on`);
+    await suite.restart();
+    expect(await shipped()).toBe(false);
+    await admin.query(`${database} RESET default_transaction_read_only`);
+    await until(shipped, 20_000);
+    await admin.end();
+  }, 90_000);
+});
+
 describe('a dry run', () => {
   it('says what other policies would have decided on what was decided', async () => {
     const decided = (decision: 'allow' | 'deny', id: string) => ({

@@ -14,10 +14,15 @@ import { readPolicyFolder } from './shipped-policies.store.js';
 
 const DAY_MS = 86_400_000;
 const KEPT_DAYS = 30;
+const SHIP_AGAIN_MS = 1_000;
+
+const isAway = (error: unknown) => error instanceof DomainError && error.code === 'service.unavailable';
 
 /** The policies of the fleet: which are in force, who changed them, and what a change would do. */
 @Injectable()
 export class PolicyService implements OnApplicationBootstrap {
+  private isShipped = false;
+
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -36,7 +41,16 @@ export class PolicyService implements OnApplicationBootstrap {
     }
     const forget = () => this.bundles.forgetRecorded(new Date(Date.now() - KEPT_DAYS * DAY_MS));
     this.schedule.every(3_600_000, 'old decisions by policies wait', forget);
-    await this.ship(new Date());
+    try {
+      await this.ship(new Date());
+    } catch (error) {
+      // PostgreSQL has no time for it now: no reason to end, and to begin again and again on a machine that has none.
+      if (!isAway(error)) throw error;
+      this.logger.warn({ err: error }, 'the shipped policies wait');
+      this.schedule.every(SHIP_AGAIN_MS, 'the shipped policies wait', async () => {
+        if (!this.isShipped) await this.ship(new Date());
+      });
+    }
   }
 
   /** The latest version. @throws DomainError `policy.unavailable` before the first, which only a start without a database sees. */
@@ -101,6 +115,7 @@ export class PolicyService implements OnApplicationBootstrap {
       await this.bundles.add(tx, { ...next, ...origin });
       this.logger.info({ version: next.version }, 'shipped policies');
     });
+    this.isShipped = true;
     await this.publisher.publish(now).catch((error: unknown) => this.logger.warn({ err: error }, 'the policies wait'));
   }
 }
