@@ -18,6 +18,11 @@ export interface Patience {
 }
 export const PATIENCE: Patience = { doubtMs: 10_000, silenceMs: 70_000 };
 
+export interface PrimaryClient extends pg.Client {
+  /** Throws, as a database that is away, where its server takes no writes; the one that does is then looked for. */
+  requirePrimary(): Promise<void>;
+}
+
 export type ClientClass = new (config?: pg.ClientConfig) => pg.Client;
 
 /** Which of several servers takes writes, for all connections of a process to a database; and those connections. */
@@ -63,6 +68,14 @@ export class Primary {
     if (this.several && this.known && same(this.known, address)) this.known = undefined;
   }
 
+  /** A connection found its server taking no writes. Where there is one that does, every connection of before is cut off; else all stay. */
+  async leave(address: Address, config: pg.ClientConfig): Promise<void> {
+    const before = [...this.clients].filter(([, at]) => same(at, address)).map(([client]) => client);
+    this.forget(address);
+    const found = await this.look(config);
+    for (const client of before) cut(client, `${words(address)} took no writes, ${words(found)} does`);
+  }
+
   joined(client: pg.Client, address: Address): void {
     this.clients.set(client, address);
     client.once('end', () => this.clients.delete(client));
@@ -74,8 +87,9 @@ export class Primary {
  * writes to a standby is closed, and the next looks anew; one that waits for a server that fell silent is cut off.
  */
 export function clientOf(primary: Primary, { doubtMs, silenceMs }: Patience): ClientClass {
-  return class PrimaryClient extends pg.Client {
+  return class extends pg.Client implements PrimaryClient {
     private readonly given: pg.ClientConfig;
+    private at: Address | undefined;
 
     constructor(config: pg.ClientConfig = {}) {
       super(config);
@@ -95,6 +109,17 @@ export function clientOf(primary: Primary, { doubtMs, silenceMs }: Patience): Cl
       return undefined;
     }
 
+    async requirePrimary(): Promise<void> {
+      const { at } = this;
+      if (!at) throw new Error('a client that is not connected');
+      try {
+        await requireWritable(this, at);
+      } catch (error) {
+        if ((error as { code?: string }).code === READ_ONLY) primary.leave(at, this.given).catch(() => undefined);
+        throw error;
+      }
+    }
+
     private async connectToPrimary(): Promise<void> {
       const address = await primary.find(this.given);
       // pg reads them when it connects, and knows of one server alone.
@@ -107,6 +132,7 @@ export function clientOf(primary: Primary, { doubtMs, silenceMs }: Patience): Cl
         this.end().catch(() => undefined);
         throw error;
       }
+      this.at = address;
       primary.joined(this, address);
       this.leaveWhenReadOnly(address);
       this.doubtSilence(address);
@@ -134,6 +160,23 @@ export function clientOf(primary: Primary, { doubtMs, silenceMs }: Patience): Cl
       stream.setTimeout(doubtMs);
     }
   };
+}
+
+/**
+ * Throws, as a database that is away, where the server of a pool of `clientOf` takes no writes: a demoted one that still answers who reads.
+ * The server that does is then looked for, so that nobody has to fail at a write first.
+ */
+export async function requirePrimary(pool: pg.Pool): Promise<void> {
+  const client = await pool.connect();
+  const ignore = () => undefined;
+  // It may be cut off while it is ours.
+  client.on('error', ignore);
+  try {
+    await (client as unknown as PrimaryClient).requirePrimary();
+  } finally {
+    client.release();
+    client.off('error', ignore);
+  }
 }
 
 /** At least one; those of the highest timeline, in the order configured: of two that take writes the one that was promoted later counts. */

@@ -9,7 +9,7 @@ import type { CommonConfig } from '../service/config.js';
 import { runtimeDataSource } from './data-source.provider.js';
 import { Database } from './database.service.js';
 import { isDatabaseAway } from './failure.js';
-import { clientOf, PATIENCE, Primary } from './primary.client.js';
+import { clientOf, PATIENCE, Primary, requirePrimary } from './primary.client.js';
 
 const AWAY = expect.objectContaining({ code: 'service.unavailable', retryAfterSeconds: 1 });
 
@@ -102,6 +102,17 @@ describe('of several servers', () => {
     expect(await serverOf(on)).toBe(b.port);
   });
 
+  it('leaves a server that was demoted, though nothing writes: the readiness check asks whether it takes writes', async () => {
+    const on = await connected(hosts());
+    await requirePrimary(on.pool);
+    [a.standby, b.standby] = [true, false];
+    await on.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY');
+    const failure = await requirePrimary(on.pool).catch((error: unknown) => error);
+    expect(isDatabaseAway(failure)).toBe(true);
+    await until(async () => (await serverOf(on)) === b.port, 20_000);
+    await requirePrimary(on.pool);
+  });
+
   it('cuts off what hangs on a server that fell silent, once another takes writes', async () => {
     const primary = new Primary([a, b].map(({ port }) => ({ host: '127.0.0.1', port })));
     const {
@@ -162,6 +173,24 @@ describe('of one server', () => {
     await on.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY');
     await expect(writes(on)).rejects.toEqual(AWAY);
     await writes(on);
+  });
+
+  it('leaves what stayed with a demoted server once another answers at its address, and reads on until then', async () => {
+    const on = await connected([`127.0.0.1:${a.port}`]);
+    const process = async () => (await on.query<{ pid: number }>('SELECT pg_backend_pid() AS pid'))[0]?.pid;
+    const first = await process();
+    a.standby = true;
+    await on.query('SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY');
+    await expect(requirePrimary(on.pool)).rejects.toThrow('takes no writes');
+    expect(await process()).toBe(first);
+    a.standby = false;
+    const writable = () =>
+      requirePrimary(on.pool).then(
+        () => true,
+        () => false,
+      );
+    await until(writable, 20_000);
+    expect(await process()).not.toBe(first);
   });
 
   it('cuts off what waits on silence for longer than any statement may take', async () => {

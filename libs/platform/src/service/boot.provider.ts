@@ -17,6 +17,7 @@ import { type EntityClass, type MigrationClass, runtimeDataSource } from '../pos
 import { Database } from '../postgres/database.service.js';
 import { warnWithoutStandby } from '../postgres/durability.provider.js';
 import { migrate } from '../postgres/migrate.provider.js';
+import { requirePrimary } from '../postgres/primary.client.js';
 import { schemaOf } from '../postgres/schema.js';
 import { traceStatements } from '../postgres/traced-statements.provider.js';
 import { inLines } from './check-config.js';
@@ -130,7 +131,7 @@ export async function createApplication<C extends CommonConfig>(
   tracing?.observe(app.get(Metrics));
   const readiness = app.get(Readiness);
   readiness.add('postgres', async () => {
-    await dataSource.query('SELECT 1');
+    await requirePrimary(new Database(dataSource).pool);
     return { ok: true };
   });
   readiness.add('nats', async () => {
