@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestFleet, issue, issueService, type TestFleet, testServiceConfig } from '@outrider/testing';
 import { type ConfigFinding, permissionFinding } from './check-config.js';
-import { serviceConfig } from './config.js';
+import { loadConfig, serviceConfig } from './config.js';
 import { checkFiles } from './config-check.service.js';
 
 const MAIN = join(import.meta.dirname, '../../../../apps/telemetry/dist/main.js');
@@ -52,6 +52,18 @@ const identity = async (party: ReturnType<typeof service>) => {
   return { identity: { certificateFile: put('i.crt', certificatePem), keyFile: put('i.key', privateKeyPem) } };
 };
 const minutes = (count: number) => new Date(Date.now() + count * 60_000);
+
+it('sends no token of a collector in the clear beyond loopback', () => {
+  const load = (endpoint: string, more: object = {}) => {
+    const tracing = { endpoint, sampleRatio: 1, believeSampledOf: [], queueSize: 16, ...more };
+    return loadConfig(put('traced.json', JSON.stringify({ ...given, tracing })), schema, 'telemetry').tracing?.endpoint;
+  };
+  const token = { tokenFile: put('collector.token', 'token') };
+  expect(() => load('http://collector.example/v1/traces', token)).toThrow(/tracing\.endpoint: https is required/);
+  for (const endpoint of ['https://collector.example/v1/traces', 'http://127.0.0.1:4318/v1/traces'])
+    expect(load(endpoint, token)).toBe(endpoint);
+  expect(load('http://collector.example/v1/traces')).toBe('http://collector.example/v1/traces');
+});
 
 describe('an error', () => {
   it.each<[string, string, RegExp, () => object | Promise<object>]>([

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { areServers, serverHosts } from '../nats/servers.js';
 import { addressesOf, areAddresses } from '../postgres/addresses.js';
 import { configFile } from './config-file.js';
+import { isLoopback, isPlainBeyondLoopback } from './loopback.js';
 
 const Port = z.int().min(1).max(65_535);
 const HttpsUrl = z.url().regex(/^https:\/\/.*[^/]$/, 'an https URL without a trailing slash');
@@ -91,7 +92,7 @@ const Tracing = z.strictObject({
   endpoint: z
     .url({ protocol: /^https?$/ })
     .describe(
-      "The collector's OTLP over HTTP, e.g. `http://127.0.0.1:4318/v1/traces`. Spans hold no ids and no secrets.",
+      "The collector's OTLP over HTTP, e.g. `http://127.0.0.1:4318/v1/traces`; https beyond loopback where there is a `tokenFile`. Spans hold no ids and no secrets.",
     ),
   sampleRatio: z
     .number()
@@ -155,7 +156,9 @@ const common = {
       url: z
         .union([z.string(), z.array(z.string()).min(1).max(16)])
         .refine(areServers, 'nats://host:port, several with commas between or as a list; no user, no password')
-        .describe('`nats://host:port`; every node of a cluster, with commas between or as a list.'),
+        .describe(
+          '`nats://host:port`; every node of a cluster, with commas between or as a list. With TLS a server written by its IP address must be certified for one that is written.',
+        ),
       user: z.string().min(1).describe("The service's user; its reader's is `<user>-reader`, with the same password."),
       passwordFile: configFile('secret', 'Read anew for each connection.'),
       caFile: configFile(
@@ -269,8 +272,7 @@ function requireTlsBeyondLoopback(file: string, config: CommonConfig): void {
   if (!addressesOf(config.database).every(({ host }) => isLoopback(host)) && !config.database.caFile) {
     throw new ConfigError(`${file}: database.caFile: TLS is required beyond loopback`);
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || host === '::1' || /^127\./.test(host);
+  // Whoever sees the collector's token may write spans in every service's name.
+  if (config.tracing?.tokenFile && isPlainBeyondLoopback(config.tracing.endpoint))
+    throw new ConfigError(`${file}: tracing.endpoint: https is required beyond loopback where there is a tokenFile`);
 }
