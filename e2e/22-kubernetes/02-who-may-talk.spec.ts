@@ -1,8 +1,11 @@
 /** The NetworkPolicies are the contracts: services talk over NATS alone, and everybody else reaches the port that is for them. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { CONTRACTS } from '@outrider/contracts';
 import { SERVICES } from '@outrider/ids';
-import { componentOf, type KubernetesObject, ofKind, rendered } from './render.js';
+import { componentOf, EXAMPLES, type KubernetesObject, objectsOf, ofKind, rendered } from './render.js';
+import { complaintsAbout } from './schemas.js';
 
 interface Rule {
   readonly ports?: readonly { readonly port: string | number }[];
@@ -118,6 +121,17 @@ it('edges reach gateway where it answers them, and the vehicle ports; and neithe
   expect(edgesOf(policyOf(edges, 'token').ingress)).toContain('vehicle edge');
   expect(JSON.stringify(ofKind(plain, 'NetworkPolicy'))).not.toContain('"edge"');
   expect(JSON.stringify(plain)).not.toContain('8446');
+});
+
+it('NATS is reached by Outrider, by its own servers and by monitoring, each on its port', async () => {
+  const policies = objectsOf(readFileSync(join(EXAMPLES, 'nats-network-policy.yaml'), 'utf8'));
+  for (const policy of policies) expect(await complaintsAbout(policy)).toEqual([]);
+  expect(policies.map(({ metadata }) => metadata.namespace)).toEqual(['nats', 'nats']);
+  const [deny, nats] = policies.map(({ spec }) => spec as Policy);
+  expect(deny).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
+  const servers = JSON.stringify(nats?.podSelector.matchLabels);
+  expect(edgesOf(nats?.ingress)).toEqual(['4222 outrider', `6222 ${servers}`, '8222 monitoring']);
+  expect(edgesOf(nats?.egress)).toEqual([`6222 ${servers}`, '53 kube-system', '53 kube-system']);
 });
 
 describe('routes', () => {

@@ -1,6 +1,7 @@
 /** deploy:secrets gives every pod what its configuration names, each service its own, and keeps what no pod may have. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { X509Certificate } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { SERVICES } from '@outrider/ids';
 import pg from 'pg';
@@ -10,6 +11,8 @@ import { inFolder } from '../harness/folder.js';
 import { itWith } from '../harness/installed.js';
 import { PROJECT } from '../harness/project.js';
 import { must, run } from '../harness/run.js';
+import { until } from '../harness/until.js';
+import { Node, POD_NAMES } from './nats-routes.js';
 import { layOut, mountsOf, type Volumes, volumesOf } from './pod-view.js';
 import { componentOf, type KubernetesObject, objectsOf, ofKind, podsOf, rendered, tool } from './render.js';
 
@@ -63,6 +66,30 @@ describe('the files', () => {
     const inClone = await tool('deploy-secrets', '--out', join(PROJECT, 'deploy'));
     expect([inClone.code, inClone.stderr]).toEqual([1, expect.stringContaining('git repository')]);
   }, 280_000);
+
+  it.each([
+    ['ignores the manifests alone', 'manifests/\n'],
+    ['takes the home out again', '/kept/*\n!/kept/home/\n'],
+  ])('are refused in a repository that %s', async (_what, ignored) => {
+    const clone = mkdtempSync(inFolder('clone-'));
+    await must('git', ['init', '-q', clone]);
+    writeFileSync(join(clone, '.gitignore'), ignored);
+    const { code, stderr } = await tool('deploy-secrets', '--out', join(clone, 'kept'));
+    expect([code, stderr]).toEqual([1, expect.stringContaining('git repository')]);
+    expect(readdirSync(join(clone, 'kept'))).toEqual([]);
+  });
+
+  it('are refused in a folder of which git knows a file from before', async () => {
+    const clone = mkdtempSync(inFolder('clone-'));
+    const passphrase = join(clone, 'kept', 'home', 'secrets', 'fleet-ca-passphrase');
+    mkdirSync(dirname(passphrase), { recursive: true });
+    writeFileSync(passphrase, 'of an earlier day');
+    await must('git', ['init', '-q', clone]);
+    await must('git', ['-C', clone, 'add', '.']);
+    writeFileSync(join(clone, '.gitignore'), 'kept/\n');
+    const { code, stderr } = await tool('deploy-secrets', '--out', join(clone, 'kept'));
+    expect([code, stderr]).toEqual([1, expect.stringContaining('git repository')]);
+  });
 
   it('keep the keys of the root and of the infrastructure CA at home', () => {
     const all = JSON.stringify([...volumes]);
@@ -170,5 +197,48 @@ describe('the servers', () => {
     await must('tee', [config], { input: `include ${JSON.stringify('kubernetes/home/nats/authorization.conf')}\n` });
     const { code, stderr } = await run('sh', ['-c', 'PATH=$PATH:/usr/sbin nats-server -t -c "$0"', config]);
     expect([code, stderr]).toEqual([0, expect.stringContaining('is valid')]);
+  });
+
+  itWith(['nats-server'])(
+    'three nodes of NATS take each other as routes, and nobody by the certificate of another service',
+    async () => {
+      const keyPair = (name: string) => {
+        const at = (end: string) => join(HOME, 'fleet', 'services', `${name}.${end}`);
+        return { cert: at('crt'), key: at('key') };
+      };
+      const ca = join(HOME, 'fleet', 'trust', 'server-trust.pem');
+      const nodes: Node[] = [];
+      const start = async (name: string, certificate: string) => {
+        const others = nodes.map(({ route }) => route);
+        const node = await Node.start(name, keyPair(certificate), ca, others);
+        nodes.push(node);
+        return node;
+      };
+      try {
+        for (const name of ['nats-0', 'nats-1', 'nats-2']) await start(name, 'nats');
+        const three = nodes.slice();
+        const met = () => Promise.all(three.map((node) => node.routes()));
+        const all = async () => (await met()).every(({ peers }) => peers.length === 2);
+        await until('all three have met', all, { withinMs: 20_000 });
+        const impostor = await start('impostor', 'telemetry');
+        await until('the impostor is refused', () => impostor.said('Authorization Violation'), { withinMs: 20_000 });
+        const seen = await met();
+        for (const { id, peers } of seen)
+          expect(peers).toEqual(seen.flatMap((one) => (one.id === id ? [] : one.id)).sort());
+        expect((await impostor.routes()).peers).toEqual([]);
+      } finally {
+        await Promise.all(nodes.map((node) => node.stop()));
+      }
+    },
+    90_000,
+  );
+
+  it('the names of the routes are in the certificate of NATS, and in no other', () => {
+    const certificateOf = (name: string) => volumes.get(`Secret/outrider-${name}-tls`)?.['tls.crt'];
+    const namesOf = (certificate = '') => new X509Certificate(certificate).subjectAltName?.split(', ') ?? [];
+    for (const pod of POD_NAMES) {
+      expect(namesOf(certificateOf('nats'))).toContain(`DNS:${pod}`);
+      for (const service of SERVICES) expect(namesOf(certificateOf(service))).not.toContain(`DNS:${pod}`);
+    }
   });
 });

@@ -6,7 +6,7 @@ import { PROJECT } from '../harness/project.js';
 import { must, run } from '../harness/run.js';
 
 export const CHART = join(PROJECT, 'deploy', 'helm', 'outrider');
-const EXAMPLES = join(PROJECT, 'deploy', 'kubernetes', 'examples');
+export const EXAMPLES = join(PROJECT, 'deploy', 'kubernetes', 'examples');
 
 export interface KubernetesObject {
   readonly apiVersion: string;

@@ -6,8 +6,8 @@
  * With --pkcs11-module, --token-label and --pin-file the CAs' keys are made in a token (docs/runbooks/hsm.md). Prints names alone, never a secret.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { makeClusterFleet } from '../deploy/kubernetes/fleet.ts';
@@ -76,19 +76,30 @@ function tokenOptions(values: Readonly<Record<string, unknown>>): string[] {
   });
 }
 
-/** A secret that lies where git looks is committed one day. */
+/**
+ * A secret that lies where git looks is committed one day. It is the folder that has to be ignored: below one that is, no pattern takes a
+ * file out again. Nor may git know of a file in it from before.
+ */
 function requireOutsideGit(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const git = (...args: string[]) => {
-    try {
-      return execFileSync('git', ['-C', folder, ...args], { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' });
-    } catch {
-      return undefined;
-    }
-  };
-  if (git('rev-parse', '--show-toplevel') === undefined) return;
-  if (git('check-ignore', join(folder, 'manifests', 'services.yaml')) !== undefined) return;
+  const real = realpathSync(folder);
+  if (!isInRepository(real)) return;
+  if (git(real, 'check-ignore', real) !== undefined && git(real, 'ls-files', '--', '.') === '') return;
   throw new Failure(
-    `${folder} is in a git repository that does not ignore it: secrets belong elsewhere, e.g. .outrider/kubernetes`,
+    `${folder} is in a git repository that does not ignore all of it: secrets belong elsewhere, e.g. .outrider/kubernetes`,
   );
+}
+
+/** Also where git is not installed, or will not look into a repository of somebody else's. */
+function isInRepository(folder: string): boolean {
+  return existsSync(join(folder, '.git')) || (dirname(folder) !== folder && isInRepository(dirname(folder)));
+}
+
+/** What it prints; `undefined` where it fails. */
+function git(folder: string, ...args: string[]): string | undefined {
+  try {
+    return execFileSync('git', ['-C', folder, ...args], { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' });
+  } catch {
+    return undefined;
+  }
 }

@@ -7,9 +7,11 @@ import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSyn
 import { join } from 'node:path';
 import type { ChildSpec } from './child.ts';
 import { Failure } from './failure.ts';
-import type { NatsServer } from './nats.ts';
+import { secret } from './files.ts';
+import { type NatsServer, ROUTE_USER } from './nats.ts';
 import { portsOf } from './ports.ts';
 import { type Cluster, postgresChild, SUPERUSER } from './postgres.ts';
+import { natsPasswordFile } from './secrets.ts';
 import { places, type Settings } from './settings.ts';
 
 export const NATS_REPLICAS = 3;
@@ -18,6 +20,7 @@ const STANDBY = 'standby';
 /** The nodes, each with a store of its own below `server`'s. */
 export function natsNodes(settings: Settings, server: NatsServer): readonly NatsServer[] {
   const { natsNodes: clients, natsRoutes: routes } = portsOf(settings);
+  const password = secret(natsPasswordFile(places(settings).secrets, ROUTE_USER));
   return clients.map((port, index) => {
     const name = `nats-${index + 1}`;
     const folder = join(server.folder, name);
@@ -29,7 +32,7 @@ export function natsNodes(settings: Settings, server: NatsServer): readonly Nats
       port,
       folder,
       logFile: join(places(settings).logs, `${name}.log`),
-      cluster: { route, others },
+      cluster: { route, others, password },
     };
   });
 }

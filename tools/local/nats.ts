@@ -16,8 +16,11 @@ export interface NatsServer {
   readonly authorizationFile: string;
   /** Of a node: its name; the port of its own for the others, and theirs. */
   readonly name?: string;
-  readonly cluster?: { readonly route: number; readonly others: readonly number[] };
+  readonly cluster?: { readonly route: number; readonly others: readonly number[]; readonly password: string };
 }
+
+/** A route says and hears everything: whoever else is on the machine is none. */
+export const ROUTE_USER = 'routes';
 
 /** Writes the server's configuration. Returns its file. */
 export function writeNatsConfig(server: NatsServer): string {
@@ -44,8 +47,11 @@ export function writeNatsConfig(server: NatsServer): string {
 
 function clusterBlock({ cluster }: NatsServer): string[] {
   if (!cluster) return [];
-  const routes = cluster.others.map((port) => `"nats://127.0.0.1:${port}"`).join(', ');
-  return [`cluster { name: outrider, listen: "127.0.0.1:${cluster.route}", routes: [${routes}], no_advertise: true }`];
+  const { route, others, password } = cluster;
+  const routes = others.map((port) => `"nats://${ROUTE_USER}:${password}@127.0.0.1:${port}"`).join(', ');
+  const authorization = `authorization { user: ${ROUTE_USER}, password: "${password}" }`;
+  const network = `listen: "127.0.0.1:${route}", routes: [${routes}], no_advertise: true`;
+  return [`cluster { name: outrider, ${network}, ${authorization} }`];
 }
 
 export function natsChild(server: NatsServer, binary: NatsBinary): ChildSpec {

@@ -16,8 +16,7 @@ const SHIPPED: Readonly<Record<string, string>> = {
   policies: '/outrider/policies',
   'apps/command/catalogue': '/outrider/catalogue',
 };
-/** The CA's manifest names its keys and certificates relative to itself. */
-const WITH_MANIFEST = ['fleet/keys', 'fleet/trust'];
+const MANIFEST = 'fleet/authorities.json';
 
 export interface ServiceFiles {
   /** The configuration as the container reads it. */
@@ -26,8 +25,18 @@ export interface ServiceFiles {
   readonly copies: readonly { readonly from: string; readonly to: string }[];
 }
 
-/** `home`, `project`: absolute, as the configuration has them; `folder`: the service's folder in its container. */
-export function serviceFiles(config: object, home: string, project: string, folder: string): ServiceFiles {
+/**
+ * `home`, `project`: absolute, as the configuration has them; `folder`: the service's folder in its container; `caKeys`: the key files
+ * that go with the CA's manifest, which names them and its certificates relative to itself.
+ */
+export function serviceFiles(
+  config: object,
+  home: string,
+  project: string,
+  folder: string,
+  caKeys: readonly string[],
+): ServiceFiles {
+  const withManifest = ['fleet/trust', ...caKeys.map((file) => `fleet/${file}`)];
   const copies = new Map<string, string>();
   const moved = (text: string): string => {
     if (text.startsWith(`${home}/`)) {
@@ -35,7 +44,7 @@ export function serviceFiles(config: object, home: string, project: string, fold
       if (from.startsWith(STATE.below)) return STATE.folder;
       const to = placeOf(from);
       copies.set(from, to);
-      if (from === 'fleet/authorities.json') for (const more of WITH_MANIFEST) copies.set(more, placeOf(more, 'ca/'));
+      if (from === MANIFEST) for (const more of withManifest) copies.set(more, placeOf(more, 'ca/'));
       return `${folder}/${to}`;
     }
     const shipped = text.startsWith(`${project}/`) ? SHIPPED[text.slice(project.length + 1)] : undefined;

@@ -7,6 +7,7 @@ import { secret, writeWhole } from '../../local/files.ts';
 import { fleetFiles } from '../../local/fleet.ts';
 import { natsPasswordFile, PROVISIONER } from '../../local/secrets.ts';
 import { places, type Settings } from '../../local/settings.ts';
+import { type CaManifest, onlineKeyFiles } from '../ca-keys.ts';
 import { databaseScript } from './fleet.ts';
 import type { Deployment } from './names.ts';
 
@@ -114,30 +115,22 @@ function trustFiles(settings: Settings): Contents {
   return Object.fromEntries(readdirSync(folder).map((name) => [name, read(join(folder, name))]));
 }
 
-interface Manifest {
-  readonly [authority: string]: { readonly profile: string; readonly generations: readonly Generation[] };
-}
-interface Generation {
-  readonly key: { readonly kind: string; readonly file?: string };
-  readonly certificate: string;
-}
-
 /**
  * The CA folder as one Secret, which knows no folders: the manifest says so. The root's key stays at home, and so does the
  * infrastructure CA's unless fleet-ca itself renews the services' certificates.
  */
 function caFolder(settings: Settings, infrastructureCaOnline: boolean): Contents {
   const { fleet } = places(settings);
-  const manifest = JSON.parse(read(fleetFiles(settings).manifest)) as Manifest;
+  const manifest = JSON.parse(read(fleetFiles(settings).manifest)) as CaManifest;
   const flat = (path: string) => path.replaceAll('/', '--');
   const contents: Record<string, string> = {};
-  const online = ['vehicle-ca', 'control-ca', ...(infrastructureCaOnline ? ['infrastructure-ca'] : [])];
+  const online = onlineKeyFiles(manifest, infrastructureCaOnline);
   const flattened = Object.entries(manifest).map(([name, authority]) => {
     const generations = authority.generations.map((generation) => {
       const { certificate, key } = generation;
       contents[flat(certificate)] = read(join(fleet, certificate));
       if (key.file === undefined) return { ...generation, certificate: flat(certificate) };
-      if (online.includes(authority.profile)) contents[flat(key.file)] = read(join(fleet, key.file));
+      if (online.includes(key.file)) contents[flat(key.file)] = read(join(fleet, key.file));
       return { ...generation, certificate: flat(certificate), key: { ...key, file: flat(key.file) } };
     });
     return [name, { ...authority, generations }];
