@@ -9,7 +9,7 @@ export const TokenConfig = serviceConfig({
     .strictObject({
       encryptionKeyFile: configFile(
         'secret',
-        '32 bytes in hex or base64, the same for every replica: seals the signing keys in the database. Of several lines the first seals and all of them open: a new key is put above the one before. Followed while running.',
+        '32 bytes in hex or base64, the same for every replica: seals the signing keys and the secrets of authenticator apps in the database. Of several lines the first seals and all of them open (docs/runbooks/token-key-encryption.md). Followed while running.',
       ),
       signSeconds: z
         .int()

@@ -7,6 +7,14 @@ import { acceptedStep } from './totp.js';
 
 type TotpState = 'pending' | 'active';
 
+interface Sealed {
+  readonly account_id: string;
+  readonly state: TotpState;
+  readonly sealed_secret: Uint8Array;
+}
+
+const SEALED = 'SELECT account_id, state, sealed_secret FROM person_totps ORDER BY account_id, state';
+
 /** Codes: the secret of an authenticator app, and recovery codes. */
 @Injectable()
 export class Factors {
@@ -37,11 +45,15 @@ export class Factors {
       `SELECT sealed_secret FROM person_totps WHERE account_id = $1 AND state = 'active' FOR UPDATE`,
       [accountId],
     );
-    if (row && this.sealer.unseal(row.sealed_secret, context(accountId)).equals(secret)) return;
-    await this.saveTotp(tx, accountId, 'active', secret);
+    if (row && this.sealer.unseal(row.sealed_secret, context(accountId)).equals(secret)) {
+      await this.sealAnew(tx, { account_id: accountId, state: 'active', sealed_secret: row.sealed_secret });
+    } else await this.saveTotp(tx, accountId, 'active', secret);
   }
 
-  /** Takes a code of the secret in this state, once: false for a wrong one and for one that was taken. */
+  /**
+   * Takes a code of the secret in this state, once: false for a wrong one and for one that was taken. A secret that an older key sealed is
+   * sealed anew.
+   */
   async useTotp(tx: EntityManager, accountId: string, state: TotpState, code: string, now: Date): Promise<boolean> {
     const [row]: { sealed_secret: Uint8Array; last_step: string }[] = await tx.query(
       'SELECT sealed_secret, last_step FROM person_totps WHERE account_id = $1 AND state = $2 FOR UPDATE',
@@ -56,7 +68,30 @@ export class Factors {
       state,
       step,
     ]);
+    await this.sealAnew(tx, { account_id: accountId, state, sealed_secret: row.sealed_secret });
     return true;
+  }
+
+  /** How many secrets an older key seals. */
+  async underOlderKeys(tx: EntityManager): Promise<number> {
+    const rows: Sealed[] = await tx.query(SEALED);
+    return rows.filter(({ account_id: id, sealed_secret: sealed }) => this.sealer.sealAnew(sealed, context(id))).length;
+  }
+
+  /** Seals by the first key what an older one sealed, of everybody. */
+  async sealAllAnew(tx: EntityManager): Promise<void> {
+    const rows: Sealed[] = await tx.query(`${SEALED} FOR UPDATE`);
+    for (const row of rows) await this.sealAnew(tx, row);
+  }
+
+  private async sealAnew(tx: EntityManager, { account_id: id, state, sealed_secret: sealed }: Sealed): Promise<void> {
+    const anew = this.sealer.sealAnew(sealed, context(id));
+    if (!anew) return;
+    await tx.query('UPDATE person_totps SET sealed_secret = $3 WHERE account_id = $1 AND state = $2', [
+      id,
+      state,
+      anew,
+    ]);
   }
 
   /** The pending secret takes the place of the active one; the step of its first code stays used. */

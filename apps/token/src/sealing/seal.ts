@@ -14,7 +14,7 @@ export function parseEncryptionKey(text: string): Buffer {
   throw new Error('a key-encryption key is 32 bytes, in hex or base64');
 }
 
-/** One a line: the first seals, all of them open. A new key comes first, and the one before stays below as long as anything is sealed by it. */
+/** One a line: the first seals, all of them open. A new key comes first, and the one before stays below until nothing is sealed by it (docs/runbooks/token-key-encryption.md). */
 export function parseEncryptionKeys(text: string): EncryptionKeys {
   const [first, ...others] = text.split(/\r?\n/).map(parseEncryptionKey);
   return [first as Buffer, ...others];
@@ -38,6 +38,21 @@ export function unsealByAny(sealed: Uint8Array, context: string, keys: Encryptio
     }
   }
   throw errors[0];
+}
+
+/** The same secret, sealed by the first key; `undefined` where that one sealed it. Throws as `unseal` does. `nonce`: as `seal` takes it. */
+export function sealAnew(
+  sealed: Uint8Array,
+  context: string,
+  keys: EncryptionKeys,
+  nonce: Uint8Array,
+): Buffer | undefined {
+  try {
+    unseal(sealed, context, keys[0]);
+    return undefined;
+  } catch {
+    return seal(unsealByAny(sealed, context, keys), context, keys[0], nonce);
+  }
 }
 
 /** Throws a plain error where the key-encryption key or the context is another one, or the bytes were changed or cut short. */

@@ -2,7 +2,7 @@ import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { CONFIG, readSecret, TrustFiles } from '@outrider/platform/service';
 import type { TokenConfig } from '../config.js';
-import { type EncryptionKeys, parseEncryptionKeys, seal, unsealByAny } from './seal.js';
+import { type EncryptionKeys, parseEncryptionKeys, seal, sealAnew, unsealByAny } from './seal.js';
 
 /** Seals, and vouches for, by the key-encryption key that all replicas share. */
 @Injectable()
@@ -15,7 +15,7 @@ export class Sealer {
     void this.keys;
   }
 
-  private get keys(): EncryptionKeys {
+  get keys(): EncryptionKeys {
     const { encryptionKeyFile } = this.config.signingKeys;
     return (
       this.files?.secret(encryptionKeyFile, parseEncryptionKeys) ?? parseEncryptionKeys(readSecret(encryptionKeyFile))
@@ -29,6 +29,11 @@ export class Sealer {
   /** Throws a plain error for what was sealed under another context or key. */
   unseal(sealed: Uint8Array, context: string): Buffer {
     return unsealByAny(sealed, context, this.keys);
+  }
+
+  /** The same secret by the first key; `undefined` where that one sealed it. Throws as `unseal` does. */
+  sealAnew(sealed: Uint8Array, context: string): Buffer | undefined {
+    return sealAnew(sealed, context, this.keys, randomBytes(12));
   }
 
   /** HMAC-SHA-256, by a key that seals nothing. With the first key it changes: a device that was remembered shows a second factor again. */

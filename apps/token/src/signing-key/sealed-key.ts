@@ -1,6 +1,6 @@
 /** Seals a private key for the database, bound to the key's own name. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { type EncryptionKeys, seal, unsealByAny } from '../sealing/seal.js';
+import { type EncryptionKeys, seal, sealAnew, unsealByAny } from '../sealing/seal.js';
 
 /** `nonce`: 12 random bytes, never used twice with one key. */
 export function sealKey(privateKey: KeyObject, kid: string, encryptionKey: Uint8Array, nonce: Uint8Array): Buffer {
@@ -14,6 +14,16 @@ export function openKey(sealed: Uint8Array, kid: string, encryptionKeys: Encrypt
   } catch (cause) {
     throw new Error(`signing key ${kid} does not open: another key-encryption key, or a changed row`, { cause });
   }
+}
+
+/** By the first key; `undefined` where that one sealed it. Throws as `unseal` does. */
+export function sealKeyAnew(
+  sealed: Uint8Array,
+  kid: string,
+  encryptionKeys: EncryptionKeys,
+  nonce: Uint8Array,
+): Buffer | undefined {
+  return sealAnew(sealed, context(kid), encryptionKeys, nonce);
 }
 
 function context(kid: string): string {

@@ -1,12 +1,10 @@
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { Database } from '@outrider/platform/postgres';
-import { CONFIG, TrustFiles } from '@outrider/platform/service';
 import type { EntityManager } from 'typeorm';
-import type { TokenConfig } from '../config.js';
-import { type EncryptionKeys, parseEncryptionKeys } from '../sealing/seal.js';
+import { Sealer } from '../sealing/sealer.service.js';
 import { dueSteps, type RotationPolicy, type RotationStep } from './rotate-keys.js';
-import { openKey, sealKey } from './sealed-key.js';
+import { openKey, sealKey, sealKeyAnew } from './sealed-key.js';
 import { publicJwk, type SigningKey, type SigningKeyState } from './signing-key.js';
 
 interface Row {
@@ -25,13 +23,8 @@ const SELECT =
 export class SigningKeyRepository {
   constructor(
     private readonly database: Database,
-    private readonly files: TrustFiles,
-    @Inject(CONFIG) private readonly config: TokenConfig,
+    private readonly sealer: Sealer,
   ) {}
-
-  private get encryptionKeys(): EncryptionKeys {
-    return this.files.secret(this.config.signingKeys.encryptionKeyFile, parseEncryptionKeys);
-  }
 
   async all(): Promise<SigningKey[]> {
     return (await this.database.query<Row>(SELECT)).map((row) => this.open(row));
@@ -45,13 +38,39 @@ export class SigningKeyRepository {
     });
   }
 
-  /** Takes the steps that are due, one replica at a time. Returns them. */
+  /** Takes the steps that are due, one replica at a time. Returns them. What an older key-encryption key sealed is sealed anew. */
   rotate(policy: RotationPolicy, now: Date): Promise<RotationStep[]> {
     return this.database.transaction(async (tx) => {
       const steps = dueSteps(await this.lockAll(tx), policy, now);
       for (const step of steps) await this.take(tx, step, now);
+      await this.sealAnew(tx);
       return steps;
     });
+  }
+
+  /** The same beside a running service. */
+  sealAllAnew(): Promise<void> {
+    return this.database.transaction(async (tx) => {
+      await this.lockAll(tx);
+      await this.sealAnew(tx);
+    });
+  }
+
+  /** How many keys an older key-encryption key seals. */
+  async underOlderKeys(): Promise<number> {
+    return (await this.database.query<Row>(SELECT)).filter((row) => this.anew(row)).length;
+  }
+
+  private async sealAnew(tx: EntityManager): Promise<void> {
+    const rows: Row[] = await tx.query(SELECT);
+    for (const row of rows) {
+      const sealed = this.anew(row);
+      if (sealed) await tx.query('UPDATE signing_keys SET sealed_private_key = $2 WHERE kid = $1', [row.kid, sealed]);
+    }
+  }
+
+  private anew({ sealed_private_key: sealed, kid }: Row): Buffer | undefined {
+    return sealKeyAnew(sealed, kid, this.sealer.keys, randomBytes(12));
   }
 
   private async take(tx: EntityManager, step: RotationStep, now: Date): Promise<void> {
@@ -76,7 +95,7 @@ export class SigningKeyRepository {
   private async create(tx: EntityManager, state: SigningKeyState, now: Date): Promise<SigningKey> {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const jwk = publicJwk(publicKey);
-    const sealed = sealKey(privateKey, jwk.kid, this.encryptionKeys[0], randomBytes(12));
+    const sealed = sealKey(privateKey, jwk.kid, this.sealer.keys[0], randomBytes(12));
     await tx.query(
       `INSERT INTO signing_keys (kid, state, sealed_private_key, created_at, state_changed_at) VALUES ($1, $2, $3, $4, $4)`,
       [jwk.kid, state, sealed, now],
@@ -86,7 +105,7 @@ export class SigningKeyRepository {
 
   /** The public key comes from the private one: a row cannot publish a key that is not ours. */
   private open(row: Row): SigningKey {
-    const privateKey = openKey(row.sealed_private_key, row.kid, this.encryptionKeys);
+    const privateKey = openKey(row.sealed_private_key, row.kid, this.sealer.keys);
     const jwk = publicJwk(createPublicKey(privateKey));
     const { state, state_changed_at: since, created_at: createdAt } = row;
     return { kid: jwk.kid, state, since, createdAt, privateKey, publicJwk: jwk };
