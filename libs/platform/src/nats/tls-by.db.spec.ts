@@ -24,7 +24,10 @@ beforeAll(async () => {
   caFile = put('ca.crt', fleet.root.certificatePem);
 });
 afterAll(async () => {
-  for (const server of servers) server.kill('SIGKILL');
+  for (const server of servers) {
+    const gone = new Promise((resolve) => server.once('exit', resolve));
+    if (server.kill('SIGKILL')) await gone;
+  }
   if (directory) rmSync(directory, { recursive: true, force: true });
 });
 
