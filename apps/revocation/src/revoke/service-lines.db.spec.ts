@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type CertificateRef, certificateIssued, denylistKey } from '@outrider/contracts';
 import { issueService } from '@outrider/testing';
@@ -93,6 +94,15 @@ describe('revoking the certificate of a service', () => {
     expect(reasonOf(child)).toBeUndefined();
     await told(first);
     await until(() => reasonOf(child) === 'keyCompromise', 20_000);
+  });
+
+  it('takes it where a job names the first', async () => {
+    const first = await renewed();
+    const child = await renewed(first);
+    const path = `/v1/revocations/jobs/${randomUUID()}?reason=superseded`;
+    const body = `thumbprint\n${first.thumbprint}`;
+    expect((await ground.suite.call('PUT', path, body, { contentType: 'text/csv' })).status).toBeLessThan(300);
+    await until(() => reasonOf(child) === 'superseded', 20_000);
   });
 
   it('is told so before it happens', async () => {
