@@ -86,7 +86,8 @@ function bud({ env, project, base, fresh }: Build, more: readonly string[]): voi
   run(
     env,
     ...(['buildah', 'bud', '--isolation', 'chroot', '--format', 'docker'] as const),
-    ...(fresh ? ['--no-cache'] : ['--layers']),
+    '--layers',
+    ...(fresh ? ['--no-cache'] : []),
     ...['--timestamp', String(EPOCH_SECONDS), '--build-arg', `BASE=${base}`],
     ...more,
     ...['--file', join(project, 'deploy', 'Dockerfile'), project],
