@@ -45,7 +45,7 @@ async function counted(...more: string[]): Promise<object> {
 async function taken(...lines: string[]): Promise<void> {
   writeFileSync(keyFile, lines.join('\n'));
   const sealer = people.app.get(Sealer);
-  await until(() => sealer.keys.map((key) => Buffer.from(key).toString('hex')).join() === lines.join());
+  await until(() => sealer.keys.map((key) => Buffer.from(key).toString('hex')).join() === lines.join(), 20_000);
 }
 
 it('seals anew what is used, all of it when it is told to, and then the old line is not missed', async () => {
@@ -63,7 +63,7 @@ it('seals anew what is used, all of it when it is told to, and then the old line
   await taken(NEW);
   expect([await signIn(seen), await signIn(unseen)]).toEqual([200, 200]);
   await people.app.get(SigningKeyService).rotate(new Date());
-}, 90_000);
+}, 120_000);
 
 it('an old line that goes too early is told by the command, and closes the person out', async () => {
   const person = await people.enrolled();
@@ -72,4 +72,4 @@ it('an old line that goes too early is told by the command, and closes the perso
   expect(await signIn(person)).not.toBe(200);
   await taken(NEW);
   expect(await signIn(person)).toBe(200);
-}, 60_000);
+}, 90_000);
