@@ -58,18 +58,30 @@ export function writeManifests(manifests: readonly Manifest[], folder: string | 
 }
 
 function readValues(file: string): Record<string, unknown> {
-  const values = parseYaml(readFileSync(file, 'utf8')) ?? {};
+  const values = read(file, () => parseYaml(readFileSync(file, 'utf8'))) ?? {};
   if (!isMap(values)) throw new Failure(`${file}: not a map of values`);
   return values;
+}
+
+/** @throws Failure for a file that cannot be read, and for what is no YAML */
+function read(what: string, reading: () => unknown): unknown {
+  try {
+    return reading();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Failure(code === 'ENOENT' ? `${what}: there is no such file of values` : `${what}: ${message.trimEnd()}`);
+  }
 }
 
 function settingOf(text: string): Record<string, unknown> {
   const [, path, value = ''] = /^([^=]+)=([\s\S]*)$/.exec(text) ?? [];
   if (!path) throw new Failure(`--set ${text}: not KEY=VALUE`);
-  return path.split('.').reduceRight<unknown>((below, key) => ({ [key]: below }), parseYaml(value) ?? null) as Record<
-    string,
-    unknown
-  >;
+  return path
+    .split('.')
+    .reduceRight<unknown>(
+      (below, key) => ({ [key]: below }),
+      read(`--set ${text}`, () => parseYaml(value)) ?? null,
+    ) as Record<string, unknown>;
 }
 
 /** As Helm does before it renders. */
