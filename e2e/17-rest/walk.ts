@@ -94,10 +94,14 @@ export async function bad(walk: Walk): Promise<string[]> {
           : { query: new URLSearchParams({ [parameter.name]: wrong }).toString() };
       steps.push(await send(walk, one, { what: `with a wrong ${parameter.name}`, ...change, ...bodyFor(operation) }));
     }
+    for (const { name } of operation.parameters.filter((parameter) => parameter.in === 'query'))
+      steps.push(
+        await send(walk, one, { what: `with a NUL in ${name}`, query: `${name}=a%00b`, ...bodyFor(operation) }),
+      );
     if (queryOf(operation).length > 0)
       steps.push(await send(walk, one, { what: 'with an unknown parameter', query: 'no_such_thing=1' }));
     if (jsonOf(operation)) {
-      for (const body of ['{', '[]', '{"no_such_thing":1}', '{"a":1,"a":2}'])
+      for (const body of ['{', '[]', '{"no_such_thing":1}', '{"a":1,"a":2}', '{"a":"\\u0000"}'])
         steps.push(await send(walk, one, { what: `with ${body}`, body, headers: JSON_TYPE }));
       const headers = { 'content-type': 'image/png' };
       steps.push(await send(walk, one, { what: 'with a picture', body: '{}', headers }));
@@ -149,6 +153,10 @@ export async function oversize(walk: Walk): Promise<string[]> {
           path: { [name]: 'a'.repeat(300) },
           ...bodyFor(operation),
         }),
+      );
+    for (const { name } of operation.parameters.filter((parameter) => parameter.in === 'query'))
+      steps.push(
+        await send(walk, one, { what: `with a NUL in ${name}`, query: `${name}=a%00b`, ...bodyFor(operation) }),
       );
     if (queryOf(operation).length > 0)
       steps.push(await send(walk, one, { what: 'with an endless query', query: `x=${'a'.repeat(8000)}` }));

@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type Input, noteInput } from '../openapi/describe.provider.js';
 import { MAX_BODY_BYTES } from './listeners.service.js';
+import { nulIn } from './unstorable.js';
 
 /** The body exactly as received; empty when there is none. */
 export function bodyBytes(request: FastifyRequest): Buffer {
@@ -29,8 +30,16 @@ export function parseJsonBody<S extends z.ZodType>(
   if (type !== 'application/json' && !(alsoAsForm && type === 'application/x-www-form-urlencoded')) {
     throw new DomainError('request.unsupported_media_type', { detail: 'send application/json' });
   }
-  const parsed = schema.safeParse(parseJson(bodyBytes(request)));
-  if (!parsed.success) throw new DomainError('request.invalid', { cause: parsed.error, detail: summary(parsed.error) });
+  return byItsSchema(schema, parseJson(bodyBytes(request)), 'body');
+}
+
+/** No text that PostgreSQL cannot hold comes past here: what would be a failure there is a misfit. */
+function byItsSchema<S extends z.ZodType>(schema: S, sent: unknown, whole: string): z.output<S> {
+  const nul = nulIn(sent);
+  if (nul !== undefined) throw new DomainError('request.invalid', { detail: `${nul || whole}: no NUL` });
+  const parsed = schema.safeParse(sent);
+  if (!parsed.success)
+    throw new DomainError('request.invalid', { cause: parsed.error, detail: summary(parsed.error, whole) });
   return parsed.data;
 }
 
@@ -59,12 +68,9 @@ export function JsonBody(schema: z.ZodType, options: { alsoAsForm?: boolean } = 
 
 /** Parameter decorator: the query string by its schema (`request.invalid` for a misfit). */
 export function QueryParams(schema: z.ZodType): ParameterDecorator {
-  const read = createParamDecorator((_data: unknown, context: ExecutionContext) => {
-    const parsed = schema.safeParse({ ...(context.switchToHttp().getRequest<FastifyRequest>().query as object) });
-    if (!parsed.success)
-      throw new DomainError('request.invalid', { cause: parsed.error, detail: summary(parsed.error, 'query') });
-    return parsed.data;
-  })();
+  const read = createParamDecorator((_data: unknown, context: ExecutionContext) =>
+    byItsSchema(schema, { ...(context.switchToHttp().getRequest<FastifyRequest>().query as object) }, 'query'),
+  )();
   return noting({ in: 'query', schema }, read);
 }
 
@@ -72,10 +78,7 @@ export function QueryParams(schema: z.ZodType): ParameterDecorator {
 export function PathParam(name: string, schema: z.ZodType): ParameterDecorator {
   const read = createParamDecorator((_data: unknown, context: ExecutionContext) => {
     const params = context.switchToHttp().getRequest<FastifyRequest>().params as Record<string, unknown>;
-    const parsed = schema.safeParse(params[name]);
-    if (!parsed.success)
-      throw new DomainError('request.invalid', { cause: parsed.error, detail: summary(parsed.error, name) });
-    return parsed.data;
+    return byItsSchema(schema, params[name], name);
   })();
   return noting({ in: 'path', name, schema }, read);
 }
