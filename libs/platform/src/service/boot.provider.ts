@@ -20,7 +20,7 @@ import { migrate } from '../postgres/migrate.provider.js';
 import { requirePrimary } from '../postgres/primary.client.js';
 import { schemaOf } from '../postgres/schema.js';
 import { traceStatements } from '../postgres/traced-statements.provider.js';
-import { inLines } from './check-config.js';
+import { type ConfigFinding, inLines } from './check-config.js';
 import { type CommonConfig, ConfigError, loadConfig } from './config.js';
 import { checkFiles, jsonSchemaOf } from './config-check.service.js';
 import { Drain } from './drain.service.js';
@@ -75,7 +75,7 @@ export async function boot<C extends CommonConfig>(definition: ServiceDefinition
     const logger = createLogger(definition.service, instance, config.logLevel);
     if (values.migrate) {
       await migrate(config, definition.migrations, logger, async (owner) => definition.asOwner?.(owner, config));
-    } else await run(definition, { service: definition.service, instance, config, logger });
+    } else await run(values.config, definition, { service: definition.service, instance, config, logger });
   } catch (error) {
     process.stderr.write(
       `${error instanceof ConfigError ? error.message : ((error as Error).stack ?? String(error))}\n`,
@@ -93,14 +93,24 @@ function check<C extends CommonConfig>(file: string, { config: schema, check }: 
     const message = error instanceof DomainError ? (error.detail ?? error.title) : (error as Error).message;
     findings.push({ level: 'error', key: config.service, message });
   }
-  if (findings.some(({ level }) => level === 'error'))
-    throw new ConfigError(`${file}:\n${inLines(findings).trimEnd()}`);
-  process.stderr.write(inLines(findings));
+  process.stderr.write(inLines(requireUsable(file, findings)));
 }
 
-async function run<C extends CommonConfig>(definition: ServiceDefinition<C>, runtime: Runtime): Promise<void> {
-  for (const { level, key, message } of checkFiles(runtime.config, definition.config, new Date())) {
-    runtime.logger.warn({ key, level }, `the configuration: ${message}`);
+/** @throws ConfigError with all findings, if one of them is an error */
+function requireUsable(file: string, findings: readonly ConfigFinding[]): readonly ConfigFinding[] {
+  if (findings.some(({ level }) => level === 'error'))
+    throw new ConfigError(`${file}:\n${inLines(findings).trimEnd()}`);
+  return findings;
+}
+
+async function run<C extends CommonConfig>(
+  file: string,
+  definition: ServiceDefinition<C>,
+  runtime: Runtime,
+): Promise<void> {
+  const findings = requireUsable(file, checkFiles(runtime.config, definition.config, new Date()));
+  for (const { level, key, message } of findings) {
+    runtime.logger.warn({ key, finding: level }, `the configuration: ${message}`);
   }
   const app = await createApplication(definition, runtime);
   stopOnSignals(app, runtime.logger);

@@ -26,9 +26,11 @@ export function jsonSchemaOf(schema: z.ZodType): SchemaNode {
 /** Looks at every file that a configuration names. Opens no connection and no listener, and changes nothing. */
 export function checkFiles(config: CommonConfig, schema: z.ZodType, now: Date): ConfigFinding[] {
   const files = namedFiles(jsonSchemaOf(schema), config);
+  const isReplaced = hasRenewed(config, now);
   const broken = files.flatMap((file): ConfigFinding[] => {
     try {
-      return checkFile(file, files, now);
+      const findings = checkFile(file, files, now);
+      return isReplaced && file.path === config.identity.certificateFile ? findings.map(whileReplaced) : findings;
     } catch (error) {
       // Where migrations are run by somebody else, that one alone has it.
       if (file.key === OWNER_PASSWORD && !existsSync(file.path)) return [];
@@ -36,6 +38,22 @@ export function checkFiles(config: CommonConfig, schema: z.ZodType, now: Date): 
     }
   });
   return [...broken, ...checkIdentity(config, now)];
+}
+
+/** A certificate that is over keeps nobody from starting who has a renewed one of it. */
+function whileReplaced(finding: ConfigFinding): ConfigFinding {
+  return finding.message.startsWith('over since') ? { ...finding, level: 'warning' } : finding;
+}
+
+function hasRenewed({ identity, service, trustDomain }: CommonConfig, now: Date): boolean {
+  if (identity.renewal !== 'self' || identity.stateDirectory === undefined) return false;
+  try {
+    const { fits, chain } = parseIdentity(readFileSync(renewedIdentityFile(identity.stateDirectory), 'utf8'));
+    const isOwn = chain[0]?.sanUris.join() === `spiffe://${trustDomain}/service/${service}`;
+    return fits && isOwn && chain[0] !== undefined && chain[0].notAfter > now;
+  } catch {
+    return false; // said by checkIdentity
+  }
 }
 
 function checkFile(file: NamedFile, files: readonly NamedFile[], now: Date): ConfigFinding[] {

@@ -127,6 +127,17 @@ describe('an error', () => {
 });
 
 describe('a warning', () => {
+  it('is a certificate that is over, where the service had it renewed by itself', async () => {
+    const over = await identity(service({ notBefore: minutes(-120), notAfter: minutes(-10) }));
+    const { certificatePem, privateKeyPem } = await service({});
+    const stateDirectory = join(directory, 'renewed');
+    mkdirSync(stateDirectory, { mode: 0o700 });
+    put('renewed/identity.pem', privateKeyPem + certificatePem);
+    const findings = look({ identity: { ...over.identity, renewal: 'self', stateDirectory } });
+    const message = expect.stringMatching(/over since/);
+    expect(findings).toEqual([{ level: 'warning', key: 'identity.certificateFile', message }]);
+  });
+
   it('is a certificate that ends soon', async () => {
     const findings = look(await identity(service({ notBefore: minutes(-100), notAfter: minutes(20) })));
     const message = expect.stringMatching(/ends in 1 hours/);
@@ -168,7 +179,8 @@ it('is told by the exit code, with every bad key named and nothing opened', asyn
   const run = (config: object, ...more: string[]) =>
     new Promise<[number, string]>((resolve) => {
       const file = put('telemetry.json', JSON.stringify(config));
-      execFile(process.execPath, [MAIN, '--config', file, '--check-config', ...more], (error, _, stderr) =>
+      const what = more[0] === 'start' ? [] : ['--check-config', ...more];
+      execFile(process.execPath, [MAIN, '--config', file, ...what], (error, _, stderr) =>
         resolve([error ? (error.code as number) : 0, stderr]),
       );
     });
@@ -179,6 +191,10 @@ it('is told by the exit code, with every bad key named and nothing opened', asyn
     await run({ ...good, nats, trust: { ...given.trust, controlCaFile: '/nowhere' } }),
     await run({ ...good, nats }, '--form-only'),
   ];
+  // A start without --check-config refuses the same, before it opens anything.
+  const empty = { ...given.nats, passwordFile: put('empty.password', '') };
+  const [startCode, start] = await run({ ...good, nats: empty }, 'start');
+  expect([startCode, start]).toEqual([2, expect.stringMatching(/error: nats\.passwordFile: .*it is empty\n$/)]);
   expect([goodCode, nothing]).toEqual([0, '']);
   expect([badCode, missingCode, formCode]).toEqual([2, 2, 0]);
   for (const key of ['skewSeconds', 'logLevel', '"password"']) expect(form).toContain(key);
