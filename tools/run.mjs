@@ -19,6 +19,7 @@ const commands = {
   start: { script: 'tools/commands/start.ts', build: true },
   stop: { script: 'tools/commands/stop.ts' },
   status: { script: 'tools/commands/status.ts' },
+  'check-config': { script: 'tools/commands/check-config.ts', build: true },
   reset: { script: 'tools/commands/reset.ts' },
   demo: { script: 'tools/commands/demo.ts', build: true },
   attack: { script: 'tools/commands/attack.ts', build: true },

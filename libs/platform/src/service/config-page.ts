@@ -43,7 +43,7 @@ const HEAD = [
   'A service is started as `main.js --config FILE`. The file is JSON; unknown keys are refused, and a secret is never in it, nor in an environment variable: it names a file.',
   '',
   "- `main.js --config FILE --check-config` opens nothing. It names every key that is wrong, every file that cannot be read or used, a key that is not its certificate's, and warns of",
-  '  certificates that are about to end and of secrets that others may read. Exit code 0: good, or warnings alone; 2: the service would not start. With `--form-only` it looks at the file alone.',
+  '  certificates that are about to end and of secrets that others may read. Exit code 0: good, or warnings alone; 2: the service would not start. With `--form-only` it looks at the file alone. In a clone: `npm run -s check-config`, on the Node that is pinned.',
   '- `main.js --describe-config` prints the JSON Schema, for editors and other tools.',
   '- `main.js --config FILE --migrate` brings the database to where this version wants it.',
   '',
