@@ -58,6 +58,8 @@ describe.each(Object.keys(VARIANTS))('%s', (variant) => {
 describe('one service', () => {
   it.each([...SERVICES])('%s rolls without a gap, and stops no sooner than it has drained', (service) => {
     const deployment = ofKind(objects.get('defaults') ?? [], 'Deployment').find((one) => componentOf(one) === service);
+    // What the runbook of a rolling restart selects.
+    expect(deployment?.metadata.labels).toMatchObject({ 'app.kubernetes.io/part-of': 'outrider' });
     expect(deployment?.spec).toMatchObject({
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
     });
@@ -91,6 +93,11 @@ describe('values', () => {
       1,
       expect.stringContaining('nats: must NOT have additional properties {"additionalProperty":"urls"}'),
     ]);
+  });
+
+  it('of autoscaling with a minimum over the maximum are refused by name', async () => {
+    const { code, stderr } = await render([], ['services.token.autoscaling.max=1']);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('services.token.autoscaling: min is more than max')]);
   });
 
   it('over the defaults count, and null takes a default away', async () => {
