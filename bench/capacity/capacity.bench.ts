@@ -10,7 +10,7 @@ import { loadAverage } from '../enrol/cpu.client.js';
 import { PROJECT, startOwnSuite } from '../suite/own-suite.client.js';
 import { type EnrolledVehicle, Suite } from '../suite/suite.client.js';
 import { opensslVerification } from '../telemetry/openssl.client.js';
-import { type Figure, Measured } from './figures.js';
+import { type Figure, Measured, withoutZeros } from './figures.js';
 import {
   connectionFigures,
   ocspFigure,
@@ -40,7 +40,7 @@ try {
     date: new Date().toISOString().slice(0, 10),
     machine: `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, Node ${process.version}`,
     conditions: `three NATS nodes (streams kept three times), PostgreSQL with a synchronous standby, all on this machine; load average ${begun} to ${loadAverage()}, so what else runs here makes each operation dearer, never cheaper`,
-    figures,
+    figures: withoutZeros(figures),
   });
   const text = `${JSON.stringify(measured, null, 2)}\n`;
   console.log(text);

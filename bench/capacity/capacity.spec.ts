@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, test } from '@jest/globals';
 import { capacityOf, type Fleet, USUAL } from './capacity.js';
 import { durationSeconds } from './duration.js';
-import { type Figures, Measured, onMachine } from './figures.js';
+import { type Figures, Measured, onMachine, withoutZeros } from './figures.js';
 import { reportOf } from './report.js';
 
 const of = (value: number) => ({ value, unit: 'x', by: 'a test' });
@@ -23,7 +23,7 @@ const figures: Figures = {
   batch: { ...costs(2), records: of(50) },
   recordsPerSecond: of(20_000),
   eventBytes: of(300),
-  token: { serviceMicros: of(300), postgresMicros: of(0) },
+  token: { serviceMicros: of(300), postgresMicros: of(20) },
   renewal: { serviceMicros: of(1000), fleetCaMicros: of(500), postgresMicros: of(400) },
   pollMicros: of(100),
   handshakeMicros: of(600),
@@ -65,7 +65,7 @@ describe('what a fleet takes', () => {
     expect(token?.cores).toBeCloseTo((1_000_000 / 105) * 0.0003 + (handshakes / 3) * 0.0006);
     expect(token?.replicas).toBe(Math.ceil((token?.cores ?? 0) / 0.6));
     const { parts, cores } = capacityOf(fleet, figures);
-    expect(cores).toBeCloseTo(parts.reduce((sum, one) => sum + one.cores, 0));
+    expect(cores).toBeCloseTo(parts.reduce((sum, one) => sum + (one.cores ?? 0), 0));
   });
 
   it('never leaves a service with fewer than two processes, nor NATS with fewer than three nodes', () => {
@@ -123,6 +123,41 @@ describe('what a fleet takes', () => {
   });
 });
 
+describe('what is not measured', () => {
+  const unseen = (value: number | null): Figures => ({
+    ...figures,
+    single: { ...figures.single, gatewayMicros: { ...of(1), value }, postgresMicros: { ...of(1), value } },
+  });
+  const found = ({ parts }: ReturnType<typeof capacityOf>, wanted: string) => parts.find(({ name }) => name === wanted);
+
+  test.each([0, null])('a cost of %p is none, in its part, in the totals and on another machine', (value) => {
+    const [known, capacity] = [capacityOf(fleet, figures), capacityOf(fleet, onMachine(unseen(value), 80))];
+    expect(found(capacity, 'gateway')).toMatchObject({ cores: null, replicas: null, without: ['records'] });
+    const [primaries, all] = [found(capacity, 'PostgreSQL primaries'), found(known, 'PostgreSQL primaries')];
+    expect(primaries?.without).toEqual(['records']);
+    expect(primaries?.cores).toBeCloseTo((all?.cores ?? 0) - 100_000 * 100e-6);
+    expect(capacity.without).toEqual(['gateway: records', 'PostgreSQL primaries: records']);
+    expect(capacity.cores).toBeCloseTo(known.cores - (found(known, 'gateway')?.cores ?? 0) - 100_000 * 100e-6);
+    const text = reportOf(fleet, capacity, { date: '2026-01-01', machine: 'm', conditions: 'c', figures });
+    expect(text).toMatch(/gateway +not measured +not measured/);
+    expect(text).toMatch(/together .*without gateway: records; PostgreSQL primaries: records/);
+    expect(text).not.toMatch(/NaN|null|undefined/);
+  });
+
+  it('of one size alone says nothing of the other, and nothing of what is between', () => {
+    const gateway = (recordsPerPost: number) =>
+      found(capacityOf({ ...fleet, recordsPerPost }, unseen(0)), 'gateway')?.cores;
+    expect([gateway(1), gateway(10)]).toEqual([null, null]);
+    expect(gateway(50)).toBeCloseTo(100_000 * 10e-6);
+  });
+
+  it('is never kept as 0', () => {
+    const { single, batch } = withoutZeros(unseen(0));
+    expect(single.gatewayMicros).toMatchObject({ value: null, by: expect.stringMatching(/^not measured/) });
+    expect(batch).toEqual(figures.batch);
+  });
+});
+
 describe('on another machine', () => {
   it('everything that costs CPU costs as much more or less, and nothing else changes', () => {
     const [here, there] = [capacityOf(fleet, figures), capacityOf(fleet, onMachine(figures, 40))];
@@ -143,6 +178,7 @@ describe('the figures of this project', () => {
       capacityOf({ ...fleet, vehicles: 10_000_000 }, measured.figures),
       measured,
     );
+    expect(measured.figures).toEqual(withoutZeros(measured.figures));
     expect(text).toContain('10,000,000 vehicles');
     expect(text).toContain(`measured ${measured.date}`);
     expect(text).not.toMatch(/NaN|undefined|Infinity/);

@@ -1,5 +1,5 @@
 /** Works out what a fleet of a size takes: from what operations were measured to cost, how often a fleet does them, and what is assumed of it. */
-import type { Figures } from './figures.js';
+import type { Cost, Figures } from './figures.js';
 
 const DAY_SECONDS = 86_400;
 /** A certificate is renewed when a third of its life is left. */
@@ -51,11 +51,13 @@ export const USUAL: Omit<Fleet, 'vehicles' | 'intervalSeconds'> = {
 
 export interface Part {
   readonly name: string;
-  /** Busy at the mean. */
-  readonly cores: number;
+  /** Busy at the mean; `null` where nothing of it is measured. */
+  readonly cores: number | null;
   /** Processes of one core each, or servers; never fewer than two. */
-  readonly replicas: number;
+  readonly replicas: number | null;
   readonly because: string;
+  /** What it does besides, at a cost that is not measured: `cores` and `replicas` are without it. */
+  readonly without: readonly string[];
 }
 
 export interface Capacity {
@@ -70,16 +72,19 @@ export interface Capacity {
     readonly events: number;
   };
   readonly parts: readonly Part[];
+  /** Of what is measured. */
   readonly cores: number;
+  /** What the parts together are without. */
+  readonly without: readonly string[];
   readonly database: {
-    readonly nodes: number;
+    readonly nodes: number | null;
     readonly storedGiBADay: number;
     readonly storedTiB: number;
     readonly walMiBASecond: number;
   };
   readonly nats: {
     /** Leaf clusters with a stream EVENTS of their own each: one stream has one leader. */
-    readonly regions: number;
+    readonly regions: number | null;
     readonly storedGiBADay: number;
   };
   readonly connections: { readonly open: number; readonly memoryGiB: number };
@@ -113,12 +118,13 @@ export function capacityOf(fleet: Fleet, figures: Figures): Capacity {
   return {
     perSecond,
     parts,
-    cores: sum(parts.map(({ cores }) => cores)),
+    cores: sum(parts.map(({ cores }) => cores ?? 0)),
+    without: parts.flatMap(({ name, without }) => without.map((what) => `${name}: ${what}`)),
     database: {
-      nodes: parts.find(({ name }) => name === 'PostgreSQL primaries')?.replicas ?? 0,
+      nodes: parts.find(({ name }) => name === 'PostgreSQL primaries')?.replicas ?? null,
       storedGiBADay: stored / GIB,
       storedTiB: (stored * fleet.retentionDays) / GIB / 1024,
-      walMiBASecond: (perSecond.records * cost(fleet, figures, 'walBytes')) / 2 ** 20,
+      walMiBASecond: (perSecond.records * between(fleet, figures, 'walBytes')) / 2 ** 20,
     },
     nats: {
       regions: regionsOf(fleet, perSecond, figures),
@@ -132,7 +138,7 @@ export function capacityOf(fleet: Fleet, figures: Figures): Capacity {
       crlKiBAShard: (entries * figures.crlEntryBytes.value) / fleet.crlShards / 1024,
       revokedADay: (fleet.vehicles * fleet.revokedPerYear) / 365,
     },
-    dominates: [...parts].sort((a, b) => b.cores - a.cores).map(({ name }) => name),
+    dominates: [...parts].sort((a, b) => (b.cores ?? 0) - (a.cores ?? 0)).map(({ name }) => name),
     extrapolated: extrapolated(fleet, perSecond, figures),
   };
 }
@@ -151,84 +157,95 @@ function ratesOf(fleet: Fleet): Capacity['perSecond'] {
 }
 
 /** A stream has one leader, whose work is taken to fill one core at most. */
-function regionsOf(fleet: Fleet, { events }: Capacity['perSecond'], figures: Figures): number {
-  const leaders = (events * cost(fleet, figures, 'natsLeaderMicros')) / 1e6 / fleet.utilisation;
+function regionsOf(fleet: Fleet, { events }: Capacity['perSecond'], figures: Figures): number | null {
+  const micros = cost(fleet, figures, 'natsLeaderMicros');
+  if (micros === null) return null;
+  const leaders = (events * micros) / 1e6 / fleet.utilisation;
   return Math.max(1, Math.ceil(leaders));
 }
 
-type Share =
+type CpuShare =
   | 'serviceMicros'
   | 'gatewayMicros'
   | 'postgresMicros'
   | 'standbyMicros'
   | 'natsMicros'
-  | 'natsLeaderMicros'
-  | 'storedBytes'
-  | 'walBytes';
+  | 'natsLeaderMicros';
+type Share = CpuShare | 'storedBytes' | 'walBytes';
+
+/** `null` where it is not measured: 0 is what was too little to see, and not nothing. */
+function measured({ value }: Cost): number | null {
+  return value === 0 ? null : value;
+}
+
+function cost(fleet: Fleet, figures: Figures, share: CpuShare): number | null {
+  const [single, batch] = [measured(figures.single[share]), measured(figures.batch[share])];
+  if (fleet.recordsPerPost === 1) return single;
+  if (fleet.recordsPerPost === figures.batch.records.value) return batch;
+  return single === null || batch === null ? null : between(fleet, figures, share);
+}
 
 /** Of a record, by the way it comes: single, or in a signed batch. Between the two measured sizes the part that a POST costs is spread over its records. */
-function cost({ recordsPerPost }: Fleet, { single, batch }: Figures, share: Share): number {
+function between({ recordsPerPost }: Fleet, { single, batch }: Figures, share: Share): number {
   const size = batch.records.value;
-  const perPost = ((single[share].value - batch[share].value) * size) / (size - 1);
-  const perRecord = single[share].value - perPost;
+  const [one, many] = [single[share].value ?? 0, batch[share].value ?? 0];
+  const perPost = ((one - many) * size) / (size - 1);
+  const perRecord = one - perPost;
   return perRecord + perPost / recordsPerPost;
 }
 
 function storedBytes(fleet: Fleet, figures: Figures): number {
-  return cost(fleet, figures, 'storedBytes');
+  return between(fleet, figures, 'storedBytes');
 }
 
+/** What a part does: how often a second, and the CPU of each, if it is measured. */
+type Work = readonly [what: string, perSecond: number, micros: number | null];
+
 function partsOf(fleet: Fleet, rate: Capacity['perSecond'], figures: Figures): Part[] {
-  const { utilisation, coresPerDatabaseNode } = fleet;
-  const micros = (name: Share) => rate.records * cost(fleet, figures, name);
-  const handshakes = rate.handshakes * figures.handshakeMicros.value;
   const { token, renewal } = figures;
-  const database =
-    micros('postgresMicros') + rate.tokens * token.postgresMicros.value + rate.renewals * renewal.postgresMicros.value;
-  const process = (name: string, busyMicros: number, because: string): Part => {
-    const cores = busyMicros / 1e6;
-    return { name, cores, replicas: Math.max(2, Math.ceil(cores / utilisation)), because };
+  const records = (share: CpuShare): Work => ['records', rate.records, cost(fleet, figures, share)];
+  const handshakes = (connections: number): Work => [
+    'handshakes',
+    (rate.handshakes * connections) / (fleet.connections + 1),
+    measured(figures.handshakeMicros),
+  ];
+  const tokens = (of: Cost): Work => ['tokens', rate.tokens, measured(of)];
+  const renewals = (of: Cost): Work => ['renewals', rate.renewals, measured(of)];
+  const part = (name: string, work: readonly Work[], because: string, least = 2, coresOfEach = 1): Part => {
+    const done = work.filter(([, perSecond]) => perSecond > 0);
+    const known = done.filter(([, , micros]) => micros !== null);
+    const without = done.filter(([, , micros]) => micros === null).map(([what]) => what);
+    if (known.length === 0 && without.length > 0) return { name, cores: null, replicas: null, because, without };
+    const cores = sum(known.map(([, perSecond, micros]) => perSecond * (micros ?? 0))) / 1e6;
+    const replicas = Math.max(least, Math.ceil(cores / fleet.utilisation / coresOfEach));
+    return { name, cores, replicas, because, without };
   };
-  const servers = (name: string, busyMicros: number, least: number, because: string): Part => {
-    const cores = busyMicros / 1e6;
-    return { name, cores, replicas: Math.max(least, Math.ceil(cores / utilisation / coresPerDatabaseNode)), because };
-  };
+  const servers = (name: string, work: readonly Work[], least: number, because: string) =>
+    part(name, work, because, least, fleet.coresPerDatabaseNode);
   return [
-    process(
-      'telemetry',
-      micros('serviceMicros') + (handshakes * 1) / (fleet.connections + 1),
-      'records, and its part of the handshakes',
-    ),
-    process('gateway', micros('gatewayMicros'), 'the projection of what vehicles last said'),
-    process(
-      'token',
-      rate.tokens * token.serviceMicros.value + handshakes / (fleet.connections + 1),
-      'tokens by their lifetime',
-    ),
-    process(
-      'command',
-      ((fleet.connections - 1) * handshakes) / (fleet.connections + 1),
-      'connections that wait for a command',
-    ),
-    process(
+    part('telemetry', [records('serviceMicros'), handshakes(1)], 'records, and its part of the handshakes'),
+    part('gateway', [records('gatewayMicros')], 'the projection of what vehicles last said'),
+    part('token', [tokens(token.serviceMicros), handshakes(1)], 'tokens by their lifetime'),
+    part('command', [handshakes(fleet.connections - 1)], 'connections that wait for a command'),
+    part(
       'provisioning',
-      rate.renewals * renewal.serviceMicros.value + rate.polls * figures.pollMicros.value,
+      [renewals(renewal.serviceMicros), ['questions whether to renew', rate.polls, measured(figures.pollMicros)]],
       'renewals by the life of certificates, and asking for them',
     ),
-    process('fleet-ca', rate.renewals * renewal.fleetCaMicros.value, 'a signature a renewal'),
-    process('revocation', fleet.ocspPerSecond * figures.ocspMicros.value, 'OCSP that no cache answers'),
+    part('fleet-ca', [renewals(renewal.fleetCaMicros)], 'a signature a renewal'),
+    part('revocation', [['OCSP', fleet.ocspPerSecond, measured(figures.ocspMicros)]], 'OCSP that no cache answers'),
     servers(
       'PostgreSQL primaries',
-      database,
+      [records('postgresMicros'), tokens(token.postgresMicros), renewals(renewal.postgresMicros)],
       1,
       'records, tokens and renewals, on nodes that share the tables by device_id',
     ),
-    servers('PostgreSQL standbys', micros('standbyMicros'), 1, 'one synchronous standby a node, and better two'),
+    servers('PostgreSQL standbys', [records('standbyMicros')], 1, 'one synchronous standby a node, and better two'),
     servers(
       'NATS',
-      rate.events * cost(fleet, figures, 'natsMicros'),
-      3 * regionsOf(fleet, rate, figures),
-      'every event on three nodes of its region',
+      [['events', rate.events, cost(fleet, figures, 'natsMicros')]],
+      3 * (regionsOf(fleet, rate, figures) ?? 1),
+      'nodes, three a region: every event is on all three',
     ),
   ];
 }

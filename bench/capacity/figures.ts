@@ -9,15 +9,19 @@ const Figure = z.strictObject({
 });
 export type Figure = z.infer<typeof Figure>;
 
+/** CPU of an operation. `null`, or 0: less than the clock of processes saw beside what they spend at rest, so it is not measured. */
+const Cost = Figure.extend({ value: z.number().nonnegative().nullable() });
+export type Cost = z.infer<typeof Cost>;
+
 /** Of one record. */
 const Costs = z.strictObject({
-  serviceMicros: Figure,
-  gatewayMicros: Figure,
-  postgresMicros: Figure,
-  standbyMicros: Figure,
+  serviceMicros: Cost,
+  gatewayMicros: Cost,
+  postgresMicros: Cost,
+  standbyMicros: Cost,
   /** Of all nodes; and of the one that led the stream: a stream has one leader. */
-  natsMicros: Figure,
-  natsLeaderMicros: Figure,
+  natsMicros: Cost,
+  natsLeaderMicros: Cost,
   storedBytes: Figure,
   walBytes: Figure,
 });
@@ -29,13 +33,13 @@ export const Figures = z.strictObject({
   batch: Costs.extend({ records: Figure }),
   recordsPerSecond: Figure,
   eventBytes: Figure,
-  token: z.strictObject({ serviceMicros: Figure, postgresMicros: Figure }),
-  renewal: z.strictObject({ serviceMicros: Figure, fleetCaMicros: Figure, postgresMicros: Figure }),
-  pollMicros: Figure,
-  handshakeMicros: Figure,
+  token: z.strictObject({ serviceMicros: Cost, postgresMicros: Cost }),
+  renewal: z.strictObject({ serviceMicros: Cost, fleetCaMicros: Cost, postgresMicros: Cost }),
+  pollMicros: Cost,
+  handshakeMicros: Cost,
   connections: Figure,
   connectionBytes: Figure,
-  ocspMicros: Figure,
+  ocspMicros: Cost,
   entriesPerRevocation: Figure,
   denylistEntryBytes: Figure,
   crlEntryBytes: Figure,
@@ -62,10 +66,21 @@ export type Measured = z.infer<typeof Measured>;
 /** The same on a machine where a P-256 verification takes `verifyMicros`: whatever costs CPU is taken to cost as much more or less. */
 export function onMachine(figures: Figures, verifyMicros: number): Figures {
   const factor = verifyMicros / figures.verifyMicros.value;
-  const scaled = (value: unknown, name: string): unknown => {
+  return eachCost(figures, (cost) => (cost.value === null ? cost : { ...cost, value: cost.value * factor }));
+}
+
+/** As they are kept: what came out as 0 cost something, and nobody knows how much. */
+export function withoutZeros(figures: Figures): Figures {
+  return eachCost(figures, (cost) =>
+    cost.value === 0 ? { ...cost, value: null, by: `not measured, by ${cost.by}` } : cost,
+  );
+}
+
+function eachCost(figures: Figures, change: (cost: Cost) => Cost): Figures {
+  const changed = (value: unknown, name: string): unknown => {
     if (typeof value !== 'object' || value === null) return value;
-    if ('by' in value) return name.endsWith('Micros') ? { ...value, value: (value as Figure).value * factor } : value;
-    return Object.fromEntries(Object.entries(value).map(([inner, one]) => [inner, scaled(one, inner)]));
+    if ('by' in value) return name.endsWith('Micros') ? change(value as Cost) : value;
+    return Object.fromEntries(Object.entries(value).map(([inner, one]) => [inner, changed(one, inner)]));
   };
-  return Figures.parse(scaled(figures, ''));
+  return Figures.parse(changed(figures, ''));
 }

@@ -2,6 +2,8 @@
 import type { Capacity, Fleet } from './capacity.js';
 import type { Measured } from './figures.js';
 
+const NOT_MEASURED = 'not measured';
+
 export function reportOf(fleet: Fleet, capacity: Capacity, { date, machine, conditions }: Measured): string {
   const { perSecond, parts, database, nats, connections, network, revocation } = capacity;
   const [first = '', second = ''] = capacity.dominates;
@@ -24,8 +26,18 @@ export function reportOf(fleet: Fleet, capacity: Capacity, { date, machine, cond
     '',
     ...table([
       ['part', 'busy cores', `replicas at ${Math.round(fleet.utilisation * 100)} %`, 'for'],
-      ...parts.map(({ name, cores, replicas, because }) => [name, cores.toFixed(1), count(replicas), because]),
-      ['together', capacity.cores.toFixed(0), '', ''],
+      ...parts.map(({ name, cores, replicas, because, without }) => [
+        name,
+        cores?.toFixed(1) ?? NOT_MEASURED,
+        count(replicas),
+        cores !== null && without.length > 0 ? `${because}; without ${without.join(', ')}: ${NOT_MEASURED}` : because,
+      ]),
+      [
+        'together',
+        capacity.cores.toFixed(0),
+        '',
+        capacity.without.length > 0 ? `without ${capacity.without.join('; ')}` : '',
+      ],
     ]),
     '',
     ...table([
@@ -57,7 +69,8 @@ export function reportOf(fleet: Fleet, capacity: Capacity, { date, machine, cond
 }
 
 /** With as many digits as it is worth. */
-function count(value: number): string {
+function count(value: number | null): string {
+  if (value === null) return NOT_MEASURED;
   const rounded = value >= 100 ? Math.round(value) : Math.round(value * 10) / 10;
   return rounded.toLocaleString('en-US');
 }
