@@ -46,6 +46,8 @@ describe('helm', () => {
 
   withHelm(`refuses values that the schema does not know${WANTING}`, async () => {
     const { code, stderr } = await run('helm', ['template', CHART, ...KUBERNETES, '--set', 'nats.urls=x']);
-    expect([code, stderr]).toEqual([1, expect.stringContaining("'urls' not allowed")]);
+    expect(code).toBe(1);
+    // Each Helm words it in its own way.
+    expect(stderr).toMatch(/urls.*not allowed/);
   });
 });

@@ -30,6 +30,8 @@ async function runSpec({ path, globalConfig, config }) {
     const end = Date.now();
     return {
       ...result,
+      // What was compared may hold functions, which no other process can be sent; reports are made of the messages.
+      testResults: result.testResults.map((one) => ({ ...one, failureDetails: [] })),
       testFilePath: path,
       skipped: result.testResults.every(({ status }) => status === 'pending'),
       console: messages.length > 0 ? messages : undefined,
